@@ -1,0 +1,45 @@
+"""Nous-Capybara, made again: from seed instructions to benchmark table.
+
+seeds -> synthesis (Amplify-Instruct) -> decontamination -> dataset -> training -> evaluation -> report
+
+Every stage writes data.jsonl, rejected.jsonl and stats.json (in = out + rejected) under results/<run>/<stage>.
+`config.yaml` is the pocket run, which needs a laptop's CPU and no network; presets/ holds the real ones:
+
+    snakemake --cores all
+    snakemake --cores all --configfile presets/capybara-7b-v1.yaml
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"{config['results']}/{config['run']}",
+    logs=f"{config['results']}/{config['run']}/logs",
+    benchmarks=f"{config['results']}/{config['run']}/benchmarks",
+
+
+include: "rules/seeds.smk"
+include: "rules/synthesis.smk"
+include: "rules/decontamination.smk"
+include: "rules/dataset.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report/index.html",
+        "<results>/release/README.md",
+        "<results>/dataset/train.parquet",
+        "<results>/dataset/test.parquet",
+    localrule: True

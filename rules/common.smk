@@ -1,0 +1,98 @@
+"""What all stages share: the checked configuration, and short names for what rules take from it."""
+
+import json
+import math
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+if Path(workflow.basedir).resolve() != Path.cwd():
+    raise WorkflowError(f"Run snakemake in {workflow.basedir}: the rules name their files from there.")
+# The workflow's own package, and nothing else, is looked for beside the Snakefile.
+if workflow.basedir not in sys.path:
+    sys.path.insert(0, workflow.basedir)
+
+from workflow_scripts.config import check
+from workflow_scripts.config.code import source_files
+
+# Jobs call `python`: that of this environment, unless a conda environment puts its own in front.
+if os.path.dirname(sys.executable) not in os.environ["PATH"].split(os.pathsep):
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+
+CONFIG_FILES = sorted(
+    {os.path.relpath(name) for name in ("config.yaml", *map(str, workflow.overwrite_configfiles or []))}
+)
+
+if mistakes := check.mistakes(config):
+    raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
+if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_FILES)):
+    raise WorkflowError(mistake)
+
+
+onstart:
+    check.claim_folder(config, CONFIG_FILES)
+
+
+onsuccess:
+    print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
+
+
+SOURCES = {source["id"]: source for source in config["seeds"]["sources"]}
+CATALOGUE = yaml.safe_load(check.BENCHMARKS.read_text(encoding="utf-8"))
+BENCHMARKS = {
+    name: (CATALOGUE | config["decontamination"]["custom"])[name] for name in config["decontamination"]["benchmarks"]
+}
+SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
+TRAINED = ["capybara"]
+MODELS = ["base", *TRAINED]
+TASKS = config["evaluation"]["tasks"]
+
+
+wildcard_constraints:
+    source="|".join(map(re.escape, SOURCES)) or "none",
+    benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
+    shard=r"\d{4}",
+    model="|".join(MODELS),
+    task="|".join(map(re.escape, TASKS)),
+
+
+def as_json(value):
+    """A parameter function: Snakemake would take the braces of a plain string for wildcards."""
+    return lambda wildcards: json.dumps(value, sort_keys=True)
+
+
+def part(section, *names):
+    """The named keys of a section of the configuration: what is not named reruns nothing when it changes."""
+    return {name: config[section][name] for name in names}
+
+
+def without(section, *names):
+    """A section of the configuration without the named keys."""
+    return {name: value for name, value in config[section].items() if name not in names}
+
+
+def memory(section):
+    """Memory of a job of a stage, in MiB."""
+    return int(config[section]["resources"]["memory_gb"] * 1024)
+
+
+def local_file(entry):
+    """The local file of a config entry as an input, so that a change of it is noticed; none for a hub dataset."""
+    return entry.get("path", [])
+
+
+def task_files(wildcards):
+    """The user's own lm-eval task files, so that a change of them is noticed; the built-in ones are pinned."""
+    folder = config["evaluation"]["include_path"]
+    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+
+
+def include_path_option():
+    """`--include-path` where the configuration has one."""
+    folder = config["evaluation"]["include_path"]
+    return f"--include-path {shlex.quote(folder)}" if folder else ""

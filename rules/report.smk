@@ -1,0 +1,91 @@
+"""Report: the page that a person reads, and the model card."""
+
+
+rule render_report:
+    input:
+        code=source_files("render_report"),
+        template="workflow_scripts/report/templates/index.html.jinja",
+        seeds="<results>/seeds/stats.json" if SOURCES else [],
+        synthesis="<results>/synthesis/stats.json" if SOURCES else [],
+        decontamination="<results>/decontamination/stats.json",
+        hits="<results>/decontamination/hits.jsonl",
+        dataset="<results>/dataset/stats.json",
+        train="<results>/dataset/train.jsonl",
+        audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
+        metrics=expand("<results>/training/{trained}/metrics.jsonl", trained=TRAINED),
+        scores="<results>/evaluation/scores.csv",
+        outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
+    output:
+        page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
+    params:
+        run=config["run"],
+        base=config["training"]["base"]["model"],
+        teacher=config["teacher"]["model"],
+    log:
+        "<logs>/render_report.log",
+    benchmark:
+        "<benchmarks>/render_report.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        """
+        python -m workflow_scripts.render_report \
+            --run {params.run:q} \
+            --base {params.base:q} \
+            --teacher {params.teacher:q} \
+            --seeds {input.seeds:q} \
+            --synthesis {input.synthesis:q} \
+            --decontamination {input.decontamination:q} \
+            --hits {input.hits:q} \
+            --dataset {input.dataset:q} \
+            --train {input.train:q} \
+            --audit {input.audit:q} \
+            --metrics {input.metrics:q} \
+            --scores {input.scores:q} \
+            --outputs {input.outputs:q} \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule write_model_card:
+    input:
+        code=source_files("write_model_card"),
+        template="workflow_scripts/report/templates/model_card.md.jinja",
+        decontamination="<results>/decontamination/stats.json",
+        dataset="<results>/dataset/stats.json",
+        audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
+        scores="<results>/evaluation/scores.csv",
+    output:
+        card=report("<results>/release/README.md", caption="report/write_model_card.rst", category="Release"),
+    params:
+        run=config["run"],
+        base=as_json(config["training"]["base"]),
+        training=as_json(without("training", "base", "launcher", "resources")),
+    log:
+        "<logs>/write_model_card.log",
+    benchmark:
+        "<benchmarks>/write_model_card.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        """
+        python -m workflow_scripts.write_model_card \
+            --run {params.run:q} \
+            --base {params.base:q} \
+            --training {params.training:q} \
+            --decontamination {input.decontamination:q} \
+            --dataset {input.dataset:q} \
+            --audit {input.audit:q} \
+            --scores {input.scores:q} \
+            --card {output.card:q} \
+            2>&1 | tee {log:q}
+        """

@@ -1,0 +1,76 @@
+"""Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
+
+
+rule synthesize_shard:
+    input:
+        code=source_files("synthesize_shard"),
+        prompts=multiext("workflow_scripts/synthesis/prompts/", "follow_up.jinja", "expert.jinja"),
+        moves="workflow_scripts/synthesis/moves.yaml",
+        seeds="<results>/seeds/data.jsonl",
+    output:
+        data="<results>/synthesis/shards/{shard}.jsonl",
+        rejected="<results>/synthesis/shards/{shard}.rejected.jsonl",
+        stats="<results>/synthesis/shards/{shard}.stats.json",
+    params:
+        settings=as_json(config["synthesis"]),
+        teacher=as_json(without("teacher", "resources")),
+        # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
+        folder=subpath(output.data, ancestor=2),
+    log:
+        "<logs>/synthesize_shard/{shard}.log",
+    benchmark:
+        "<benchmarks>/synthesize_shard/{shard}.tsv"
+    conda:
+        "../envs/teacher.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory("teacher"),
+        runtime=config["teacher"]["resources"]["minutes"],
+        gpu=config["teacher"]["resources"]["gpus"],
+    shell:
+        """
+        python -m workflow_scripts.synthesize_shard \
+            --seeds {input.seeds:q} \
+            --shard {wildcards.shard} \
+            --settings {params.settings:q} \
+            --teacher {params.teacher:q} \
+            --threads {threads} \
+            --cache {params.folder:q}/cache \
+            --data {output.data:q} \
+            --rejected {output.rejected:q} \
+            --stats {output.stats:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule collect_synthesis:
+    input:
+        code=source_files("collect_synthesis"),
+        shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
+        rejected=expand("<results>/synthesis/shards/{shard}.rejected.jsonl", shard=SHARDS),
+        stats=expand("<results>/synthesis/shards/{shard}.stats.json", shard=SHARDS),
+    output:
+        data="<results>/synthesis/data.jsonl",
+        rejected="<results>/synthesis/rejected.jsonl",
+        stats="<results>/synthesis/stats.json",
+    log:
+        "<logs>/collect_synthesis.log",
+    benchmark:
+        "<benchmarks>/collect_synthesis.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        """
+        python -m workflow_scripts.collect_synthesis \
+            --shards {input.shards:q} \
+            --shards-rejected {input.rejected:q} \
+            --shards-stats {input.stats:q} \
+            --data {output.data:q} \
+            --rejected {output.rejected:q} \
+            --stats {output.stats:q} \
+            2>&1 | tee {log:q}
+        """

@@ -1,0 +1,1 @@
+"""Nous-Capybara, reproduced: one entry-point module a Snakemake rule, one subpackage a topic."""

@@ -1,0 +1,107 @@
+"""Bring together what synthesis made, the in-house conversations among the seeds, and files to include."""
+
+import argparse
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.conversations import read_exchanges
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.loading import load
+from workflow_scripts.common.rows import Row, content_id, read_jsonl
+from workflow_scripts.common.stage import Rejections, write_stage
+
+
+def from_seed(seed: Row) -> Row:
+    """A conversation seed as it is: an in-house dialogue needs no teacher."""
+    conversation = seed["meta"]["conversation"]
+    return _row(
+        conversation,
+        seed["source"],
+        {**{key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain")}, "seed": seed["id"]},
+    )
+
+
+def from_file(entry: Row) -> tuple[list[Row], Rejections]:
+    """Conversations of one entry of `conversations.include`, in any of the three layouts."""
+    data, origin = load(entry, entry.get("rows"))
+    rows, rejections = [], Rejections()
+    for number, row in enumerate(data, 1):
+        try:
+            conversation = read_exchanges(row)
+        except KeyError as error:
+            raise UserError(
+                f"{origin['dataset']}, row {number}: no column {error.args[0]}; there are {', '.join(row)}. Mend the file."
+            ) from error
+        except ValueError as error:
+            rejections.add(content_id(row), str(error).replace(" ", "_"), {"file": origin["dataset"], "row": number})
+            continue
+        label = row.get("source") or entry["label"]
+        rows.append(
+            _row(
+                conversation,
+                label,
+                {**origin, "license": entry["license"], "kind": "conversation", "domain": None, "seed": None},
+            )
+        )
+    return rows, rejections
+
+
+def _row(conversation: list[dict[str, str]], source: str, provenance: Row) -> Row:
+    return {
+        "id": content_id(conversation),
+        "source": source,
+        "conversation": conversation,
+        "provenance": {**provenance, "techniques": []},
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write all conversations, those that were taken out, and the statistics."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--synthesis", required=True, type=Path, nargs="*", help="JSONL file of collect_synthesis, if any"
+    )
+    parser.add_argument(
+        "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: its conversations"
+    )
+    parser.add_argument(
+        "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
+    )
+    parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
+    parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
+    parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
+    args = parser.parse_args(argv)
+
+    rows = [row for path in args.synthesis for row in read_jsonl(path)]
+    rows += [from_seed(seed) for path in args.seeds for seed in read_jsonl(path) if seed["kind"] == "conversation"]
+    rejections = Rejections()
+    for entry in args.include:
+        included, refused = from_file(entry)
+        rows += included
+        rejections.rows += refused.rows
+    rows_in = len(rows) + len(rejections.rows)
+    unique: dict[str, Row] = {}
+    for row in rows:
+        if row["id"] in unique:
+            rejections.add(row["id"], "exact_duplicate", {"source": row["source"], "kept": unique[row["id"]]["source"]})
+        else:
+            unique[row["id"]] = row
+    if not unique:
+        raise UserError("there is no conversation. Name seeds in `seeds.sources` or files in `conversations.include`.")
+    write_stage(
+        args.data,
+        args.rejected,
+        args.stats,
+        list(unique.values()),
+        rejections,
+        rows_in,
+        per_source=dict(Counter(row["source"] for row in unique.values()).most_common()),
+    )
+    logging.info("%d conversations, rejected %s", len(unique), rejections.by_reason())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Named rules that tell why a text is unfit for training."""

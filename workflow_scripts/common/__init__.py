@@ -1,0 +1,1 @@
+"""What every stage shares: rows on disk, errors, progress, the command line."""

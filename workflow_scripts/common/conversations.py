@@ -1,0 +1,54 @@
+"""Conversations in the three layouts people use, read into Capybara's own: a list of {input, output}."""
+
+from typing import Any
+
+Exchange = dict[str, str]
+
+USER_ROLES = {"human", "user"}
+ASSISTANT_ROLES = {"gpt", "assistant", "chatgpt", "bard", "model"}
+
+
+def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
+    """The exchanges of a row in Capybara's `conversation`, ShareGPT's `conversations` or `messages` layout.
+
+    Raises KeyError if the row has none of the three columns, ValueError (a short reason) if the messages do not
+    alternate from user to assistant or a text is missing. A leading system message is joined to the first user text.
+    """
+    if row.get("conversation") is not None:
+        exchanges = [{"input": turn["input"], "output": turn["output"]} for turn in row["conversation"]]
+    elif row.get("conversations") is not None:
+        exchanges = _pair([(turn["from"], turn["value"]) for turn in row["conversations"]])
+    elif row.get("messages") is not None:
+        exchanges = _pair([(turn["role"], turn["content"]) for turn in row["messages"]])
+    else:
+        raise KeyError("conversation, conversations or messages")
+    if not exchanges:
+        raise ValueError("no exchange")
+    if any(not isinstance(text, str) for exchange in exchanges for text in exchange.values()):
+        raise ValueError("a message without text")
+    return exchanges
+
+
+def _pair(messages: list[tuple[str, str]]) -> list[Exchange]:
+    system = ""
+    if messages and messages[0][0] == "system":
+        system, messages = messages[0][1], messages[1:]
+    if len(messages) % 2:
+        raise ValueError("does not end with an assistant message")
+    exchanges = []
+    for (asker, question), (answerer, answer) in zip(messages[::2], messages[1::2], strict=True):
+        if asker not in USER_ROLES or answerer not in ASSISTANT_ROLES:
+            raise ValueError(f"roles do not alternate ({asker}, {answerer})")
+        exchanges.append({"input": question, "output": answer})
+    if system and isinstance(exchanges[0]["input"], str):
+        exchanges[0]["input"] = f"{system}\n\n{exchanges[0]['input']}"
+    return exchanges
+
+
+def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
+    """The same conversation as `messages` with roles, the layout that chat templates take."""
+    return [
+        {"role": role, "content": exchange[key]}
+        for exchange in conversation
+        for role, key in (("user", "input"), ("assistant", "output"))
+    ]

@@ -1,0 +1,93 @@
+"""Rows on disk: one reader that names file and line, one atomic writer, one content hash."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.errors import UserError
+
+Row = dict[str, Any]
+
+
+def content_id(*parts: Any) -> str:
+    """16 hex digits of the SHA-256 of `parts` as canonical JSON: equal content, equal id, on any machine."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """Each line of a JSON Lines file as a dict; blank lines are passed over.
+
+    Raises UserError naming file and line for invalid UTF-8, invalid JSON, or a line that is no object.
+    """
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{path}, line {number}: not valid UTF-8 ({error.reason}). Mend or remove the line."
+                ) from error
+            except json.JSONDecodeError as error:
+                raise UserError(
+                    f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line."
+                ) from error
+            if not isinstance(row, dict):
+                raise UserError(
+                    f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Mend or remove the line."
+                )
+            yield row
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """A reader sees the old file or the whole new one, never a part, even after a crash."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private; others share this folder
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+    _write_atomically(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document atomically."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
+    """Write JSON Lines atomically, keys in the order given."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document; a UserError names the file if it is broken."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error}). Delete it and run again.") from error

@@ -1,0 +1,1 @@
+"""The configuration: checked before anything runs, and the code each rule depends on."""

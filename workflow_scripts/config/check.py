@@ -1,0 +1,150 @@
+"""The configuration checked before anything runs; every mistake is one line that names the key and says what to do."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+Config = dict[str, Any]
+SCHEMA = Path("rules/schemas/config.schema.yaml")
+BENCHMARKS = Path("workflow_scripts/decontamination/benchmarks.yaml")
+
+
+def mistakes(config: Config) -> list[str]:
+    """Every mistake of a configuration, one line each: first those of form, and if there are none those of content."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
+    found = [line for error in errors for line in _explain(error)]
+    return list(dict.fromkeys(found)) or list(_contents(config))
+
+
+def _key(error: jsonschema.ValidationError, *more: Any) -> str:
+    """The dotted name of what an error is about: seeds.sources[2].path."""
+    text = ""
+    for part in (*error.absolute_path, *more):
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "the configuration"
+
+
+def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
+    meaning = error.schema.get("description")
+    match error.validator:
+        case "additionalProperties" if error.validator_value is False:
+            known = list(error.schema["properties"])
+            for name in sorted(set(error.instance) - set(known), key=str):
+                near = difflib.get_close_matches(str(name), known, n=1)
+                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
+                yield f"{_key(error, name)}: unknown key; {hint}"
+        case "required":
+            for name in sorted(set(error.validator_value) - set(error.instance)):
+                yield f"{_key(error, name)}: missing."
+        case "type":
+            wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            words = " or ".join(
+                {"null": "null", "object": "mapping", "array": "list"}.get(kind, kind) for kind in wanted
+            )
+            yield f"{_key(error)}: {_value(error.instance)} is of the wrong type; expected is {words}{_because(meaning)}."
+        case "enum":
+            yield f"{_key(error)}: {_value(error.instance)} is not one of {', '.join(map(str, error.validator_value))}{_because(meaning)}."
+        case "oneOf":
+            yield f"{_key(error)}: give either `path` or `hub`, and not both."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            words = {
+                "minimum": "at least",
+                "exclusiveMinimum": "more than",
+                "maximum": "at most",
+                "exclusiveMaximum": "less than",
+            }
+            yield f"{_key(error)}: {_value(error.instance)} must be {words[error.validator]} {error.validator_value}{_because(meaning)}."
+        case "pattern":
+            yield f"{_key(error)}: {_value(error.instance)} does not fit the pattern {error.validator_value}{_because(meaning)}."
+        case _:
+            yield f"{_key(error)}: {error.message}{_because(meaning)}."
+
+
+def _value(value: Any) -> str:
+    return repr(value) if len(repr(value)) < 80 else f"{repr(value)[:77]}..."
+
+
+def _because(meaning: str | None) -> str:
+    return f" ({meaning})" if meaning else ""
+
+
+def _contents(config: Config) -> Iterator[str]:
+    """What a schema cannot say: files that exist, names that are known, licences that are allowed."""
+    sources = config["seeds"]["sources"]
+    ids = [source["id"] for source in sources]
+    for number, source in enumerate(sources):
+        where = f"seeds.sources[{number}] ({source['id']})"
+        if ids.index(source["id"]) != number:
+            yield f"{where}: the id is used twice; give each source its own."
+        if source["license"] not in config["seeds"]["allow_licenses"]:
+            yield f"{where}: licence {source['license']} is not in `seeds.allow_licenses`. Add it there if you may use it."
+        yield from _file(source, where)
+    for number, entry in enumerate(config["conversations"]["include"]):
+        yield from _file(entry, f"conversations.include[{number}]")
+    if not sources and not config["conversations"]["include"]:
+        yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
+    known = [*yaml.safe_load(BENCHMARKS.read_text(encoding="utf-8")), *config["decontamination"]["custom"]]
+    for name in config["decontamination"]["benchmarks"]:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean `{near[0]}`?"
+                if near
+                else f"known are {', '.join(sorted(known))}; add your own under `decontamination.custom`."
+            )
+            yield f"decontamination.benchmarks: unknown benchmark {name}; {hint}"
+    for name, entry in config["decontamination"]["custom"].items():
+        if name in config["decontamination"]["benchmarks"]:
+            yield from _file(entry, f"decontamination.custom.{name}")
+    path = config["evaluation"]["include_path"]
+    if path is not None and not Path(path).is_dir():
+        yield f"evaluation.include_path: no such folder: {path}."
+    for task in set(config["evaluation"]["num_fewshot"]) - set(config["evaluation"]["tasks"]):
+        yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
+    base = config["training"]["base"]
+    if _on_hub(base["model"]) and base["revision"] is None:
+        yield f"training.base.revision: missing; name the commit of {base['model']}, so that the run can be repeated."
+
+
+def _file(entry: Config, where: str) -> Iterator[str]:
+    if "path" in entry and not Path(entry["path"]).is_file():
+        yield f"{where}: no such file: {entry['path']}."
+
+
+def _on_hub(model: str) -> bool:
+    return not model.startswith(("package:", "./", "../", "/", "~")) and not model.endswith(".gguf")
+
+
+def folder_mistake(config: Config, config_files: list[str]) -> str | None:
+    """Why this run must not use its results folder, or None.
+
+    A folder belongs to the configuration files that made it: changed values are a partial rerun, another set of
+    files is another experiment whose results must not be mixed in.
+    """
+    folder = Path(config["results"]) / config["run"]
+    record = folder / "configfiles"
+    if record.is_file() and (owner := record.read_text(encoding="utf-8").split("\n")[:-1]) != config_files:
+        return (
+            f"{folder} holds the results of another configuration ({', '.join(owner)}), not of {', '.join(config_files)}. "
+            "Choose another `run:` name, or remove that folder if you no longer need it."
+        )
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not nearest.is_dir():
+        return f"{nearest} is a file, and results are to go into {folder}. Choose another `results:` folder."
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} cannot be written to, and results are to go into {folder}. Choose another `results:` folder, or its permissions."
+    return None
+
+
+def claim_folder(config: Config, config_files: list[str]) -> None:
+    """Record which configuration files the results folder belongs to."""
+    folder = Path(config["results"]) / config["run"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "configfiles").write_text("".join(f"{name}\n" for name in config_files), encoding="utf-8")

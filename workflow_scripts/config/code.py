@@ -1,0 +1,29 @@
+"""The source files that an entry point depends on, found from its imports."""
+
+import functools
+from pathlib import Path
+
+import grimp
+
+
+@functools.cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph("workflow_scripts", cache_dir=None)
+
+
+def source_files(entry_point: str) -> list[str]:
+    """Relative paths of `workflow_scripts/<entry_point>.py`, every module of the project that it imports, directly or
+    not, and the packages they live in.
+
+    Snakemake compares small inputs by content. With these as inputs a rule runs again exactly when its own code
+    changed, and not when a file was merely touched.
+    """
+    module = f"workflow_scripts.{entry_point}"
+    modules = {module, *_graph().find_upstream_modules(module)}
+    parents = {name.rsplit(".", cut)[0] for name in modules for cut in range(1, name.count(".") + 1)}
+    return sorted(str(_path(name)) for name in modules | parents)
+
+
+def _path(module: str) -> Path:
+    path = Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

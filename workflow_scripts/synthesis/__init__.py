@@ -1,0 +1,1 @@
+"""Amplify-Instruct: seeds grown into multi-turn conversations by a teacher."""

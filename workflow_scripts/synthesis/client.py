@@ -1,0 +1,111 @@
+"""The one HTTP client: chat completions of any OpenAI-compatible teacher, cached, limited and counted."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.synthesis.cache import Answer, Request, RequestCache
+
+
+class TeacherError(Exception):
+    """A request that failed for good, after all retries. The message names the failure, never the key."""
+
+
+@dataclass
+class Usage:
+    """What was asked of the teacher in this job; cached answers cost nothing."""
+
+    requests: int = 0
+    cached: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Wall-clock seconds since the client was made."""
+        return time.monotonic() - self.started
+
+
+def api_key(variable: str | None) -> str:
+    """The key from the environment variable that the config names; a teacher without one gets a placeholder."""
+    if variable is None:
+        return "no-key"
+    key = os.environ.get(variable)
+    if not key:
+        raise UserError(
+            f"the environment variable {variable}, which `teacher.api_key_env` names, is not set. Export it."
+        )
+    return key
+
+
+class TeacherClient:
+    """Asks `model` at `base_url`, at most `settings["concurrency"]` requests at once."""
+
+    def __init__(self, base_url: str, model: str, settings: dict[str, Any], cache: RequestCache):
+        self.model = model
+        self.cache = cache
+        self.usage = Usage()
+        self._slots = asyncio.Semaphore(settings["concurrency"])
+        # The openai package retries 408, 409, 429 and 5xx with growing, jittered pauses and honours Retry-After.
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=api_key(settings.get("api_key_env")),
+            timeout=settings["timeout"],
+            max_retries=settings["retries"],
+        )
+
+    async def ask(self, messages: list[dict[str, str]], sampling: dict[str, Any], seed: int) -> Answer:
+        """{text, finish_reason, prompt_tokens, completion_tokens}; TeacherError when all retries are used up.
+
+        `sampling` holds temperature, top_p and max_tokens; `seed` makes a second attempt another request.
+        """
+        request: Request = {"model": self.model, "messages": messages, "seed": seed, **sampling}
+        if (answer := self.cache.get(request)) is not None:
+            self.usage.cached += 1
+            return answer
+        async with self._slots:
+            self.usage.requests += 1
+            try:
+                answer = _read(await self._client.chat.completions.create(**request))
+            except (openai.APIError, ValueError) as error:
+                self.usage.failed += 1
+                raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error
+        self.cache.put(request, answer)
+        self.usage.prompt_tokens += answer["prompt_tokens"]
+        self.usage.completion_tokens += answer["completion_tokens"]
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def _read(completion: Any) -> Answer:
+    """The parts of a completion that we use; ValueError if the server's answer lacks them."""
+    choices = getattr(completion, "choices", None)
+    if not choices or choices[0].message is None or not isinstance(choices[0].message.content, str):
+        raise ValueError("the answer holds no text")
+    usage = completion.usage
+    return {
+        "text": choices[0].message.content,
+        "finish_reason": choices[0].finish_reason,
+        "prompt_tokens": usage.prompt_tokens if usage else 0,
+        "completion_tokens": usage.completion_tokens if usage else 0,
+    }
+
+
+def _short(error: Exception) -> str:
+    """An error's kind without the server's own words: those may repeat the request's headers."""
+    if isinstance(error, openai.APIStatusError):
+        return f"HTTP status {error.status_code}"
+    if isinstance(error, openai.APITimeoutError):
+        return "no answer within the time-out"
+    if isinstance(error, openai.APIConnectionError):
+        return "no connection"
+    return str(error)[:200] if isinstance(error, ValueError) else "malformed answer"

@@ -1,0 +1,66 @@
+"""Is a turn good enough to keep? Each check returns the fault's name, or None."""
+
+import re
+
+from rapidfuzz import fuzz
+
+from workflow_scripts.cleaning.rules import ANSWER_RULES, first_fault
+from workflow_scripts.common.conversations import Exchange
+
+PRAISE = re.compile(
+    r"^\W*(?:thank|thanks|great|excellent|wonderful|that(?:'s| is) (?:great|fascinating|interesting|helpful))\b",
+    re.IGNORECASE,
+)
+ROLE_LABEL = re.compile(r"^\W*(?:expert|assistant|reader|user|human)\s*:", re.IGNORECASE | re.MULTILINE)
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)")
+NEAR_COPY = 90  # rapidfuzz ratio, 0 to 100
+CHECKED = ("empty", "repeated_characters", *ANSWER_RULES)
+
+
+def follow_up_fault(text: str, finish_reason: str, conversation: list[Exchange]) -> str | None:
+    """Why the teacher's message as a user cannot stand after `conversation`, or None."""
+    if found := first_fault(text, CHECKED, answer=True):
+        return found[0]
+    if finish_reason == "length":
+        return "cut_off"
+    if ROLE_LABEL.search(text):
+        return "role_label"
+    if PRAISE.search(text):
+        return "praise"
+    if "?" not in text:
+        return "no_question"
+    if _copies(text, conversation):
+        return "near_copy"
+    return None
+
+
+def answer_fault(text: str, finish_reason: str, conversation: list[Exchange]) -> str | None:
+    """Why the teacher's answer to the last message cannot stand after `conversation`, or None."""
+    if found := first_fault(text, CHECKED, answer=True):
+        return found[0]
+    if finish_reason == "length":
+        return "cut_off"
+    if ROLE_LABEL.search(text):
+        return "role_label"
+    if _copies(text, conversation):
+        return "near_copy"
+    if _loops(text):
+        return "repetition"
+    return None
+
+
+def last_sentence(text: str) -> str:
+    """The text up to the end of its last whole sentence; empty if it holds none."""
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
+    return text[: ends[-1]] if ends else ""
+
+
+def _copies(text: str, conversation: list[Exchange]) -> bool:
+    return any(fuzz.ratio(text, earlier) >= NEAR_COPY for exchange in conversation for earlier in exchange.values())
+
+
+def _loops(text: str) -> bool:
+    """Whether fewer than half of the word 4-grams are distinct: small models fall into loops."""
+    words = text.split()
+    grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
+    return len(grams) >= 20 and len(set(grams)) < len(grams) / 2
