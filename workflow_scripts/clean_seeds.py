@@ -16,8 +16,8 @@ from workflow_scripts.seeds.layouts import texts
 
 
 def _mend(text: str) -> str:
-    # Escapes stay: the rule `ansi_escape` is to see them. Entities stay: they may be what a question is about.
-    return ftfy.fix_text(text, unescape_html=False, remove_terminal_escapes=False)
+    # HTML entities stay: they may be what a question is about.
+    return ftfy.fix_text(text, unescape_html=False)
 
 
 def repair(seed: Row) -> Row:
@@ -55,12 +55,11 @@ def main(argv: list[str] | None = None) -> None:
     seeds = [seed for path in args.seeds for seed in read_jsonl(path)]
     with progress(len(seeds), "cleaning seeds", "seed") as bar:
         for seed in seeds:
-            mended = repair(seed)
-            found = fault(mended, args.settings)
+            found = fault(seed, args.settings)  # as published: mending would hide escapes and control characters
             if found:
                 rejections.add(seed["id"], found[0], {"source": seed["source"], "text": found[1]})
             else:
-                clean.append(mended)
+                clean.append(repair(seed))
             bar.update()
     write_jsonl(args.clean, clean)
     write_jsonl(args.rejected, rejections.rows)

@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         num_fewshot=settings.get("num_fewshot"),
         batch_size=settings["batch_size"],
         limit=settings.get("limit"),
+        device="cuda" if torch.cuda.is_available() else "cpu",
         apply_chat_template=settings["apply_chat_template"],
         task_manager=manager,
         log_samples=False,

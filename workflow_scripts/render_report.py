@@ -1,1 +1,132 @@
-"""x"""
+"""The page that a person reads when a run has ended: self-contained, every text escaped."""
+
+import argparse
+import difflib
+import logging
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
+from workflow_scripts.report import figures
+
+TEMPLATES = Path(__file__).parent / "report" / "templates"
+EXAMPLES = 3
+
+
+def marked(wanted: str, found: str) -> list[tuple[str, bool]]:
+    """A found text in pieces, each with whether it differs from what was looked for."""
+    matcher = difflib.SequenceMatcher(None, wanted, found, autojunk=False)
+    return [(found[b1:b2], tag != "equal") for tag, _, _, b1, b2 in matcher.get_opcodes() if b2 > b1]
+
+
+def stages(args: argparse.Namespace) -> list[Row]:
+    """Each data stage's name and statistics, in the order of the chain."""
+    parts = [
+        ("seeds", args.seeds),
+        ("synthesis", args.synthesis),
+        ("decontamination", [args.decontamination]),
+        ("dataset", [args.dataset]),
+    ]
+    return [{"name": name, **read_json(path)} for name, paths in parts for path in paths]
+
+
+def example_conversations(path: Path, count: int) -> list[Row]:
+    """A few conversations of different sources, first in the order of the file; amplified ones (the longest) first."""
+    rows = sorted(read_jsonl(path), key=lambda row: -len(row["conversation"]))
+    by_source: dict[str, Row] = {}
+    for row in rows:
+        by_source.setdefault(row["source"], row)
+    return list(by_source.values())[:count]
+
+
+def pair_scores(frame: pd.DataFrame) -> list[Row]:
+    """One row a task and metric, with the scores of every model side by side and the conditions they were made under."""
+    rows = []
+    for (task, metric), group in frame.groupby(["task", "metric"], sort=False):
+        first = group.iloc[0]
+        rows.append(
+            {
+                "task": task,
+                "metric": metric,
+                "shots": first["shots"],
+                "documents": first["documents"],
+                "task_version": first["task_version"],
+                "models": {row["model"]: row for _, row in group.iterrows()},
+            }
+        )
+    return rows
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write index.html."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="name of the run")
+    parser.add_argument("--base", required=True, help="base model")
+    parser.add_argument("--teacher", required=True, help="teacher model")
+    parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
+    parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
+    parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
+    parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
+    parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
+    parser.add_argument("--train", required=True, type=Path, help="training conversations, for the examples")
+    parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
+    parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
+    parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
+    parser.add_argument("--outputs", required=True, type=Path, nargs="+", help="outputs.jsonl of each model")
+    parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
+    args = parser.parse_args(argv)
+
+    # NaN is pandas' word for "none given"; in the page nothing is shown then.
+    frame = pd.read_csv(args.scores).astype(object)
+    frame = frame.where(frame.notna(), None)
+    models = list(dict.fromkeys(path.parent.name for path in args.outputs))
+    outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
+    hits = [hit | {"pieces": marked(hit["item_normal"], hit["found_normal"])} for hit in read_jsonl(args.hits)]
+    trained = [
+        {
+            "name": metrics.parent.name,
+            "audit": read_json(audit),
+            "metrics": rows,
+            "curve": Markup(figures.loss_curve(rows)),
+        }
+        for audit, metrics in zip(args.audit, args.metrics, strict=True)
+        for rows in [list(read_jsonl(metrics))]
+    ]
+    dataset = read_json(args.dataset)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("index.html.jinja").render(
+        run=args.run,
+        base=args.base,
+        teacher=args.teacher,
+        stages=stages(args),
+        dataset=dataset,
+        composition=Markup(figures.composition(dataset["per_source"])),
+        decontamination=read_json(args.decontamination),
+        hits=hits,
+        trained=trained,
+        models=models,
+        scores=pair_scores(frame),
+        score_figure=Markup(figures.scores(frame.to_dict("records"))),
+        lm_eval=frame["lm_eval"].iloc[0],
+        dtype=frame["dtype"].iloc[0],
+        chat_template=bool(frame["chat_template"].iloc[0]),
+        examples=example_conversations(args.train, EXAMPLES),
+        outputs=outputs,
+        prompts=list(outputs[models[0]]),
+    )
+    write_text(args.page, page)
+    logging.info("%s", args.page)
+
+
+if __name__ == "__main__":
+    run(main)

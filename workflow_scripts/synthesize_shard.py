@@ -28,7 +28,9 @@ async def amplify_all(
 ) -> tuple[list[Row], Rejections, Row]:
     """Conversations, rejections and what was measured. UserError past the configured rate of failures."""
     client = TeacherClient(teacher.base_url, teacher.model, args.teacher, RequestCache(args.cache))
-    amplifier = Amplifier(client.ask, args.settings, {"model": teacher.model, "kind": args.teacher["kind"]})
+    amplifier = Amplifier(
+        client.ask, args.settings, {"model": teacher.model, "kind": args.teacher["kind"]}, args.teacher["prefill"]
+    )
     rows: list[Row] = []
     rejections = Rejections()
     failures = 0

@@ -11,6 +11,7 @@ from typing import Any
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import Row, content_id, file_sha256, read_json, read_jsonl, write_jsonl
 from workflow_scripts.training.template import set_template
 
@@ -28,6 +29,7 @@ def accumulation_steps(global_batch: int, micro_batch: int, processes: int) -> i
 
 def sft_config(settings: Row, output: Path, steps_an_epoch: int, accumulation: int) -> Any:
     """`training:` of the config as TRL's SFTConfig; warm-up and checkpoints are counted in optimiser steps."""
+    import torch
     from trl import SFTConfig
 
     steps = math.ceil(steps_an_epoch * settings["epochs"])
@@ -42,7 +44,7 @@ def sft_config(settings: Row, output: Path, steps_an_epoch: int, accumulation: i
         warmup_steps=math.ceil(steps * settings["warmup_ratio"]),
         weight_decay=settings["weight_decay"],
         max_length=settings["max_length"],
-        gradient_checkpointing=settings["gradient_checkpointing"],
+        activation_checkpointing=settings["activation_checkpointing"],
         bf16=settings["dtype"] == "bfloat16",
         fp16=False,
         assistant_only_loss=True,
@@ -57,9 +59,33 @@ def sft_config(settings: Row, output: Path, steps_an_epoch: int, accumulation: i
         seed=settings["random_seed"],
         data_seed=settings["random_seed"],
         report_to="none",
-        disable_tqdm=False,
-        dataset_num_proc=None,
+        disable_tqdm=True,  # its place is taken by `report_steps`
+        dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def report_steps() -> Any:
+    """A trainer callback that prints a line of progress: steps, loss, learning rate, tokens a second, time left."""
+    from transformers import PrinterCallback, TrainerCallback
+
+    class ReportSteps(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.bar = progress(state.max_steps, "training", "step")
+            self.bar.update(state.global_step)
+            self.bar.unpause()
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            if "loss" in (logs or {}):
+                tokens = float(logs.get("num_tokens", 0)) / max(self.bar.format_dict["elapsed"], 1e-9)
+                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {tokens:.0f} tokens/s", refresh=False)
+                self.bar.update(state.global_step - self.bar.n)
+            elif "eval_loss" in (logs or {}):
+                logging.info("loss on held-out conversations: %.4f", float(logs["eval_loss"]))
+
+        def on_train_end(self, args, state, control, **kwargs):
+            self.bar.close()
+
+    return ReportSteps(), PrinterCallback
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -122,6 +148,9 @@ def main(argv: list[str] | None = None) -> None:
         train_dataset=parts["train"],
         eval_dataset=parts["test"],
     )
+    reporter, dictionaries = report_steps()
+    trainer.remove_callback(dictionaries)
+    trainer.add_callback(reporter)
     check_mask(trainer, read_json(args.audit))
     if checkpoint := get_last_checkpoint(str(state)):
         logging.info("resuming from %s", checkpoint)

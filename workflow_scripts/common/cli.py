@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -21,6 +22,9 @@ def run(main: Callable[[], None]) -> None:
     # One line a request would bury what the user wants to see.
     for noisy in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "datasets"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Bars that redraw themselves are unreadable in a log; our own progress prints lines.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         main()
     except UserError as error:

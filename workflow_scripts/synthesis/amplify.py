@@ -5,6 +5,7 @@ the follow-ups are synthetic, the conversation delves deep. Prompts, moves and s
 they are ours, and stand in `prompts/` and `moves.yaml`.
 """
 
+import functools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,36 +14,32 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.common.conversations import Exchange, to_messages
 from workflow_scripts.common.rows import Row, content_id
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.client import TeacherError
-from workflow_scripts.synthesis.quality import answer_fault, follow_up_fault, last_sentence
+from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault, last_sentence
 
 Ask = Callable[[list[dict[str, str]], dict[str, Any], int], Awaitable[dict[str, Any]]]
 
-MOVES = {
-    move["name"]: move["instruction"] for move in yaml.safe_load((Path(__file__).parent / "moves.yaml").read_text())
-}
+MOVES = {move["name"]: move for move in yaml.safe_load((Path(__file__).parent / "moves.yaml").read_text())}
 TECHNIQUE = "amplify-instruct"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is drawn for a seed before anything is asked: so many exchanges, by these moves."""
+class Step:
+    """One follow-up: the move the user makes and the words the question opens with."""
 
-    exchanges: int
-    moves: tuple[str, ...]
+    move: str
+    opening: str
 
 
-def plan(seed_id: str, settings: Row) -> Plan:
-    """A seed's plan, from the configured distribution; it depends on nothing but the seed's id and `settings`."""
+def plan(seed_id: str, settings: Row) -> list[Step]:
+    """A seed's follow-ups, drawn before anything is asked from nothing but the seed's id and `settings`."""
     rng = random.Random(f"{settings['random_seed']}:{seed_id}")
     options = settings["exchanges"]
-    exchanges = rng.choices([option["count"] for option in options], weights=[option["weight"] for option in options])[
-        0
-    ]
-    return Plan(exchanges, tuple(rng.sample(sorted(MOVES), exchanges - 1)))
+    count = rng.choices([option["count"] for option in options], weights=[option["weight"] for option in options])[0]
+    return [Step(name, rng.choice(MOVES[name]["openings"])) for name in rng.sample(sorted(MOVES), count - 1)]
 
 
 class BadTurn(Exception):
@@ -50,38 +47,38 @@ class BadTurn(Exception):
 
 
 class Amplifier:
-    """Grows conversations by asking one teacher; `settings` is `synthesis:` of the config."""
+    """Grows conversations by asking one teacher; `settings` is `synthesis:` of the config.
 
-    def __init__(self, ask: Ask, settings: Row, teacher: dict[str, str]):
+    `prefill` begins the reply for the teacher with the drawn opening, where its server can continue a message.
+    """
+
+    def __init__(self, ask: Ask, settings: Row, teacher: dict[str, str], prefill: bool):
         self.ask = ask
         self.settings = settings
+        self.prefill = prefill
         self.teacher = teacher
         self.faults: dict[str, int] = {}
 
     async def grow(self, seed: Row) -> Row:
-        """The seed's conversation. Raises BadTurn if fewer than two exchanges can be had, TeacherError if none answers."""
-        drawn = plan(seed["id"], self.settings)
-        conversation: list[Exchange] = []
-        stopped = None
+        """The seed's conversation. Raises BadTurn or TeacherError if fewer than two exchanges can be had."""
         question = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
-        for number in range(drawn.exchanges):
+        conversation = [{"input": question, "output": seed["response"] or await self._answer(seed, [], question)}]
+        moves: list[str] = []
+        stopped = None
+        for step in plan(seed["id"], self.settings):
             try:
-                if number:
-                    question = await self._follow_up(seed, conversation, drawn.moves[number - 1])
-                answer = (
-                    seed["response"]
-                    if number == 0 and seed["response"]
-                    else await self._answer(seed, conversation, question)
-                )
+                question = await self._follow_up(seed, conversation, step)
+                answer = await self._answer(seed, conversation, question)
             except (BadTurn, TeacherError) as error:
-                if number < 2:
+                if not moves:
                     raise
-                stopped = str(error)
+                stopped = str(error)  # what is good stays
                 break
             conversation.append({"input": question, "output": answer})
-        return self._row(seed, conversation, drawn.moves[: len(conversation) - 1], stopped)
+            moves.append(step.move)
+        return self._row(seed, conversation, moves, stopped)
 
-    def _row(self, seed: Row, conversation: list[Exchange], moves: tuple[str, ...], stopped: str | None) -> Row:
+    def _row(self, seed: Row, conversation: list[Exchange], moves: list[str], stopped: str | None) -> Row:
         return {
             "id": content_id(conversation),
             "source": seed["source"],
@@ -94,7 +91,7 @@ class Amplifier:
                 "kind": seed["kind"],
                 "domain": seed["domain"],
                 "techniques": [TECHNIQUE],
-                "moves": list(moves),
+                "moves": moves,
                 "first_answer": "seed" if seed["response"] else "teacher",
                 "stopped": stopped,
                 "teacher": self.teacher,
@@ -103,33 +100,54 @@ class Amplifier:
             },
         }
 
-    async def _follow_up(self, seed: Row, conversation: list[Exchange], move: str) -> str:
-        text = prompts.render("follow_up", conversation=conversation, move=MOVES[move])
-        messages = [{"role": "user", "content": text}]
-        return await self._until_good(seed, messages, "follow_up", follow_up_fault, conversation)
+    async def _follow_up(self, seed: Row, conversation: list[Exchange], step: Step) -> str:
+        prompt = prompts.render("follow_up", request=MOVES[step.move]["request"], opening=step.opening)
+        messages = [*to_messages(conversation), {"role": "user", "content": prompt}]
+        if self.prefill:
+            messages.append({"role": "assistant", "content": step.opening})
+
+        def whole(text: str, cut_off: bool) -> str:
+            # Some servers answer with the whole message, some with what they added to it.
+            begun = self.prefill and not text.startswith(step.opening)
+            return first_question(f"{step.opening} {text}" if begun else text)
+
+        check = functools.partial(follow_up_fault, conversation=conversation, opening=step.opening)
+        return await self._until_good(seed, "follow_up", messages, whole, check)
 
     async def _answer(self, seed: Row, conversation: list[Exchange], question: str) -> str:
-        messages = [{"role": "system", "content": prompts.render("expert")}]
-        for exchange in conversation:
-            messages += [
-                {"role": "user", "content": exchange["input"]},
-                {"role": "assistant", "content": exchange["output"]},
-            ]
-        messages.append({"role": "user", "content": question})
-        return await self._until_good(seed, messages, "answer", answer_fault, conversation)
+        messages = [
+            {"role": "system", "content": prompts.render("expert")},
+            *to_messages(conversation),
+            {"role": "user", "content": question},
+        ]
+        keep_cut_off = self.settings["cut_off"] == "trim"
+
+        def whole(text: str, cut_off: bool) -> str:
+            if cut_off:
+                return last_sentence(text) if keep_cut_off else ""
+            return text
+
+        check = functools.partial(answer_fault, conversation=conversation)
+        return await self._until_good(seed, "answer", messages, whole, check)
 
     async def _until_good(
-        self, seed: Row, messages: list[dict[str, str]], kind: str, fault: Callable, conversation: list[Exchange]
+        self,
+        seed: Row,
+        kind: str,
+        messages: list[dict[str, str]],
+        whole: Callable[[str, bool], str],
+        fault: Callable[[str], str | None],
     ) -> str:
-        """Ask with a new random seed until the text has no fault; BadTurn after `settings["attempts"]` attempts."""
+        """Ask with a new random seed until the text has no fault; BadTurn after `settings["attempts"]` attempts.
+
+        `whole` takes a reply and whether it reached max_tokens, and gives what of it may stand; nothing is a fault.
+        """
         found = None
         for attempt in range(self.settings["attempts"]):
-            number = int(content_id(seed["id"], kind, len(conversation), attempt), 16) % 2**31
+            number = int(content_id(seed["id"], kind, len(messages), attempt), 16) % 2**31
             answer = await self.ask(messages, self.settings["sampling"][kind], number)
-            text, finish_reason = answer["text"].strip(), answer["finish_reason"]
-            if finish_reason == "length" and self.settings["cut_off"] == "trim":
-                text, finish_reason = last_sentence(text), "stop"
-            found = fault(text, finish_reason, conversation)
+            text = whole(answer["text"].strip(), answer["finish_reason"] == "length")
+            found = fault(text)
             if found is None:
                 return text
             self.faults[f"{kind}:{found}"] = self.faults.get(f"{kind}:{found}", 0) + 1

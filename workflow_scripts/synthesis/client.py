@@ -69,10 +69,16 @@ class TeacherClient:
         if (answer := self.cache.get(request)) is not None:
             self.usage.cached += 1
             return answer
+        # A message that ends with the assistant's words is to be continued, which vLLM must be told; llama.cpp does it.
+        begun = (
+            {"continue_final_message": True, "add_generation_prompt": False}
+            if messages[-1]["role"] == "assistant"
+            else None
+        )
         async with self._slots:
             self.usage.requests += 1
             try:
-                answer = _read(await self._client.chat.completions.create(**request))
+                answer = _read(await self._client.chat.completions.create(**request, extra_body=begun))
             except (openai.APIError, ValueError) as error:
                 self.usage.failed += 1
                 raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error

@@ -17,36 +17,40 @@ NEAR_COPY = 90  # rapidfuzz ratio, 0 to 100
 CHECKED = ("empty", "repeated_characters", *ANSWER_RULES)
 
 
-def follow_up_fault(text: str, finish_reason: str, conversation: list[Exchange]) -> str | None:
+def follow_up_fault(text: str, conversation: list[Exchange], opening: str) -> str | None:
     """Why the teacher's message as a user cannot stand after `conversation`, or None."""
-    if found := first_fault(text, CHECKED, answer=True):
-        return found[0]
-    if finish_reason == "length":
-        return "cut_off"
-    if ROLE_LABEL.search(text):
-        return "role_label"
+    if found := _common_fault(text, conversation):
+        return found
     if PRAISE.search(text):
         return "praise"
+    if not text.casefold().startswith(opening.split()[0].casefold()):
+        return "off_move"
     if "?" not in text:
         return "no_question"
-    if _copies(text, conversation):
-        return "near_copy"
+    if not _words(text.removeprefix(opening)) & set().union(
+        *(_words(turn) for exchange in conversation for turn in exchange.values())
+    ):
+        return "refers_to_nothing"
     return None
 
 
-def answer_fault(text: str, finish_reason: str, conversation: list[Exchange]) -> str | None:
+def answer_fault(text: str, conversation: list[Exchange]) -> str | None:
     """Why the teacher's answer to the last message cannot stand after `conversation`, or None."""
+    return _common_fault(text, conversation) or ("repetition" if _loops(text) else None)
+
+
+def _common_fault(text: str, conversation: list[Exchange]) -> str | None:
     if found := first_fault(text, CHECKED, answer=True):
         return found[0]
-    if finish_reason == "length":
-        return "cut_off"
     if ROLE_LABEL.search(text):
         return "role_label"
-    if _copies(text, conversation):
-        return "near_copy"
-    if _loops(text):
-        return "repetition"
-    return None
+    return "near_copy" if _copies(text, conversation) else None
+
+
+def first_question(text: str) -> str:
+    """A reply up to its first question mark, without quotation marks around it; all of it if it asks nothing."""
+    asked, mark, _ = text.strip("\"'“” \n").partition("?")
+    return asked + mark
 
 
 def last_sentence(text: str) -> str:
@@ -64,3 +68,8 @@ def _loops(text: str) -> bool:
     words = text.split()
     grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
     return len(grams) >= 20 and len(set(grams)) < len(grams) / 2
+
+
+def _words(text: str) -> set[str]:
+    """The words of at least five letters: those that carry a subject."""
+    return set(re.findall(r"[^\W\d_]{5,}", text.casefold()))

@@ -1,0 +1,47 @@
+"""What a stage hands on: sorted rows, rejected rows with reasons, statistics that add up."""
+
+import random
+
+import pytest
+
+from workflow_scripts.common.rows import read_json, read_jsonl
+from workflow_scripts.common.stage import Rejections, statistics, write_stage
+
+
+def rejections_of(*reasons):
+    rejections = Rejections()
+    for number, reason in enumerate(reasons):
+        rejections.add(f"r{number}", reason, {"text": reason})
+    return rejections
+
+
+def test_statistics_add_up():
+    found = statistics(5, 2, rejections_of("url", "empty", "url"), seconds=1.5)
+    assert found == {"in": 5, "out": 2, "rejected": {"url": 2, "empty": 1}, "seconds": 1.5}
+
+
+@pytest.mark.parametrize("rows_in", [4, 6])
+def test_a_lost_or_invented_row_is_an_error(rows_in):
+    with pytest.raises(ValueError, match=f"rows lost: in {rows_in}, out 2, rejected 3"):
+        statistics(rows_in, 2, rejections_of("url", "empty", "url"))
+
+
+def test_artefacts_do_not_depend_on_the_order_of_rows(tmp_path):
+    rows = [{"id": f"{n:02d}"} for n in range(20)]
+    written = []
+    for seed in range(3):
+        folder = tmp_path / str(seed)
+        rejections = rejections_of("url", "empty", "url")
+        random.Random(seed).shuffle(rows)
+        random.Random(seed).shuffle(rejections.rows)
+        write_stage(*(folder / name for name in ("data", "rejected", "stats")), rows, rejections, 23)
+        written.append([(folder / name).read_bytes() for name in ("data", "rejected")])
+        assert read_json(folder / "stats")["in"] == 23
+    assert written[0] == written[1] == written[2]
+    assert [row["id"] for row in read_jsonl(tmp_path / "0" / "data")] == sorted(row["id"] for row in rows)
+
+
+def test_nothing_is_written_when_a_row_is_lost(tmp_path):
+    with pytest.raises(ValueError, match="rows lost"):
+        write_stage(*(tmp_path / name for name in ("data", "rejected", "stats")), [{"id": "a"}], Rejections(), 2)
+    assert not list(tmp_path.iterdir())

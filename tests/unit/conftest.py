@@ -1,0 +1,72 @@
+"""Parts that tests of several subpackages need: a seed, and a small tokenizer."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.common.rows import content_id
+
+SENTENCES = [
+    "USER: Why does granite erode so slowly? ASSISTANT: Its crystals interlock, and water finds few ways in.",
+    "Rivers carry sand, sand grinds stone, and after many years a valley is there.",
+    "Größe, café, naïve and 北京 are words too; numbers such as 1234567890 are not.",
+]
+
+
+@pytest.fixture
+def make_seed():
+    """A function that makes a seed row; every field may be given."""
+
+    def make(instruction="Why does granite erode so slowly?", context="", response="", **fields):
+        seed = {
+            "source": "Airoboros",
+            "dataset": "a/b",
+            "revision": "c0ffee",
+            "license": "MIT",
+            "kind": "instruction",
+            "instruction": instruction,
+            "context": context,
+            "response": response,
+            "domain": None,
+            "skills": None,
+            "difficulty": None,
+            "meta": {},
+            **fields,
+        }
+        identity = [seed["instruction"], seed["context"], seed["response"], seed["meta"].get("conversation")]
+        return {"id": content_id(*identity), **seed}
+
+    return make
+
+
+@pytest.fixture
+def config():
+    """The pocket configuration, to be changed at will."""
+    return yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def make_tokenizer():
+    """A function that trains a byte-level BPE tokenizer; `writes_bos` as Llama's does, without as GPT-2's."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    def make(writes_bos=True, bos_token="<s>", lower=False):
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        if lower:
+            tokenizer.normalizer = normalizers.Lowercase()
+        trainer = trainers.BpeTrainer(
+            vocab_size=400,
+            special_tokens=["<s>", "</s>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(SENTENCES, trainer)
+        if writes_bos:
+            tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+        return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=bos_token, eos_token="</s>")
+
+    return make
