@@ -18,11 +18,9 @@ if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
 from workflow_scripts.config import check
-from workflow_scripts.config.code import source_files
+from workflow_scripts.config.code import source_files, use_this_python
 
-# Jobs call `python`: that of this environment, unless a conda environment puts its own in front.
-if os.path.dirname(sys.executable) not in os.environ["PATH"].split(os.pathsep):
-    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+use_this_python()
 
 CONFIG_FILES = sorted(
     {os.path.relpath(name) for name in ("config.yaml", *map(str, workflow.overwrite_configfiles or []))}

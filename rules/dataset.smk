@@ -12,9 +12,6 @@ rule split_dataset:
         test_parquet="<results>/dataset/test.parquet",
         rejected="<results>/dataset/rejected.jsonl",
         stats="<results>/dataset/stats.json",
-    params:
-        test_fraction=config["dataset"]["test_fraction"],
-        random_seed=config["dataset"]["random_seed"],
     log:
         "<logs>/split_dataset.log",
     benchmark:
@@ -25,6 +22,9 @@ rule split_dataset:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        test_fraction=config["dataset"]["test_fraction"],
+        random_seed=config["dataset"]["random_seed"],
     shell:
         """
         python -m workflow_scripts.split_dataset \

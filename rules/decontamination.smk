@@ -12,8 +12,6 @@ rule assemble_conversations:
         data="<results>/decontamination/assembled.jsonl",
         rejected="<results>/decontamination/assembled.rejected.jsonl",
         stats="<results>/decontamination/assembled.stats.json",
-    params:
-        include=as_json(config["conversations"]["include"]),
     log:
         "<logs>/assemble_conversations.log",
     benchmark:
@@ -24,6 +22,8 @@ rule assemble_conversations:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        include=as_json(config["conversations"]["include"]),
     shell:
         """
         python -m workflow_scripts.assemble_conversations \
@@ -38,26 +38,26 @@ rule assemble_conversations:
 
 
 rule fetch_benchmark:
-    priority: 100
-    localrule: True
     input:
         code=source_files("fetch_benchmark"),
         file=lambda wildcards: local_file(BENCHMARKS[wildcards.benchmark]),
     output:
         rows="<results>/decontamination/items/{benchmark}.jsonl",
         origin="<results>/decontamination/items/{benchmark}.json",
-    params:
-        settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
     log:
         "<logs>/fetch_benchmark/{benchmark}.log",
     benchmark:
         "<benchmarks>/fetch_benchmark/{benchmark}.tsv"
+    priority: 100
+    localrule: True
     conda:
         "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
     shell:
         """
         python -m workflow_scripts.fetch_benchmark \
@@ -81,9 +81,6 @@ rule decontaminate_conversations:
         hits="<results>/decontamination/hits.jsonl",
         rejected="<results>/decontamination/rejected.jsonl",
         stats="<results>/decontamination/stats.json",
-    params:
-        levels=config["decontamination"]["levels"],
-        remove_at=config["decontamination"]["remove_at"],
     log:
         "<logs>/decontaminate_conversations.log",
     benchmark:
@@ -94,6 +91,9 @@ rule decontaminate_conversations:
     resources:
         mem_mb=4000,
         runtime=240,
+    params:
+        levels=config["decontamination"]["levels"],
+        remove_at=config["decontamination"]["remove_at"],
     shell:
         """
         python -m workflow_scripts.decontaminate_conversations \

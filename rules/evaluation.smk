@@ -2,25 +2,25 @@
 
 
 rule fetch_task:
-    priority: 100
-    localrule: True
     input:
         code=source_files("fetch_task"),
         files=task_files,
     output:
         record="<results>/evaluation/tasks/{task}.json",
-    params:
-        include=include_path_option(),
     log:
         "<logs>/fetch_task/{task}.log",
     benchmark:
         "<benchmarks>/fetch_task/{task}.tsv"
+    priority: 100
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        include=include_path_option(),
     shell:
         """
         python -m workflow_scripts.fetch_task \
@@ -39,12 +39,6 @@ rule evaluate_task:
         model="<results>/training/{model}/final",
     output:
         result="<results>/evaluation/{model}/{task}.json",
-    params:
-        settings=lambda wildcards: json.dumps(
-            part("evaluation", "include_path", "limit", "batch_size", "dtype", "apply_chat_template")
-            | {"num_fewshot": config["evaluation"]["num_fewshot"].get(wildcards.task)},
-            sort_keys=True,
-        ),
     log:
         "<logs>/evaluate_task/{model}/{task}.log",
     benchmark:
@@ -56,6 +50,12 @@ rule evaluate_task:
         mem_mb=memory("evaluation"),
         runtime=config["evaluation"]["resources"]["minutes"],
         gpu=config["evaluation"]["resources"]["gpus"],
+    params:
+        settings=lambda wildcards: json.dumps(
+            part("evaluation", "include_path", "limit", "batch_size", "dtype", "apply_chat_template")
+            | {"num_fewshot": config["evaluation"]["num_fewshot"].get(wildcards.task)},
+            sort_keys=True,
+        ),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.evaluate_task \
@@ -76,8 +76,6 @@ rule sample_outputs:
         model="<results>/training/{model}/final",
     output:
         outputs="<results>/evaluation/{model}/outputs.jsonl",
-    params:
-        settings=as_json(part("evaluation", "dtype", "output_tokens")),
     log:
         "<logs>/sample_outputs/{model}.log",
     benchmark:
@@ -89,6 +87,8 @@ rule sample_outputs:
         mem_mb=memory("evaluation"),
         runtime=60,
         gpu=config["evaluation"]["resources"]["gpus"],
+    params:
+        settings=as_json(part("evaluation", "dtype", "output_tokens")),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.sample_outputs \

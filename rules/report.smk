@@ -17,10 +17,6 @@ rule render_report:
         outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
     output:
         page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
-    params:
-        run=config["run"],
-        base=config["training"]["base"]["model"],
-        teacher=config["teacher"]["model"],
     log:
         "<logs>/render_report.log",
     benchmark:
@@ -31,6 +27,10 @@ rule render_report:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        run=config["run"],
+        base=config["training"]["base"]["model"],
+        teacher=config["teacher"]["model"],
     shell:
         """
         python -m workflow_scripts.render_report \
@@ -62,10 +62,6 @@ rule write_model_card:
         scores="<results>/evaluation/scores.csv",
     output:
         card=report("<results>/release/README.md", caption="report/write_model_card.rst", category="Release"),
-    params:
-        run=config["run"],
-        base=as_json(config["training"]["base"]),
-        training=as_json(without("training", "base", "launcher", "resources")),
     log:
         "<logs>/write_model_card.log",
     benchmark:
@@ -76,6 +72,10 @@ rule write_model_card:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        run=config["run"],
+        base=as_json(config["training"]["base"]),
+        training=as_json(without("training", "base", "launcher", "resources")),
     shell:
         """
         python -m workflow_scripts.write_model_card \

@@ -2,26 +2,26 @@
 
 
 rule fetch_source:
-    priority: 100  # a mistake in a source shows before anything slow runs
-    localrule: True
     input:
         code=source_files("fetch_source"),
         file=lambda wildcards: local_file(SOURCES[wildcards.source]),
     output:
         rows="<results>/seeds/sources/{source}.parquet",
         origin="<results>/seeds/sources/{source}.json",
-    params:
-        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
     log:
         "<logs>/fetch_source/{source}.log",
     benchmark:
         "<benchmarks>/fetch_source/{source}.tsv"
+    priority: 100  # a mistake in a source shows before anything slow runs
+    localrule: True
     conda:
         "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
     shell:
         """
         python -m workflow_scripts.fetch_source \
@@ -40,8 +40,6 @@ rule adapt_source:
     output:
         seeds="<results>/seeds/adapted/{source}.jsonl",
         rejected="<results>/seeds/adapted/{source}.rejected.jsonl",
-    params:
-        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
     log:
         "<logs>/adapt_source/{source}.log",
     benchmark:
@@ -52,6 +50,8 @@ rule adapt_source:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
     shell:
         """
         python -m workflow_scripts.adapt_source \
@@ -71,8 +71,6 @@ rule clean_seeds:
     output:
         clean="<results>/seeds/clean.jsonl",
         rejected="<results>/seeds/clean.rejected.jsonl",
-    params:
-        settings=as_json(config["seeds"]["cleaning"]),
     log:
         "<logs>/clean_seeds.log",
     benchmark:
@@ -83,6 +81,8 @@ rule clean_seeds:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=as_json(config["seeds"]["cleaning"]),
     shell:
         """
         python -m workflow_scripts.clean_seeds \
@@ -101,8 +101,6 @@ rule deduplicate_seeds:
     output:
         unique="<results>/seeds/unique.jsonl",
         rejected="<results>/seeds/unique.rejected.jsonl",
-    params:
-        threshold=config["seeds"]["near_duplicate_threshold"],
     log:
         "<logs>/deduplicate_seeds.log",
     benchmark:
@@ -113,6 +111,8 @@ rule deduplicate_seeds:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        threshold=config["seeds"]["near_duplicate_threshold"],
     shell:
         """
         python -m workflow_scripts.deduplicate_seeds \
@@ -138,8 +138,6 @@ rule select_seeds:
         data="<results>/seeds/data.jsonl",
         rejected="<results>/seeds/rejected.jsonl",
         stats="<results>/seeds/stats.json",
-    params:
-        limit=config["seeds"]["limit"],
     log:
         "<logs>/select_seeds.log",
     benchmark:
@@ -150,6 +148,8 @@ rule select_seeds:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        limit=config["seeds"]["limit"],
     shell:
         """
         python -m workflow_scripts.select_seeds \

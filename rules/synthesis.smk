@@ -11,11 +11,6 @@ rule synthesize_shard:
         data="<results>/synthesis/shards/{shard}.jsonl",
         rejected="<results>/synthesis/shards/{shard}.rejected.jsonl",
         stats="<results>/synthesis/shards/{shard}.stats.json",
-    params:
-        settings=as_json(config["synthesis"]),
-        teacher=as_json(without("teacher", "resources")),
-        # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
-        folder=subpath(output.data, ancestor=2),
     log:
         "<logs>/synthesize_shard/{shard}.log",
     benchmark:
@@ -27,6 +22,11 @@ rule synthesize_shard:
         mem_mb=memory("teacher"),
         runtime=config["teacher"]["resources"]["minutes"],
         gpu=config["teacher"]["resources"]["gpus"],
+    params:
+        settings=as_json(config["synthesis"]),
+        teacher=as_json(without("teacher", "resources")),
+        # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
+        folder=subpath(output.data, ancestor=2),
     shell:
         """
         python -m workflow_scripts.synthesize_shard \

@@ -6,23 +6,23 @@ wildcard_constraints:
 
 
 rule fetch_base:
-    localrule: True
     input:
         code=source_files("fetch_base"),
     output:
         model=directory("<results>/training/base/final"),
-    params:
-        settings=as_json(config["training"]["base"]),
     log:
         "<logs>/fetch_base.log",
     benchmark:
         "<benchmarks>/fetch_base.tsv"
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=240,
+    params:
+        settings=as_json(config["training"]["base"]),
     shell:
         """
         python -m workflow_scripts.fetch_base \
@@ -40,8 +40,6 @@ rule audit_loss_mask:
         base="<results>/training/base/final",
     output:
         audit="<results>/training/{trained}/audit.json",
-    params:
-        settings=as_json(part("training", "max_length")),
     log:
         "<logs>/audit_loss_mask/{trained}.log",
     benchmark:
@@ -52,6 +50,8 @@ rule audit_loss_mask:
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        settings=as_json(part("training", "max_length")),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.audit_loss_mask \
@@ -74,11 +74,6 @@ rule train_model:
     output:
         trained=directory("<results>/training/{trained}/trained"),
         metrics="<results>/training/{trained}/metrics.jsonl",
-    params:
-        settings=as_json(without("training", "base", "launcher", "resources")),
-        launcher=config["training"]["launcher"],
-        # Not an output: checkpoints must outlive a job that fails. They are keyed by data and settings inside.
-        folder=subpath(output.metrics, parent=True),
     log:
         "<logs>/train_model/{trained}.log",
     benchmark:
@@ -90,6 +85,11 @@ rule train_model:
         mem_mb=memory("training"),
         runtime=config["training"]["resources"]["minutes"],
         gpu=config["training"]["resources"]["gpus"],
+    params:
+        settings=as_json(without("training", "base", "launcher", "resources")),
+        launcher=config["training"]["launcher"],
+        # Not an output: checkpoints must outlive a job that fails. They are keyed by data and settings inside.
+        folder=subpath(output.metrics, parent=True),
     shell:
         """
         HF_HUB_OFFLINE=1 {params.launcher} -m workflow_scripts.train_model \
@@ -113,8 +113,6 @@ rule merge_model:
         trained="<results>/training/{trained}/trained",
     output:
         model=directory("<results>/training/{trained}/final"),
-    params:
-        settings=as_json(part("training", "method", "dtype")),
     log:
         "<logs>/merge_model/{trained}.log",
     benchmark:
@@ -125,6 +123,8 @@ rule merge_model:
     resources:
         mem_mb=memory("training"),
         runtime=60,
+    params:
+        settings=as_json(part("training", "method", "dtype")),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.merge_model \

@@ -1,6 +1,8 @@
-"""The source files that an entry point depends on, found from its imports."""
+"""The code that jobs run: which Python, and which source files an entry point depends on."""
 
 import functools
+import os
+import sys
 from pathlib import Path
 
 import grimp
@@ -27,3 +29,11 @@ def source_files(entry_point: str) -> list[str]:
 def _path(module: str) -> Path:
     path = Path(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def use_this_python() -> None:
+    """Jobs call `python`: that of the running environment, unless a conda environment puts its own in front."""
+    folder = os.path.dirname(sys.executable)
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    if path[0] != folder:
+        os.environ["PATH"] = os.pathsep.join([folder, *path])
