@@ -22,11 +22,9 @@ from workflow_scripts.config.code import source_files, use_this_python
 
 use_this_python()
 
-CONFIG_FILES = sorted(
-    {os.path.relpath(name) for name in ("config.yaml", *map(str, workflow.overwrite_configfiles or []))}
-)
+CONFIG_FILES = list(dict.fromkeys(os.path.relpath(name) for name in ("config.yaml", *(workflow.overwrite_configfiles or []))))
 
-if mistakes := check.mistakes(config):
+if mistakes := check.mistakes(config, CONFIG_FILES):
     raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
 if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_FILES)):
     raise WorkflowError(mistake)

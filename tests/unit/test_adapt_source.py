@@ -54,7 +54,6 @@ def test_main_keeps_the_order_and_loses_no_row(tmp_path):
     assert rejected == []
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="a date column is a datetime in parquet, and in JSON as well")
 @pytest.mark.parametrize("body", ["<p>Text.</p>", ""], ids=["seed", "rejected"])
 def test_dates_survive(tmp_path, body):
     """`datasets` reads "2009-02-27" in a JSON file as a time stamp."""

@@ -80,7 +80,8 @@ def test_main_writes_the_audit(make_tokenizer, tmp_path):
     make_tokenizer().save_pretrained(tmp_path / "base")
     write_jsonl(tmp_path / "train.jsonl", [SHORT])
     files = {"train": "train.jsonl", "base": "base", "audit": "audit.json"}
-    main([part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))] + [
-        "--settings", json.dumps({"max_length": 64})
-    ])
+    main(
+        [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))]
+        + ["--settings", json.dumps({"max_length": 64})]
+    )
     assert read_json(tmp_path / "audit.json")["sample"][-1] == [" So.</s>", True]

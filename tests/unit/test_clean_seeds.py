@@ -65,6 +65,4 @@ def test_main_loses_no_row(make_seed, tmp_path):
     main(["--settings", json.dumps(SETTINGS), *files, *out])
     assert list(read_jsonl(tmp_path / "clean")) == [good]
     evidence = {"source": "Airoboros", "text": "\x1b[31m"}
-    assert list(read_jsonl(tmp_path / "rejected")) == [
-        {"id": bad["id"], "reason": "ansi_escape", "evidence": evidence}
-    ]
+    assert list(read_jsonl(tmp_path / "rejected")) == [{"id": bad["id"], "reason": "ansi_escape", "evidence": evidence}]

@@ -35,7 +35,7 @@ REPEATED = re.compile(r"(.)\1{30,}", re.DOTALL)
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:
-    match = pattern.search(text)
+    match = pattern.search(text.replace("\u2019", "'"))
     return match.group(0)[:200] if match else None
 
 
@@ -48,9 +48,12 @@ def _detector():
 
 
 def foreign_language(text: str) -> str | None:
-    """The detected language if a text of at least 12 words is not English; code and formulas are too short to tell."""
+    """The detected language if it is not English; None for a text too short to tell.
+
+    Long enough are 12 words, or 20 letters beyond the Latin ones: some scripts put no spaces between words.
+    """
     words = re.findall(r"[^\W\d_]{2,}", text)
-    if len(words) < 12:
+    if len(words) < 12 and sum(letter > "\u024f" for word in words for letter in word) < 20:
         return None
     language = _detector().detect_language_of(" ".join(words[:200]))
     return None if language is None or language.name == "ENGLISH" else f"{language.name}: {text[:120]}"

@@ -12,7 +12,7 @@ def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     """The exchanges of a row in Capybara's `conversation`, ShareGPT's `conversations` or `messages` layout.
 
     Raises KeyError if the row has none of the three columns, ValueError (a short reason) if the messages do not
-    alternate from user to assistant or a text is missing. A leading system message is joined to the first user text.
+    alternate from user to assistant or a text is missing; it holds nothing of the data. A leading system message is joined to the first user text.
     """
     if row.get("conversation") is not None:
         exchanges = [{"input": turn["input"], "output": turn["output"]} for turn in row["conversation"]]
@@ -38,9 +38,9 @@ def _pair(messages: list[tuple[str, str]]) -> list[Exchange]:
     exchanges = []
     for (asker, question), (answerer, answer) in zip(messages[::2], messages[1::2], strict=True):
         if asker not in USER_ROLES or answerer not in ASSISTANT_ROLES:
-            raise ValueError(f"roles do not alternate ({asker}, {answerer})")
+            raise ValueError("roles do not alternate")
         exchanges.append({"input": question, "output": answer})
-    if system and isinstance(exchanges[0]["input"], str):
+    if system and exchanges and isinstance(exchanges[0]["input"], str):
         exchanges[0]["input"] = f"{system}\n\n{exchanges[0]['input']}"
     return exchanges
 

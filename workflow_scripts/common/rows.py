@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 def content_id(*parts: Any) -> str:
     """16 hex digits of the SHA-256 of `parts` as canonical JSON: equal content, equal id, on any machine."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -75,14 +75,24 @@ def write_text(path: Path, text: str) -> None:
     _write_atomically(path, text.encode("utf-8"))
 
 
+def _dumps(value: Any, **options: Any) -> str:
+    """JSON with readable letters; half of a surrogate pair, which UTF-8 cannot hold, makes it all escapes."""
+    text = json.dumps(value, ensure_ascii=False, **options)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, **options)
+    return text
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one JSON document atomically."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, _dumps(value, indent=1) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
     """Write JSON Lines atomically, keys in the order given."""
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_text(path, "".join(_dumps(row) + "\n" for row in rows))
 
 
 def read_json(path: Path) -> Any:

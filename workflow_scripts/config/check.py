@@ -14,13 +14,16 @@ SCHEMA = Path("rules/schemas/config.schema.yaml")
 BENCHMARKS = Path("workflow_scripts/decontamination/benchmarks.yaml")
 
 
-def mistakes(config: Config) -> list[str]:
-    """Every mistake of a configuration, one line each: first those of form, and if there are none those of content."""
+def mistakes(config: Config, config_files: list[str]) -> list[str]:
+    """Every mistake of a configuration, one line each: first those of form, and if there are none those of content.
+
+    `config_files` are the files it was merged from, in their order.
+    """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     found = [line for error in errors for line in _explain(error)]
-    return list(dict.fromkeys(found)) or list(_contents(config))
+    return list(dict.fromkeys(found)) or list(_contents(config, config_files))
 
 
 def _key(error: jsonschema.ValidationError, *more: Any) -> str:
@@ -75,8 +78,11 @@ def _because(meaning: str | None) -> str:
     return f" ({meaning})" if meaning else ""
 
 
-def _contents(config: Config) -> Iterator[str]:
+def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
     """What a schema cannot say: files that exist, names that are known, licences that are allowed."""
+    below = config.get("builds_on")
+    if below and below not in config_files:
+        yield f"builds_on: this configuration builds on {below}; give both: --configfile {' '.join([below, *config_files[1:]])}"
     sources = config["seeds"]["sources"]
     ids = [source["id"] for source in sources]
     for number, source in enumerate(sources):

@@ -34,7 +34,7 @@ def to_item(row: Row, number: int, split: str, entry: Row) -> Row:
         values = [column(row, path, name) for path in spec] if isinstance(spec, list) else column(row, spec, name)
         choices = [str(value) for value in values]
     return {
-        "id": str(row[entry["id"]]) if "id" in entry else f"{split}/{number}",
+        "id": str(column(row, entry["id"], name)) if "id" in entry else f"{split}/{number}",
         "benchmark": name,
         "question": _question(row, entry, name),
         "choices": choices,
@@ -59,12 +59,17 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str) -> str:
         case "index" | "index1" if str(value).strip() == "":  # hidden labels of some test splits
             return ""
         case "index":
-            return choices[int(value)]
+            return _choice(choices, int(value))
         case "index1":
-            return choices[int(value) - 1]
+            return _choice(choices, int(value) - 1)
         case _:
             labels = list(column(row, entry["labels"], name))
             return choices[labels.index(value)] if value in labels else ""
+
+
+def _choice(choices: list[str], number: int) -> str:
+    """A choice, or nothing for the -1 that stands for a hidden label: in Python that would be the last choice."""
+    return choices[number] if 0 <= number < len(choices) else ""
 
 
 @dataclass(frozen=True)

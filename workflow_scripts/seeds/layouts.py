@@ -25,16 +25,19 @@ POST_TASKS = (
 )
 
 
+BLOCKS = ["p", "br", "li", "div", "blockquote", "pre", "tr", "h1", "h2", "h3", "h4", "h5", "h6"]
+
+
 class Unreadable(ValueError):
     """A row that holds no seed; the message is the reason, in snake_case."""
 
 
 def _column(row: Row, names: tuple[str, ...], required: bool = True) -> Any:
-    """The first of `names` that the row has. KeyError names what was looked for."""
+    """The first of `names` that holds something, or None. KeyError, if the row has none of them, names them all."""
     for name in names:
-        if name in row:
+        if row.get(name) is not None:
             return row[name]
-    if required:
+    if required and not set(names) & set(row):
         raise KeyError(" or ".join(names))
     return None
 
@@ -71,10 +74,7 @@ def _post(row: Row, options: Row) -> Row:
     html = _column(row, ("htmlBody", "text"), required=False)
     if html is None:
         html = (_column(row, ("contents",)) or {}).get("html")
-    paragraphs = [
-        line.strip() for line in BeautifulSoup(_text(html, "htmlBody"), "html.parser").get_text("\n").split("\n")
-    ]
-    body, full = _leading_paragraphs([p for p in paragraphs if p], options["post_chars"])
+    body, full = _leading_paragraphs(_paragraphs(_text(html, "htmlBody")), options["post_chars"])
     if not body:
         raise Unreadable("empty_post")
     title = _text(row.get("title"), "title")
@@ -89,11 +89,19 @@ def _post(row: Row, options: Row) -> Row:
         "meta": {
             "title": title,
             "author": author,
-            "date": row.get("postedAt") or row.get("date_published"),
+            "date": str(row.get("postedAt") or row.get("date_published") or ""),
             "address": row.get("pageUrl") or row.get("url"),
             "excerpt": not full,
         },
     }
+
+
+def _paragraphs(html: str) -> list[str]:
+    """The text of HTML, a line for each block: emphasis and links do not break a paragraph."""
+    soup = BeautifulSoup(html, "html.parser")
+    for block in soup.find_all(BLOCKS):
+        block.append("\n")
+    return [line.strip() for line in soup.get_text().split("\n") if line.strip()]
 
 
 def _leading_paragraphs(paragraphs: list[str], most: int) -> tuple[str, bool]:

@@ -51,6 +51,7 @@ class TeacherClient:
         self.model = model
         self.cache = cache
         self.usage = Usage()
+        self._retries = settings["retries"]
         self._slots = asyncio.Semaphore(settings["concurrency"])
         # The openai package retries 408, 409, 429 and 5xx with growing, jittered pauses and honours Retry-After.
         self._client = openai.AsyncOpenAI(
@@ -76,16 +77,24 @@ class TeacherClient:
             else None
         )
         async with self._slots:
-            self.usage.requests += 1
-            try:
-                answer = _read(await self._client.chat.completions.create(**request, extra_body=begun))
-            except (openai.APIError, ValueError) as error:
-                self.usage.failed += 1
-                raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error
+            answer = await self._answer(request, begun)
         self.cache.put(request, answer)
         self.usage.prompt_tokens += answer["prompt_tokens"]
         self.usage.completion_tokens += answer["completion_tokens"]
         return answer
+
+    async def _answer(self, request: Request, begun: dict[str, bool] | None) -> Answer:
+        """Statuses are retried by the openai package, answers that cannot be read here; both so often as configured."""
+        for attempt in range(self._retries + 1):
+            self.usage.requests += 1
+            try:
+                return _read(await self._client.chat.completions.create(**request, extra_body=begun))
+            except (openai.APIError, ValueError) as error:
+                malformed = isinstance(error, ValueError | openai.APIResponseValidationError)
+                if not malformed or attempt == self._retries:
+                    self.usage.failed += 1
+                    raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error
+        raise AssertionError("unreachable")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -94,15 +103,19 @@ class TeacherClient:
 
 def _read(completion: Any) -> Answer:
     """The parts of a completion that we use; ValueError if the server's answer lacks them."""
-    choices = getattr(completion, "choices", None)
-    if not choices or choices[0].message is None or not isinstance(choices[0].message.content, str):
+    try:
+        choice, usage = completion.choices[0], completion.usage
+        text, finish_reason = choice.message.content, choice.finish_reason
+    except (AttributeError, TypeError, IndexError) as error:
+        raise ValueError("the answer holds no text") from error
+    if not isinstance(text, str):
         raise ValueError("the answer holds no text")
-    usage = completion.usage
     return {
-        "text": choices[0].message.content,
-        "finish_reason": choices[0].finish_reason,
-        "prompt_tokens": usage.prompt_tokens if usage else 0,
-        "completion_tokens": usage.completion_tokens if usage else 0,
+        # A reply may end within an emoji: half a surrogate pair is no text that can be stored.
+        "text": text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
+        "finish_reason": finish_reason,
+        "prompt_tokens": getattr(usage, "prompt_tokens", None) or 0,
+        "completion_tokens": getattr(usage, "completion_tokens", None) or 0,
     }
 
 

@@ -4,16 +4,25 @@ import pytest
 
 from workflow_scripts.cleaning.rules import ANSWER_RULES, RULES, TEXT_RULES, first_fault, foreign_language
 
-GERMAN = "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringen kann."
-FRENCH = "Le granite se dégrade très lentement, parce que ses cristaux sont imbriqués et que l'eau y pénètre difficilement."
-ENGLISH = "Granite wears away very slowly, because its crystals interlock and hardly any water can find a way inside it."
+GERMAN = (
+    "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringen kann."
+)
+FRENCH = (
+    "Le granite se dégrade très lentement, parce que ses cristaux sont imbriqués et que l'eau y pénètre difficilement."
+)
+ENGLISH = (
+    "Granite wears away very slowly, because its crystals interlock and hardly any water can find a way inside it."
+)
 CHINESE = "北京是中国的首都，也是全国的政治和文化中心。这座城市有三千多年的历史，保存了许多宫殿和寺庙。"
 
 
 @pytest.mark.parametrize("start", ["", "A", "A.", "Well. "])
 def test_a_phrase_is_caught_at_every_position(start):
     """airoboros passed `re.I` as a start offset, and so never saw a phrase in the first two characters."""
-    assert first_fault(f"{start} As an AI, I cannot feel.".strip(), RULES, answer=True) == ("self_reference", "As an AI")
+    assert first_fault(f"{start} As an AI, I cannot feel.".strip(), RULES, answer=True) == (
+        "self_reference",
+        "As an AI",
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,12 +47,13 @@ def test_self_reference(text):
     assert evidence.casefold() in text.casefold()
 
 
-@pytest.mark.parametrize("text", ["I'm sorry, but I can't say.", "I cannot assist with it.", '"Apologies, but I must go."'])
+@pytest.mark.parametrize(
+    "text", ["I'm sorry, but I can't say.", "I cannot assist with it.", '"Apologies, but I must go."']
+)
 def test_refusal(text):
     assert first_fault(text, RULES, answer=True)[0] == "refusal"
 
 
-@pytest.mark.xfail(strict=True, reason="rules know the straight apostrophe alone, and run before ftfy straightens it")
 @pytest.mark.parametrize(
     "text", ["I’m sorry, but I can’t help.", "I’m an AI assistant.", "I don’t have personal views."]
 )
@@ -90,7 +100,6 @@ def test_short_texts_and_code_are_no_foreign_language():
     assert foreign_language("f(x) = 3x + 2; g(x) = x**2; 12 13 14 15 16 17 18 19 20 21 22 23") is None
 
 
-@pytest.mark.xfail(strict=True, reason="words are counted by spaces and punctuation: scripts without spaces have too few")
 def test_a_language_written_without_spaces_is_foreign():
     assert foreign_language(CHINESE)
 
@@ -113,5 +122,5 @@ def test_the_config_may_name_exactly_the_rules_there_are(config):
     from workflow_scripts.config.check import mistakes
 
     config["seeds"]["cleaning"]["rules"] = list(RULES)
-    assert mistakes(config) == []
+    assert mistakes(config, ["config.yaml"]) == []
     assert set(RULES) == set(TEXT_RULES) | set(ANSWER_RULES)

@@ -47,7 +47,6 @@ def test_a_conversation_that_cannot_be_read_has_a_reason(row, reason):
         read_exchanges(row)
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="_pair looks at exchanges[0] before it knows there is one")
 def test_a_system_message_alone_is_no_conversation():
     with pytest.raises(ValueError, match="no exchange"):
         read_exchanges({"messages": messages(("system", "Be brief."))})

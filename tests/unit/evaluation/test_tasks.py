@@ -21,7 +21,9 @@ def test_a_task_that_exists(manager):
 
 
 def test_a_misspelt_task_names_the_nearest(manager):
-    with pytest.raises(UserError, match=r"no task stone_easy\. Did you mean stones_easy or stones_hard\?.*include_path"):
+    with pytest.raises(
+        UserError, match=r"no task stone_easy\. Did you mean stones_easy( or stones_hard)?\?.*include_path"
+    ):
         check_task(manager, "stone_easy")
 
 

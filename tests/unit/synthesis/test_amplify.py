@@ -20,7 +20,11 @@ SAMPLING = {
 }
 TEACHER = {"model": "m", "kind": "endpoint"}
 FIRST = "Its crystals interlock, and water finds few ways in."
-ANSWERS = ["Feldspar weathers first, quartz last.", "Deserts keep granite domes for ages.", "Ice splits what rain spares."]
+ANSWERS = [
+    "Feldspar weathers first, quartz last.",
+    "Deserts keep granite domes for ages.",
+    "Ice splits what rain spares.",
+]
 REST = ["granite last longer there?", "crystals of feldspar fail?", "domes of granite in deserts split?"]
 
 
@@ -91,7 +95,7 @@ def test_the_longest_conversation_that_the_config_allows_can_be_planned(config):
     from workflow_scripts.config.check import mistakes
 
     config["synthesis"]["exchanges"] = [{"count": 8, "weight": 1}]
-    assert mistakes(config) == []
+    assert mistakes(config, ["config.yaml"]) == []
     assert len(plan("a", settings_for(8))) == 7
 
 
@@ -169,9 +173,9 @@ def test_what_is_good_stays_and_the_row_tells_why_it_ends(seed, replies, reason)
 
 
 def test_fewer_than_two_exchanges_are_no_conversation(seed, make_seed):
-    with pytest.raises(BadTurn, match="^follow_up:off_move$"):
+    with pytest.raises(BadTurn, match=r"^follow_up:off_move$"):
         grow(seed, "Hm.", "Hm.")
-    with pytest.raises(BadTurn, match="^answer:refusal$"):
+    with pytest.raises(BadTurn, match=r"^answer:refusal$"):
         grow(make_seed(), *["I cannot help with it."] * 2)
     with pytest.raises(TeacherError, match="no connection"):
         grow(seed, TeacherError("no connection"))
