@@ -11,8 +11,6 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-if Path(workflow.basedir).resolve() != Path.cwd():
-    raise WorkflowError(f"Run snakemake in {workflow.basedir}: the rules name their files from there.")
 # The workflow's own package, and nothing else, is looked for beside the Snakefile.
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)

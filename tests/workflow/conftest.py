@@ -1,0 +1,73 @@
+"""Whole runs of the workflow, each in a copy of the project of its own, as a user would start them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "envs", "presets", "profiles", "resources"]
+
+
+class Project:
+    """A copy of the project in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for part in PARTS:
+            source = ROOT / part
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
+
+    def command(self, *words: str) -> list[str]:
+        """snakemake as installed beside this Python."""
+        return [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *words]
+
+    def run(self, *words: str, check: bool = True) -> str:
+        """What snakemake printed; AssertionError with all of it if it failed and `check` is true."""
+        done = subprocess.run(self.command(*words), cwd=self.folder, capture_output=True, text=True, env=environment())
+        printed = done.stdout + done.stderr
+        assert not check or done.returncode == 0, printed
+        assert check or done.returncode != 0, printed
+        return printed
+
+    def planned(self, *words: str) -> dict[str, int]:
+        """Jobs that a dry run would do, by rule."""
+        printed = self.run("--dry-run", "--quiet", "reason", *words)
+        jobs = {}
+        for line in printed.splitlines():
+            words_of_line = line.split()
+            if len(words_of_line) == 2 and words_of_line[1].isdigit():
+                jobs[words_of_line[0]] = int(words_of_line[1])
+        jobs.pop("total", None)
+        return jobs
+
+
+def environment() -> dict[str, str]:
+    """This environment, without a network for the Hugging Face libraries."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """A fresh copy."""
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """One pocket run, done once for all tests that look at it."""
+    made = Project(tmp_path_factory.mktemp("pocket"))
+    made.run()
+    return made
+
+
+@pytest.fixture
+def open_project():
+    """A fresh copy in a folder that other users may enter; pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Project(Path(folder))

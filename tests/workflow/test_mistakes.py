@@ -1,0 +1,76 @@
+"""A user's mistakes: one clear message each, before or while the workflow runs."""
+
+import json
+import os
+import subprocess
+
+import yaml
+
+
+def overlay(project, **values):
+    """A configuration file of the user's own."""
+    path = project.folder / "mine.yaml"
+    path.write_text(yaml.safe_dump({"run": "mine", **values}))
+    return "--configfile", str(path)
+
+
+def seeds(path, **more):
+    """A `seeds:` section with one source."""
+    source = {"id": "mine", "label": "Mine", "path": str(path), "layout": "instruction", "license": "MIT", **more}
+    return {"sources": [source], "limit": 4}
+
+
+def test_a_misspelt_key(project):
+    printed = project.run("-n", *overlay(project, training={"learing_rate": 1}), check=False)
+    assert "training.learing_rate: unknown key; did you mean `learning_rate`?" in printed
+    assert "Traceback" not in printed
+
+
+def test_an_unknown_benchmark(project):
+    printed = project.run("-n", *overlay(project, decontamination={"benchmarks": ["mmluu"]}), check=False)
+    assert "unknown benchmark mmluu; did you mean `mmlu`?" in printed
+
+
+def test_a_missing_seed_file(project):
+    printed = project.run("-n", *overlay(project, seeds=seeds("no/such.jsonl")), check=False)
+    assert "seeds.sources[0] (mine): no such file: no/such.jsonl." in printed
+
+
+def test_a_broken_line(project):
+    lines = [json.dumps({"instruction": f"Question {n}?", "response": "An answer."}) for n in range(10)]
+    lines[6] = '{"instruction": "Question 7?", "response"'
+    path = project.folder / "broken.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    target = "results/mine/seeds/sources/mine.parquet"
+    printed = project.run(target, *overlay(project, seeds=seeds(path)), check=False)
+    assert f"{path}, line 7: not valid JSON" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_column_that_is_not_there(project):
+    path = project.folder / "other.jsonl"
+    path.write_text('{"text": "Hello"}\n')
+    printed = project.run("results/mine/seeds/adapted/mine.jsonl", *overlay(project, seeds=seeds(path)), check=False)
+    assert "seed source mine" in printed and "row 1: no column instruction or prompt or question" in printed
+
+
+def test_an_unknown_task(project):
+    target = "results/mine/evaluation/tasks/arc_eazy.json"
+    printed = project.run(target, *overlay(project, evaluation={"tasks": ["arc_eazy"]}), check=False)
+    assert "lm-eval has no task arc_eazy. Did you mean arc_easy" in printed
+
+
+def test_the_folder_of_another_configuration(project):
+    project.run("results/pocket/seeds/sources/dove.parquet")
+    printed = project.run("-n", *overlay(project, run="pocket"), check=False)
+    assert "results/pocket holds the results of another configuration (config.yaml)" in printed
+
+
+def test_no_permission_to_write(open_project):
+    """As an ordinary user, because root may write anywhere."""
+    ordinary = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    command = [*ordinary, *open_project.command("-n", "--config", "results=/nowhere/results")]
+    surroundings = {"HOME": "/tmp", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=open_project.folder, capture_output=True, text=True, env=surroundings)
+    printed = done.stdout + done.stderr
+    assert "/ cannot be written to" in printed and "Choose another `results:` folder" in printed

@@ -1,0 +1,188 @@
+"""The pocket run as a whole: what it makes, and what runs again after which change."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+AFTER_DATASET = {
+    "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "evaluate_task": 3, "sample_outputs": 1,
+    "collect_scores": 1, "render_report": 1, "write_model_card": 1, "all": 1,
+}  # fmt: skip
+AFTER_SYNTHESIS = {
+    "collect_synthesis": 1, "assemble_conversations": 1, "decontaminate_conversations": 1, "split_dataset": 1, **AFTER_DATASET,
+}  # fmt: skip
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def results(finished):
+    return finished.folder / "results" / "pocket"
+
+
+def test_the_page_is_there(results):
+    assert "Scores" in (results / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("stage", ["seeds", "synthesis", "decontamination", "dataset"])
+def test_every_row_is_accounted_for(results, stage):
+    stats = json.loads((results / stage / "stats.json").read_text())
+    rejected = rows(results / stage / "rejected.jsonl")
+    assert stats["in"] == stats["out"] + len(rejected) and sum(stats["rejected"].values()) == len(rejected)
+    assert all(set(row) == {"id", "reason", "evidence"} for row in rejected)
+
+
+def test_stages_hand_on_all_rows(results):
+    out = {stage: len(rows(results / stage / "data.jsonl")) for stage in ("seeds", "synthesis", "decontamination")}
+    stats = {stage: json.loads((results / stage / "stats.json").read_text()) for stage in (*out, "dataset")}
+    conversations = sum(seed["kind"] == "conversation" for seed in rows(results / "seeds" / "data.jsonl"))
+    assert all(stats[stage]["out"] == out[stage] for stage in out)
+    assert stats["synthesis"]["in"] == out["seeds"] - conversations
+    assert stats["decontamination"]["in"] == out["synthesis"] + conversations
+    assert stats["dataset"]["in"] == out["decontamination"]
+
+
+def test_planted_faults_are_found(results):
+    reasons = json.loads((results / "seeds" / "stats.json").read_text())["rejected"]
+    assert reasons == {
+        "self_reference": 2, "ansi_escape": 1, "empty": 1, "foreign_language": 1, "url": 1, "near_duplicate": 1, "exact_duplicate": 1,
+    }  # fmt: skip
+
+
+def test_the_planted_row_is_found_and_gone(results):
+    hits = rows(results / "decontamination" / "hits.jsonl")
+    planted = [hit for hit in hits if hit["item"] == "pocket_science-07" and hit["removes"]]
+    assert [(hit["distance"], hit["level"], hit["turn"]) for hit in planted] == [(1, 99, 2)]
+    assert "abserbs" in (results / "decontamination" / "assembled.jsonl").read_text()
+    assert "abserbs" not in (results / "dataset" / "train.jsonl").read_text()
+    assert "abserbs" not in (results / "dataset" / "test.jsonl").read_text()
+
+
+def test_conversations_are_grown(results):
+    grown = rows(results / "synthesis" / "data.jsonl")
+    assert len(grown) >= 25 and all(2 <= len(row["conversation"]) <= 3 for row in grown)
+    assert all(row["provenance"]["techniques"] == ["amplify-instruct"] for row in grown)
+    assert all(len(row["provenance"]["moves"]) == len(row["conversation"]) - 1 for row in grown)
+
+
+def test_the_published_layouts(results):
+    train = rows(results / "dataset" / "train.jsonl")
+    frame = pd.read_parquet(results / "dataset" / "train.parquet")
+    assert all(set(row) == {"source", "conversation"} for row in train)
+    assert len(frame) == len(train)
+    assert [m["content"] for m in frame["messages"][0]][:2] == list(train[0]["conversation"][0].values())
+
+
+def test_the_loss_fell(results):
+    held_out = [
+        row["eval_loss"] for row in rows(results / "training" / "capybara" / "metrics.jsonl") if "eval_loss" in row
+    ]
+    assert held_out[-1] < held_out[0] - 0.05
+
+
+def test_training_changes_what_the_model_says(results):
+    base, capybara = (rows(results / "evaluation" / model / "outputs.jsonl") for model in ("base", "capybara"))
+    assert len(base) == len(capybara) == 3 and base != capybara
+
+
+def test_scores_are_those_of_lm_eval(results):
+    frame = pd.read_csv(results / "evaluation" / "scores.csv")
+    assert len(frame) == 8
+    for row in frame.itertuples():
+        own = json.loads((results / "evaluation" / row.model / f"{row.task}.json").read_text())
+        assert own["results"][row.task][f"{row.metric},none"] == row.value
+        assert row.documents == 20 and row.lm_eval == own["lm_eval_version"]
+
+
+def test_only_safetensors(results):
+    made = [
+        path.suffix
+        for path in (results / "training").rglob("*")
+        if path.stat().st_size > 1_000_000 and "checkpoints" not in path.parts
+    ]
+    assert ".safetensors" in made and not {".bin", ".pt", ".pth", ".pkl"} & set(made)
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.run()
+
+
+def test_touching_every_source_does_nothing(finished):
+    for part in ("Snakefile", "config.yaml", "rules", "workflow_scripts", "resources"):
+        for path in [finished.folder / part, *(finished.folder / part).rglob("*")]:
+            path.touch()
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    [
+        ("workflow_scripts/synthesis/prompts/follow_up.jinja", "Now write", "Please write", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("workflow_scripts/synthesis/quality.py", "NEAR_COPY = 90", "NEAR_COPY = 91", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "learning_rate: 1.0e-3", "learning_rate: 2.0e-3", {k: v for k, v in AFTER_DATASET.items() if k != "audit_loss_mask"}),
+        ("config.yaml", "test_fraction: 0.1", "test_fraction: 0.2", {"split_dataset": 1, **AFTER_DATASET}),
+        ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
+        ("workflow_scripts/report/figures.py", "#b5651d", "#b5651e", {"render_report": 1, "all": 1}),
+        ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
+            "fetch_benchmark": 1, "decontaminate_conversations": 1, "split_dataset": 1, "fetch_task": 1, **AFTER_DATASET, "evaluate_task": 4,
+        }),
+    ],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "colour", "benchmark"],
+)  # fmt: skip
+def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
+    file = finished.folder / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    try:
+        assert finished.planned() == expected
+    finally:
+        file.write_text(text)
+
+
+def test_a_deleted_shard_and_what_depends_on_it(finished, results, tmp_path):
+    shard = results / "synthesis" / "shards" / "0001.jsonl"
+    shutil.move(shard, tmp_path / "kept")
+    try:
+        assert finished.planned() == {"synthesize_shard": 1, **AFTER_SYNTHESIS}
+    finally:
+        shutil.move(tmp_path / "kept", shard)
+
+
+def test_lint_and_report(finished):
+    assert "good condition" in finished.run("--lint")
+    finished.run("--report", "report.html")
+    assert (finished.folder / "report.html").stat().st_size > 100_000
+
+
+def test_a_killed_run_is_finished_by_the_next_and_asks_nothing_twice(project):
+    target = "results/pocket/dataset/train.jsonl"
+    cache = project.folder / "results" / "pocket" / "synthesis" / "cache"
+    killed = subprocess.Popen(
+        project.command(target), cwd=project.folder, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while sum(1 for _ in cache.glob("*/*.json")) < 20:
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    before = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.json")}
+    project.run("--unlock")
+    project.run(target)
+    stats = json.loads((project.folder / "results" / "pocket" / "synthesis" / "stats.json").read_text())
+    assert len(rows(project.folder / target)) > 30
+    assert all(Path(path).stat().st_mtime_ns == stamp for path, stamp in before.items())
+    # The first shard may have been finished before the kill; what was not is answered from disk first.
+    assert stats["requests"] + stats["cached"] >= len(list(cache.glob("*/*.json"))) >= len(before)
