@@ -42,4 +42,7 @@ rule all:
         "<results>/release/README.md",
         "<results>/dataset/train.parquet",
         "<results>/dataset/test.parquet",
+        # Snakemake does not miss an intermediate file by itself. Named here, a deleted one is made again.
+        expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
+        expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
     localrule: True

@@ -1,43 +1,88 @@
-"""The environments of single rules hold exactly what the one environment of `make run` holds."""
+"""One set of pins: requirements.txt holds it, the conda environments of the rules and requirements.in repeat it."""
 
+import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
 
-PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[a-z]+\])?==(\S+)$")
+from workflow_scripts.config.code import source_files
+
+ENVIRONMENTS = sorted(Path("envs").glob("*.yaml"))
+RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path("rules").glob("*.smk")))
+JOBS = re.findall(r'source_files\("(\w+)"\).*?conda:\s+"\.\./(envs/\w+\.yaml)"', RULES, flags=re.DOTALL)
+
+
+def normal(name):
+    """A distribution's name as package indexes compare it, without extras."""
+    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 
 def pins(lines):
-    found = [PIN.match(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    assert all(found), "a line without an exact pin"
-    return {match[1].lower().replace("_", "-"): match[2] for match in found}
+    """{name: version} of `name==version` lines; anything else but a comment is no pin, and an error."""
+    lines = [line.partition("#")[0].strip() for line in lines]
+    return {normal(line.split("==")[0]): line.split("==")[1] for line in lines if line}
 
 
-LOCK = pins(Path("requirements.txt").read_text().splitlines())
-NO_DEPS = pins(Path("requirements-no-deps.txt").read_text().splitlines())
+def file_pins(name):
+    return pins(Path(name).read_text(encoding="utf-8").splitlines())
 
 
-@pytest.mark.parametrize("path", sorted(Path("envs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_pins_of_a_rule_are_those_of_the_lock(path):
-    packages = next(part["pip"] for part in yaml.safe_load(path.read_text())["dependencies"] if isinstance(part, dict))
-    assert packages and {name: LOCK.get(name) for name in pins(packages)} == pins(packages)
+def environment_pins(path):
+    dependencies = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    return pins(next(part["pip"] for part in dependencies if isinstance(part, dict)))
 
 
-def test_the_lock_keeps_what_was_asked_for():
-    asked = pins(Path("requirements.in").read_text().splitlines())
-    assert {name: LOCK.get(name) for name in asked} == asked
+LOCKED = file_pins("requirements.txt")
+ALONE = file_pins("requirements-no-deps.txt")
 
 
-@pytest.mark.parametrize("path", sorted(Path("envs").glob("*.post-deploy.sh")), ids=lambda path: path.name)
-def test_post_deploy_pins(path):
-    found = pins(word for word in path.read_text().split() if "==" in word)
-    assert found == NO_DEPS
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_repeats_the_pins(path):
+    found = environment_pins(path)
+    assert found
+    assert found == {name: LOCKED.get(name) for name in found}
 
 
-def test_every_rule_names_an_environment_that_exists():
-    named = {
-        name for path in Path("rules").glob("*.smk") for name in re.findall(r'"\.\./envs/(.+?)"', path.read_text())
-    }
-    assert named == {path.name for path in Path("envs").glob("*.yaml")}
+def test_the_lock_holds_what_is_asked_for():
+    asked = file_pins("requirements.in")
+    assert asked == {name: LOCKED.get(name) for name in asked}
+
+
+def test_scripts_after_the_deployment_repeat_the_pins():
+    scripts = sorted(Path("envs").glob("*.post-deploy.sh"))
+    assert scripts
+    for path in scripts:
+        lines = re.findall(r"[\w.-]+==[\w.]+", path.read_text(encoding="utf-8"))
+        assert pins(lines) == ALONE, path
+        assert path.with_name(path.name.replace(".post-deploy.sh", ".yaml")) in ENVIRONMENTS
+
+
+def test_torch_is_the_one_version_whose_cpu_build_is_at_hand():
+    assert LOCKED["torch"] == "2.13.0"
+
+
+def imported(path):
+    """Names of the packages from outside that a file imports, at the top or inside a function."""
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_rule_has_an_environment():
+    assert len(JOBS) == RULES.count("source_files(")
+    assert {Path(name) for _, name in JOBS} == set(ENVIRONMENTS)
+
+
+@pytest.mark.parametrize(("entry_point", "environment"), JOBS, ids=[name for name, _ in JOBS])
+def test_an_environment_holds_what_its_code_imports(entry_point, environment):
+    names = {name for path in source_files(entry_point) for name in imported(path)}
+    names -= {"workflow_scripts", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    wanted = {normal(distributions[name][0]) for name in names}
+    assert wanted <= set(environment_pins(Path(environment)))

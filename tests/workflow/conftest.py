@@ -1,6 +1,7 @@
 """Whole runs of the workflow, each in a copy of the project of its own, as a user would start them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,13 +38,9 @@ class Project:
     def planned(self, *words: str) -> dict[str, int]:
         """Jobs that a dry run would do, by rule."""
         printed = self.run("--dry-run", "--quiet", "reason", *words)
-        jobs = {}
-        for line in printed.splitlines():
-            words_of_line = line.split()
-            if len(words_of_line) == 2 and words_of_line[1].isdigit():
-                jobs[words_of_line[0]] = int(words_of_line[1])
-        jobs.pop("total", None)
-        return jobs
+        table = re.search(r"^-+  -+\n(.*?)^total ", printed, re.DOTALL | re.MULTILINE)
+        jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(count) for rule, count in jobs.items()}
 
 
 def environment() -> dict[str, str]:

@@ -135,7 +135,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
         ("workflow_scripts/report/figures.py", "#b5651d", "#b5651e", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
-            "fetch_benchmark": 1, "decontaminate_conversations": 1, "split_dataset": 1, "fetch_task": 1, **AFTER_DATASET, "evaluate_task": 4,
+            "fetch_benchmark": 1, "decontaminate_conversations": 1, "split_dataset": 1, "fetch_task": 3, **AFTER_DATASET, "evaluate_task": 6,
         }),
     ],
     ids=["prompt", "helper module", "learning rate", "split", "memory", "colour", "benchmark"],
@@ -158,6 +158,16 @@ def test_a_deleted_shard_and_what_depends_on_it(finished, results, tmp_path):
         assert finished.planned() == {"synthesize_shard": 1, **AFTER_SYNTHESIS}
     finally:
         shutil.move(tmp_path / "kept", shard)
+
+
+def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
+    score = results / "evaluation" / "base" / "pocket_reading.json"
+    shutil.move(score, tmp_path / "kept")
+    try:
+        planned = finished.planned()
+    finally:
+        shutil.move(tmp_path / "kept", score)
+    assert planned == {"evaluate_task": 1, "collect_scores": 1, "render_report": 1, "write_model_card": 1, "all": 1}
 
 
 def test_lint_and_report(finished):

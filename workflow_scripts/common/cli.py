@@ -25,6 +25,9 @@ def run(main: Callable[[], None]) -> None:
     # Bars that redraw themselves are unreadable in a log; our own progress prints lines.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_MININTERVAL", "5")
+    if os.environ.get("HF_HUB_OFFLINE") == "1":  # nothing is downloaded, so what is left are bars of half a second
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         main()
     except UserError as error:

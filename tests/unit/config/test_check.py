@@ -1,6 +1,5 @@
-"""Mistakes in a configuration: each is one line that names the key and says what to do."""
+"""A mistake in the configuration is one line that names the key and says what to do."""
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -8,92 +7,181 @@ import yaml
 
 from workflow_scripts.config.check import claim_folder, folder_mistake, mistakes
 
-POCKET = yaml.safe_load(Path("config.yaml").read_text())
-FILES = ["config.yaml"]
+
+def put(config, key, value):
+    """Set `a.b.0.c` in a configuration."""
+    *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
+    for part in path:
+        config = config[part]
+    config[last] = value
 
 
-def after(change):
-    config = copy.deepcopy(POCKET)
-    change(config)
-    return mistakes(config, FILES)
-
-
-def test_the_pocket_configuration_has_none():
-    assert mistakes(POCKET, FILES) == []
-
-
-def put(path, value):
-    def change(config):
-        *way, last = path
-        for name in way:
-            config = config[name]
-        config[last] = value
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        (("training", "learing_rate"), 1, ["training.learing_rate", "unknown key", "learning_rate"]),
-        (("sedes",), {}, ["sedes", "unknown key", "seeds"]),
-        (("seeds", "limit"), "64", ["seeds.limit", "'64'", "wrong type", "integer"]),
-        (("seeds", "limit"), 0, ["seeds.limit", "at least 1"]),
-        (("teacher", "kind"), "gpt", ["teacher.kind", "'gpt'", "llama.cpp, endpoint"]),
-        (("teacher", "kind"), "endpoint", ["teacher.base_url"]),
-        (("teacher", "api_key_env"), "sk-123-abc", ["teacher.api_key_env", "NAME of the environment variable"]),
-        (("seeds", "sources", 0, "path"), "no/such.jsonl", ["seeds.sources[0] (airoboros)", "no such file", "no/such.jsonl"]),
-        (("seeds", "sources", 0, "license"), "CC-BY-NC-4.0", ["airoboros", "CC-BY-NC-4.0", "allow_licenses"]),
-        (("seeds", "sources", 1, "id"), "airoboros", ["seeds.sources[1]", "twice"]),
-        (("decontamination", "benchmarks"), ["mmluu"], ["unknown benchmark mmluu", "did you mean `mmlu`?"]),
-        (("evaluation", "include_path"), "no/folder", ["evaluation.include_path", "no/folder"]),
-        (("evaluation", "num_fewshot"), {"mmlu": 5}, ["evaluation.num_fewshot.mmlu", "evaluation.tasks"]),
-        (("training", "base", "model"), "meta-llama/Llama-2-7b-hf", ["training.base.revision", "commit"]),
-        (("builds_on",), "presets/x.yaml", ["builds_on", "--configfile presets/x.yaml"]),
-        (("synthesis", "exchanges"), [{"count": 9, "weight": 1}], ["synthesis.exchanges[0].count", "at most 8"]),
-    ],
-    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
-)  # fmt: skip
-def test_a_mistake_is_one_line_that_names_it(path, value, words):
-    found = after(put(path, value))
-    assert len(found) == 1
-    assert all(word in found[0] for word in words), found[0]
-
-
-def test_a_missing_key_is_named():
-    assert after(lambda config: config["training"].pop("epochs")) == ["training.epochs: missing."]
-
-
-def test_a_source_with_two_places_or_none():
-    assert "either `path` or `hub`" in after(lambda config: config["seeds"]["sources"][0].pop("path"))[0]
-
-
-def test_nothing_to_work_on():
-    assert "nothing to work on" in after(put(("seeds", "sources"), []))[0]
+def test_the_pocket_configuration_has_no_mistake(config):
+    assert mistakes(config) == []
 
 
 @pytest.mark.parametrize("preset", sorted(Path("presets").glob("*.yaml")), ids=lambda path: path.stem)
-def test_presets_are_sound(preset):
+def test_no_preset_has_a_mistake(config, preset):
     from snakemake.utils import update_config
 
-    config, files = copy.deepcopy(POCKET), list(FILES)
-    own = yaml.safe_load(preset.read_text())
-    for path in filter(None, (own.get("builds_on"), str(preset))):
-        update_config(config, yaml.safe_load(Path(path).read_text()))
-        files.append(path)
-    assert mistakes(config, files) == []
-    assert config["run"] == preset.stem
+    update_config(config, yaml.safe_load(preset.read_text(encoding="utf-8")))
+    # A preset may name files that its user brings.
+    assert [line for line in mistakes(config) if "no such file" not in line] == []
 
 
-def test_a_folder_belongs_to_the_files_that_made_it(tmp_path):
-    config = {"results": str(tmp_path), "run": "mine"}
-    claim_folder(config, ["config.yaml"])
-    assert folder_mistake(config, ["config.yaml"]) is None
-    message = folder_mistake(config, ["config.yaml", "other.yaml"])
-    assert "results of another configuration" in message and "`run:`" in message
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("seedz", {}, "seedz: unknown key; did you mean `seeds`?"),
+        ("training.learnig_rate", 1, "training.learnig_rate: unknown key; did you mean `learning_rate`?"),
+        ("seeds.sources.0.laout", "x", "seeds.sources[0].laout: unknown key; did you mean `layout`?"),
+        ("dataset.zzz", 1, "dataset.zzz: unknown key; known here: test_fraction, random_seed."),
+        ("seeds.limit", "many", "seeds.limit: 'many' is of the wrong type; expected is integer (most seeds to keep"),
+        ("seeds.limit", True, "seeds.limit: True is of the wrong type"),
+        ("training", None, "training: None is of the wrong type; expected is mapping"),
+        ("training.base.revision", 7, "training.base.revision: 7 is of the wrong type; expected is string or null"),
+        ("training.method", "qlora", "training.method: 'qlora' is not one of lora, full ("),
+        ("seeds.cleaning.rules.0", "urls", "seeds.cleaning.rules[0]: 'urls' is not one of empty, ansi_escape"),
+        ("seeds.limit", 0, "seeds.limit: 0 must be at least 1 (most seeds"),
+        ("dataset.test_fraction", 1, "dataset.test_fraction: 1 must be less than 1 (share"),
+        ("teacher.timeout", 0, "teacher.timeout: 0 must be more than 0"),
+        ("decontamination.remove_at", 101, "decontamination.remove_at: 101 must be at most 100"),
+        ("decontamination.levels.0", 89, "decontamination.levels[0]: 89 must be at least 90"),
+        ("run", "../x", "run: '../x' does not fit the pattern"),
+        ("teacher.kind", "endpoint", "teacher.base_url: None is of the wrong type; expected is string"),
+        ("seeds.sources.0.hub", {"dataset": "a/b", "revision": "c"}, "seeds.sources[0]: give either `path` or `hub`"),
+        ("seeds.sources.0.path", "no.jsonl", "seeds.sources[0] (airoboros): no such file: no.jsonl."),
+        ("seeds.sources.0.path", "resources", "seeds.sources[0] (airoboros): no such file: resources."),
+        ("seeds.sources.1.id", "airoboros", "seeds.sources[1] (airoboros): the id is used twice"),
+        (
+            "seeds.sources.0.license",
+            "CC-BY-NC-4.0",
+            "seeds.sources[0] (airoboros): licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. Add it there",
+        ),
+        (
+            "decontamination.benchmarks.0",
+            "mmul",
+            "decontamination.benchmarks: unknown benchmark mmul; did you mean `mmlu`?",
+        ),
+        (
+            "decontamination.benchmarks.0",
+            "zzz",
+            "decontamination.benchmarks: unknown benchmark zzz; known are agieval_",
+        ),
+        (
+            "decontamination.custom.pocket_science.path",
+            "no.jsonl",
+            "decontamination.custom.pocket_science: no such file: no.jsonl.",
+        ),
+        (
+            "conversations.include",
+            [{"path": "no.jsonl", "label": "X", "license": "MIT"}],
+            "conversations.include[0]: no such file: no.jsonl.",
+        ),
+        ("evaluation.include_path", "no/folder", "evaluation.include_path: no such folder: no/folder."),
+        ("evaluation.num_fewshot", {"zzz": 5}, "evaluation.num_fewshot.zzz: not one of `evaluation.tasks`."),
+        (
+            "training.base.model",
+            "NousResearch/Llama-2-7b-hf",
+            "training.base.revision: missing; name the commit of NousResearch/Llama-2-7b-hf",
+        ),
+    ],
+)
+def test_a_mistake_names_its_key_and_the_remedy(config, key, value, line):
+    put(config, key, value)
+    found = mistakes(config)
+    assert len(found) == 1
+    assert found[0].startswith(line)
+    assert "\n" not in found[0]
 
 
-def test_a_folder_that_cannot_be(tmp_path):
-    (tmp_path / "file").write_text("")
-    message = folder_mistake({"results": str(tmp_path / "file"), "run": "mine"}, FILES)
-    assert "is a file" in message and "`results:`" in message
+@pytest.mark.parametrize(
+    ("section", "name", "line"),
+    [
+        ("seeds", "limit", "seeds.limit: missing."),
+        ("training", "base", "training.base: missing."),
+        (None, "teacher", "teacher: missing."),
+    ],
+)
+def test_a_missing_key_is_named(config, section, name, line):
+    del (config[section] if section else config)[name]
+    assert mistakes(config) == [line]
+
+
+def test_a_post_needs_its_length(config):
+    number = next(n for n, source in enumerate(config["seeds"]["sources"]) if source["layout"] == "post")
+    del config["seeds"]["sources"][number]["post_chars"]
+    assert mistakes(config) == [f"seeds.sources[{number}].post_chars: missing."]
+
+
+def test_all_mistakes_are_told_at_once(config):
+    put(config, "seeds.limit", 0)
+    put(config, "training.method", "qlora")
+    put(config, "zzz", 1)
+    assert [line.split(":")[0] for line in mistakes(config)] == ["zzz", "seeds.limit", "training.method"]
+
+
+def test_nothing_to_work_on(config):
+    put(config, "seeds.sources", [])
+    assert mistakes(config) == ["seeds.sources and conversations.include are both empty: there is nothing to work on."]
+
+
+def test_a_file_of_conversations_alone_is_enough(config, tmp_path):
+    (tmp_path / "talks.jsonl").touch()
+    put(config, "seeds.sources", [])
+    put(config, "conversations.include", [{"path": str(tmp_path / "talks.jsonl"), "label": "X", "license": "MIT"}])
+    assert mistakes(config) == []
+
+
+def test_every_key_is_explained():
+    """The schema is the reference of the configuration: each knob has its sentence."""
+
+    def walk(schema, path):
+        for name, inner in schema.get("properties", {}).items():
+            inner = {**definitions.get(inner.get("$ref", "").removeprefix("#/$defs/"), {}), **inner}
+            if "properties" not in inner and "description" not in inner:
+                yield f"{path}.{name}"
+            yield from walk(inner, f"{path}.{name}")
+            yield from walk(inner.get("items", {}), f"{path}.{name}[]")
+
+    schema = yaml.safe_load(Path("rules/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    definitions = schema["$defs"]
+    assert list(walk(schema, "")) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the message repeats the value, and Snakemake logs the message")
+def test_a_key_pasted_by_mistake_is_not_repeated(config):
+    """`api_key_env` holds a name; who pastes the key itself must not find it in .snakemake/log."""
+    put(config, "teacher.api_key_env", "sk-canary-2f6c1d")
+    (line,) = mistakes(config)
+    assert line.startswith("teacher.api_key_env: ")
+    assert "canary" not in line
+
+
+@pytest.fixture
+def run(config, tmp_path):
+    return {**config, "results": str(tmp_path / "results")}
+
+
+def test_a_folder_belongs_to_the_configuration_files_that_made_it(run):
+    assert folder_mistake(run, ["config.yaml"]) is None
+    claim_folder(run, ["config.yaml"])
+    assert folder_mistake(run, ["config.yaml"]) is None
+    line = folder_mistake(run, ["config.yaml", "mine.yaml"])
+    assert line.startswith(f"{run['results']}/pocket holds the results of another configuration (config.yaml), ")
+    assert "not of config.yaml, mine.yaml. Choose another `run:` name" in line
+    assert folder_mistake({**run, "run": "mine"}, ["config.yaml", "mine.yaml"]) is None
+
+
+def test_a_check_alone_leaves_no_folder(run, tmp_path):
+    """A dry run must be able to check, too."""
+    folder_mistake(run, ["config.yaml"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("results", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_made(run, tmp_path, results):
+    (tmp_path / "file").touch()
+    line = folder_mistake({**run, "results": str(tmp_path / results)}, ["config.yaml"])
+    assert line.startswith(f"{tmp_path / 'file'} is a file, and results are to go into {tmp_path / results}/pocket.")
+    assert line.endswith("Choose another `results:` folder.")

@@ -11,7 +11,7 @@ def manager(tmp_path_factory):
     from lm_eval.tasks import TaskManager
 
     folder = tmp_path_factory.mktemp("tasks")
-    for name in ("stones_easy", "stones_hard"):
+    for name in ("stones_easy", "gems_hard"):
         (folder / f"{name}.yaml").write_text(f"task: {name}\ndataset_path: json\noutput_type: multiple_choice\n")
     return TaskManager(include_path=str(folder), include_defaults=False)
 
