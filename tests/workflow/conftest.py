@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,11 +59,3 @@ def finished(tmp_path_factory) -> Project:
     made = Project(tmp_path_factory.mktemp("pocket"))
     made.run()
     return made
-
-
-@pytest.fixture
-def open_project():
-    """A fresh copy in a folder that other users may enter; pytest's own folders are closed to them."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Project(Path(folder))

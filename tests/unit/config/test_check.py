@@ -7,6 +7,8 @@ import yaml
 
 from workflow_scripts.config.check import claim_folder, folder_mistake, mistakes
 
+FILES = ["config.yaml"]
+
 
 def put(config, key, value):
     """Set `a.b.0.c` in a configuration."""
@@ -17,16 +19,26 @@ def put(config, key, value):
 
 
 def test_the_pocket_configuration_has_no_mistake(config):
-    assert mistakes(config) == []
+    assert mistakes(config, FILES) == []
 
 
 @pytest.mark.parametrize("preset", sorted(Path("presets").glob("*.yaml")), ids=lambda path: path.stem)
 def test_no_preset_has_a_mistake(config, preset):
     from snakemake.utils import update_config
 
-    update_config(config, yaml.safe_load(preset.read_text(encoding="utf-8")))
-    # A preset may name files that its user brings.
-    assert [line for line in mistakes(config) if "no such file" not in line] == []
+    files = [*FILES, yaml.safe_load(preset.read_text(encoding="utf-8")).get("builds_on"), str(preset)]
+    files = [name for name in files if name]
+    for name in files[1:]:
+        update_config(config, yaml.safe_load(Path(name).read_text(encoding="utf-8")))
+    assert mistakes(config, files) == []
+    assert config["run"] == preset.stem
+
+
+def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
+    put(config, "builds_on", "presets/x.yaml")
+    line = "builds_on: this configuration builds on presets/x.yaml; give both: --configfile presets/x.yaml mine.yaml"
+    assert mistakes(config, [*FILES, "mine.yaml"]) == [line]
+    assert mistakes(config, [*FILES, "presets/x.yaml", "mine.yaml"]) == []
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,7 @@ def test_no_preset_has_a_mistake(config, preset):
         ("teacher.timeout", 0, "teacher.timeout: 0 must be more than 0"),
         ("decontamination.remove_at", 101, "decontamination.remove_at: 101 must be at most 100"),
         ("decontamination.levels.0", 89, "decontamination.levels[0]: 89 must be at least 90"),
+        ("synthesis.exchanges.0.count", 9, "synthesis.exchanges[0].count: 9 must be at most 8 ("),
         ("run", "../x", "run: '../x' does not fit the pattern"),
         ("teacher.kind", "endpoint", "teacher.base_url: None is of the wrong type; expected is string"),
         ("seeds.sources.0.hub", {"dataset": "a/b", "revision": "c"}, "seeds.sources[0]: give either `path` or `hub`"),
@@ -89,7 +102,7 @@ def test_no_preset_has_a_mistake(config, preset):
 )
 def test_a_mistake_names_its_key_and_the_remedy(config, key, value, line):
     put(config, key, value)
-    found = mistakes(config)
+    found = mistakes(config, FILES)
     assert len(found) == 1
     assert found[0].startswith(line)
     assert "\n" not in found[0]
@@ -105,32 +118,34 @@ def test_a_mistake_names_its_key_and_the_remedy(config, key, value, line):
 )
 def test_a_missing_key_is_named(config, section, name, line):
     del (config[section] if section else config)[name]
-    assert mistakes(config) == [line]
+    assert mistakes(config, FILES) == [line]
 
 
 def test_a_post_needs_its_length(config):
     number = next(n for n, source in enumerate(config["seeds"]["sources"]) if source["layout"] == "post")
     del config["seeds"]["sources"][number]["post_chars"]
-    assert mistakes(config) == [f"seeds.sources[{number}].post_chars: missing."]
+    assert mistakes(config, FILES) == [f"seeds.sources[{number}].post_chars: missing."]
 
 
 def test_all_mistakes_are_told_at_once(config):
     put(config, "seeds.limit", 0)
     put(config, "training.method", "qlora")
     put(config, "zzz", 1)
-    assert [line.split(":")[0] for line in mistakes(config)] == ["zzz", "seeds.limit", "training.method"]
+    assert [line.split(":")[0] for line in mistakes(config, FILES)] == ["zzz", "seeds.limit", "training.method"]
 
 
 def test_nothing_to_work_on(config):
     put(config, "seeds.sources", [])
-    assert mistakes(config) == ["seeds.sources and conversations.include are both empty: there is nothing to work on."]
+    assert mistakes(config, FILES) == [
+        "seeds.sources and conversations.include are both empty: there is nothing to work on."
+    ]
 
 
 def test_a_file_of_conversations_alone_is_enough(config, tmp_path):
     (tmp_path / "talks.jsonl").touch()
     put(config, "seeds.sources", [])
     put(config, "conversations.include", [{"path": str(tmp_path / "talks.jsonl"), "label": "X", "license": "MIT"}])
-    assert mistakes(config) == []
+    assert mistakes(config, FILES) == []
 
 
 def test_every_key_is_explained():
@@ -153,7 +168,7 @@ def test_every_key_is_explained():
 def test_a_key_pasted_by_mistake_is_not_repeated(config):
     """`api_key_env` holds a name; who pastes the key itself must not find it in .snakemake/log."""
     put(config, "teacher.api_key_env", "sk-canary-2f6c1d")
-    (line,) = mistakes(config)
+    (line,) = mistakes(config, FILES)
     assert line.startswith("teacher.api_key_env: ")
     assert "canary" not in line
 
@@ -185,3 +200,20 @@ def test_a_folder_that_cannot_be_made(run, tmp_path, results):
     line = folder_mistake({**run, "results": str(tmp_path / results)}, ["config.yaml"])
     assert line.startswith(f"{tmp_path / 'file'} is a file, and results are to go into {tmp_path / results}/pocket.")
     assert line.endswith("Choose another `results:` folder.")
+
+
+def test_a_folder_that_may_not_be_written_to():
+    """As an ordinary user, because root may write anywhere: in a child process, which gives its rights away."""
+    receiver, sender = os.pipe()
+    if (child := os.fork()) == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        os.write(sender, str(folder_mistake({"results": "/nowhere", "run": "mine"}, FILES)).encode())
+        os._exit(0)
+    os.close(sender)
+    os.waitpid(child, 0)
+    message = os.read(receiver, 10_000).decode()
+    os.close(receiver)
+    assert "/ cannot be written to" in message and "`results:`" in message

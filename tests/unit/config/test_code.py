@@ -1,12 +1,15 @@
 """What a rule's job depends on is found from its imports: held against the source text."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from workflow_scripts.config.code import source_files
+from workflow_scripts.config.code import source_files, use_this_python
 
 PACKAGE = Path("workflow_scripts")
 ENTRY_POINTS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
@@ -45,6 +48,25 @@ def test_every_module_that_an_entry_point_reaches_is_named(entry_point):
     assert source_files(entry_point) == sorted(map(str, reached(entry_point)))
 
 
+def test_importing_an_entry_point_loads_nothing_heavy():
+    """And no other file than was found; heavy libraries are imported by the function that needs them."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(f'workflow_scripts.{name}')\n"
+        "    print(name, *(m.__file__ for n, m in sorted(sys.modules.items()) if n.startswith('workflow_scripts')))\n"
+        "    for loaded in [n for n in sys.modules if n.startswith('workflow_scripts')]:\n"
+        "        del sys.modules[loaded]\n"
+        "print(*{'torch', 'transformers', 'datasets', 'trl', 'lm_eval', 'xllamacpp', 'lingua'} & set(sys.modules))\n"
+    )
+    command = [sys.executable, "-c", code, *ENTRY_POINTS]
+    *lines, heavy = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+    assert heavy == ""
+    assert len(lines) == len(ENTRY_POINTS)
+    for name, *files in map(str.split, lines):
+        assert {os.path.relpath(file) for file in files} <= set(source_files(name)), name
+
+
 def test_what_a_stage_does_not_use_does_not_rerun_it():
     files = source_files("clean_seeds")
     assert "workflow_scripts/cleaning/rules.py" in files
@@ -60,3 +82,10 @@ def test_each_rule_depends_on_the_code_that_it_runs():
         assert f'code=source_files("{name}")' in text, name
         assert re.findall(r"-m workflow_scripts\.(\w+)", text) == [name]
     assert sorted(text.partition(":")[0] for text in rules) == ENTRY_POINTS
+
+
+def test_jobs_run_this_python(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin")
+    for _ in range(2):
+        use_this_python()
+        assert os.environ["PATH"].split(os.pathsep) == [os.path.dirname(sys.executable), "/usr/bin"]
