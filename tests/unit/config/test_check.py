@@ -1,5 +1,6 @@
 """A mistake in the configuration is one line that names the key and says what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -206,12 +207,14 @@ def test_a_folder_that_may_not_be_written_to():
     """As an ordinary user, because root may write anywhere: in a child process, which gives its rights away."""
     receiver, sender = os.pipe()
     if (child := os.fork()) == 0:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-        os.write(sender, str(folder_mistake({"results": "/nowhere", "run": "mine"}, FILES)).encode())
-        os._exit(0)
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(sender, str(folder_mistake({"results": "/nowhere", "run": "mine"}, FILES)).encode())
+        finally:  # the child must never go on as a second pytest
+            os._exit(0)
     os.close(sender)
     os.waitpid(child, 0)
     message = os.read(receiver, 10_000).decode()
