@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -20,7 +21,9 @@ from workflow_scripts.config.code import source_files, use_this_python
 
 use_this_python()
 
-CONFIG_FILES = list(dict.fromkeys(os.path.relpath(name) for name in ("config.yaml", *(workflow.overwrite_configfiles or []))))
+CONFIG_FILES = list(
+    dict.fromkeys(os.path.relpath(name) for name in ("config.yaml", *(workflow.overwrite_configfiles or [])))
+)
 
 if mistakes := check.mistakes(config, CONFIG_FILES):
     raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
@@ -28,8 +31,17 @@ if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_
     raise WorkflowError(mistake)
 
 
+STARTED = time.time()
+
+
 onstart:
     check.claim_folder(config, CONFIG_FILES)
+
+
+onerror:
+    # Said once more at the end, where it is looked for.
+    for line in check.error_lines(Path(config["results"]) / config["run"] / "logs", since=STARTED):
+        print(line)
 
 
 onsuccess:
@@ -50,7 +62,7 @@ TASKS = config["evaluation"]["tasks"]
 wildcard_constraints:
     source="|".join(map(re.escape, SOURCES)) or "none",
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
-    shard=r"\d{4}",
+    shard=r"\d{4}\d*",
     model="|".join(MODELS),
     task="|".join(map(re.escape, TASKS)),
 
@@ -90,3 +102,11 @@ def include_path_option():
     """`--include-path` where the configuration has one."""
     folder = config["evaluation"]["include_path"]
     return f"--include-path {shlex.quote(folder)}" if folder else ""
+
+
+def model_files(name):
+    """The files of a local model as inputs, so that other weights at the same place are noticed."""
+    if not name.startswith((".", "/", "~")):
+        return []
+    path = Path(name).expanduser()
+    return [str(path)] if path.is_file() else sorted(map(str, [*path.glob("*.json"), *path.glob("*.safetensors")]))

@@ -16,6 +16,7 @@ rule assemble_conversations:
         "<logs>/assemble_conversations.log",
     benchmark:
         "<benchmarks>/assemble_conversations.tsv"
+    localrule: True  # it may download conversations from the hub
     conda:
         "../envs/data.yaml"
     threads: 1

@@ -8,12 +8,14 @@ wildcard_constraints:
 rule fetch_base:
     input:
         code=source_files("fetch_base"),
+        files=model_files(config["training"]["base"]["model"]),
     output:
         model=directory("<results>/training/base/final"),
     log:
         "<logs>/fetch_base.log",
     benchmark:
         "<benchmarks>/fetch_base.tsv"
+    priority: 100
     localrule: True
     conda:
         "../envs/training.yaml"

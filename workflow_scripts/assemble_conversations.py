@@ -35,10 +35,11 @@ def from_file(entry: Row) -> tuple[list[Row], Rejections]:
             raise UserError(
                 f"{origin['dataset']}, row {number}: no column {error.args[0]}; there are {', '.join(row)}. Mend the file."
             ) from error
-        except ValueError as error:
-            rejections.add(content_id(row), str(error).replace(" ", "_"), {"file": origin["dataset"], "row": number})
+        except (ValueError, TypeError) as error:
+            reason = str(error).replace(" ", "_") if isinstance(error, ValueError) else "not_a_conversation"
+            rejections.add(content_id(row), reason, {"file": origin["dataset"], "row": number})
             continue
-        label = row.get("source") or entry["label"]
+        label = str(row.get("source") or entry["label"])
         rows.append(
             _row(
                 conversation,

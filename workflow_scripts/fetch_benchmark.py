@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import re
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
@@ -36,7 +37,16 @@ def main(argv: list[str] | None = None) -> None:
                 parts.append((split, data))
     except UserError as error:
         raise UserError(f"benchmark {args.benchmark}: {error}") from error
-    items = [to_item(row, number, split, entry) for split, data in parts for number, row in enumerate(data)]
+    items = []
+    for split, data in parts:
+        for number, row in enumerate(data):
+            try:
+                items.append(to_item(row, number, split, entry))
+            except (KeyError, ValueError, TypeError, IndexError, re.error) as error:
+                raise UserError(
+                    f"benchmark {args.benchmark}, {split}, row {number + 1}: {type(error).__name__} {error}. "
+                    "Its entry does not fit its columns: correct `answer_is`, `labels`, `choices` or `pattern`."
+                ) from error
     if not items:
         raise UserError(f"benchmark {args.benchmark}: no items. Check its entry.")
     write_jsonl(args.items, items)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
 from workflow_scripts.report import figures
+from workflow_scripts.report.scores import read_scores
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
 EXAMPLES = 3
@@ -80,9 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
     args = parser.parse_args(argv)
 
-    # NaN is pandas' word for "none given"; in the page nothing is shown then.
-    frame = pd.read_csv(args.scores).astype(object)
-    frame = frame.where(frame.notna(), None)
+    frame = read_scores(args.scores)
     models = list(dict.fromkeys(path.parent.name for path in args.outputs))
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
     hits = [hit | {"pieces": marked(hit["item_normal"], hit["found_normal"])} for hit in read_jsonl(args.hits)]

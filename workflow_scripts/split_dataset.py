@@ -21,7 +21,10 @@ def split(rows: list[Row], test_fraction: float, random_seed: int) -> tuple[list
     A row's place is drawn from its id, so that a row added or removed moves at most one other across the border.
     """
     if len(rows) < 2:
-        raise UserError(f"{len(rows)} conversation is left after decontamination; two are needed to train and to test.")
+        raise UserError(
+            f"{len(rows)} conversation is left after decontamination; two are needed to train and to test. "
+            "The rejected.jsonl of seeds, synthesis and decontamination say why the others are gone."
+        )
     drawn = sorted(rows, key=lambda row: content_id(random_seed, row["id"]))
     tests = min(max(1, round(len(rows) * test_fraction)), len(rows) - 1)
     return tuple(sorted(part, key=lambda row: row["id"]) for part in (drawn[tests:], drawn[:tests]))  # type: ignore[return-value]

@@ -45,6 +45,11 @@ async def amplify_all(
         except TeacherError as error:
             failures += 1
             rejections.add(seed["id"], "teacher_error", {"source": seed["source"], "error": str(error)})
+            if failures > args.teacher["max_failure_rate"] * len(seeds):
+                raise UserError(
+                    f"the teacher at {teacher.base_url} failed for {failures} of {len(seeds)} seeds (at last: {error}), more than "
+                    "`teacher.max_failure_rate` allows. Mend the teacher and run again: finished requests are kept."
+                ) from error
         seconds = client.usage.seconds()
         bar.set_postfix_str(
             f"{client.usage.requests} requests, {client.usage.completion_tokens / seconds:.0f} tokens/s"
@@ -61,12 +66,6 @@ async def amplify_all(
     with bar:
         await asyncio.gather(*(seated(seed) for seed in seeds))
     await client.close()
-    if seeds and failures / len(seeds) > args.teacher["max_failure_rate"]:
-        reasons = sorted({row["evidence"]["error"] for row in rejections.rows if row["reason"] == "teacher_error"})
-        raise UserError(
-            f"the teacher at {teacher.base_url} failed for {failures} of {len(seeds)} seeds ({'; '.join(reasons)[:300]}), more than "
-            "`teacher.max_failure_rate` allows. Mend the teacher and run again: finished requests are kept and not asked again."
-        )
     usage = client.usage
     measured = {
         "requests": usage.requests,

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import Row, content_id, file_sha256, read_json, read_jsonl, write_jsonl
-from workflow_scripts.training.template import set_template
+from workflow_scripts.training.template import TEMPLATE, set_template
 
 
 def accumulation_steps(global_batch: int, micro_batch: int, processes: int) -> int:
@@ -62,6 +63,13 @@ def sft_config(settings: Row, output: Path, steps_an_epoch: int, accumulation: i
         disable_tqdm=True,  # its place is taken by `report_steps`
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def drop_unfinished(state: Path) -> None:
+    """Remove checkpoints whose writing was interrupted: the trainer writes trainer_state.json last."""
+    for folder in state.glob("checkpoint-*"):
+        if not (folder / "trainer_state.json").is_file():
+            shutil.rmtree(folder)
 
 
 def report_steps() -> Any:
@@ -122,8 +130,11 @@ def main(argv: list[str] | None = None) -> None:
     accumulation = accumulation_steps(
         settings["global_batch"], settings["micro_batch"], int(os.environ.get("WORLD_SIZE", 1))
     )
-    # Checkpoints of other data or settings must never be resumed from: their folder is named by content.
-    state = args.checkpoints / content_id(settings, file_sha256(args.train), file_sha256(args.base / "config.json"))
+    # Checkpoints of other data, settings, template or base must never be resumed from: their folder is named by content.
+    weights = sorted((file.name, file.stat().st_size) for file in args.base.glob("*.safetensors"))
+    state = args.checkpoints / content_id(
+        settings, file_sha256(args.train), file_sha256(args.base / "config.json"), weights, TEMPLATE.read_text()
+    )
     state.mkdir(parents=True, exist_ok=True)
 
     tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
@@ -152,6 +163,7 @@ def main(argv: list[str] | None = None) -> None:
     trainer.remove_callback(dictionaries)
     trainer.add_callback(reporter)
     check_mask(trainer, read_json(args.audit))
+    drop_unfinished(state)
     if checkpoint := get_last_checkpoint(str(state)):
         logging.info("resuming from %s", checkpoint)
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -159,6 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(args.trained)
         write_jsonl(args.metrics, trainer.state.log_history)
+        shutil.rmtree(state)  # what is finished is never resumed
 
 
 def check_mask(trainer: Any, audit: Row) -> None:

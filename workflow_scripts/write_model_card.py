@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,18 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, write_text
+from workflow_scripts.report.scores import read_scores
 
 TEMPLATE = Path(__file__).parent / "report" / "templates" / "model_card.md.jinja"
+
+
+def plain(text: str) -> str:
+    """A text of a data set as Markdown that shows it and does nothing else: no link, image, markup or table cell."""
+    return (
+        re.sub(r"([\\`*_{}\[\]()<>#+!|~])", r"\\\1", " ".join(text.split()))
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+    )
 
 
 def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
@@ -44,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--card", required=True, type=Path, help="Markdown file to write")
     args = parser.parse_args(argv)
 
-    frame = pd.read_csv(args.scores)
+    frame = read_scores(args.scores)
     name = f"capybara-{args.run}"
     on_hub = args.base["revision"] is not None  # the card's `base_model` must name a hub repository
     data = ModelCardData(
@@ -66,13 +77,16 @@ def main(argv: list[str] | None = None) -> None:
         }
         for (task, metric), group in frame.groupby(["task", "metric"], sort=False)
     ]
+    dataset = read_json(args.dataset)
+    for key in ("per_source", "licenses"):
+        dataset[key] = {plain(name): count for name, count in dataset[key].items()}
     card = ModelCard.from_template(
         data,
         template_path=str(TEMPLATE),
         name=name,
         base=args.base["model"],
         training=args.training,
-        dataset=read_json(args.dataset),
+        dataset=dataset,
         decontamination=read_json(args.decontamination),
         audit=read_json(args.audit[0]),
         scores=scores,

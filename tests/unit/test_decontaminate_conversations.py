@@ -6,6 +6,7 @@ from workflow_scripts.common.rows import read_json, read_jsonl, write_json, writ
 from workflow_scripts.decontaminate_conversations import main
 
 QUESTION = "Why does granite erode so much more slowly than limestone does in a wet and rather warm climate zone?"
+SHORT = "Which stones outlast extraordinary winters?"
 LENGTH = len(QUESTION) - 1  # the question mark is no part of the normal form
 PASSAGE = "A passage about stones that anybody may read, long enough to be looked for and found."
 
@@ -26,7 +27,7 @@ def decontaminate(tmp_path):
     def run(conversations, remove_at=97, levels=(100, 99, 98, 97), rejected=()):
         item = {"id": "q1", "benchmark": "x", "question": QUESTION, "choices": [], "answer": "", "passage": PASSAGE}
         write_jsonl(tmp_path / "in.jsonl", conversations)
-        write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": "Why granite?", "passage": ""}])
+        write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
         write_jsonl(tmp_path / "refused.jsonl", rejected)
         write_json(tmp_path / "assembled.json", {"in": len(conversations) + len(rejected)})
         options = {
@@ -80,7 +81,7 @@ def test_remove_at_decides_and_the_table_is_cumulative(decontaminate):
 
 
 def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminate):
-    found = decontaminate([conversation("c", PASSAGE, "Why granite?")])
+    found = decontaminate([conversation("c", PASSAGE, SHORT)])
     assert [row["id"] for row in found["data"]] == ["c"]
     assert [(hit["item"], hit["field"], hit["removes"]) for hit in found["hits"]] == [
         ("q1", "passage", False),
@@ -89,6 +90,12 @@ def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminat
     table = found["stats"]["benchmarks"]["x"]
     assert table["levels"]["97"] == {"items": 0, "conversations": 0}
     assert table["other"]["97"] == {"items": 2, "conversations": 1}
+
+
+def test_a_short_question_is_looked_for_verbatim(decontaminate):
+    """One edit is within 97 % of its length, but says nothing about so few words."""
+    near = SHORT.replace("stones", "stores")
+    assert [len(decontaminate([conversation("c", text, "Hm.")])["hits"]) for text in (SHORT, near)] == [1, 0]
 
 
 def test_rows_that_assembly_refused_are_counted_on(decontaminate):

@@ -36,6 +36,9 @@ def _key(error: jsonschema.ValidationError, *more: Any) -> str:
 
 def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
     meaning = error.schema.get("description")
+    if error.absolute_path and error.absolute_path[-1] == "api_key_env":
+        yield f"{_key(error)}: not the name of an environment variable. Export the key in one, and write its name here."
+        return
     match error.validator:
         case "additionalProperties" if error.validator_value is False:
             known = list(error.schema["properties"])
@@ -93,6 +96,11 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
             yield f"{where}: licence {source['license']} is not in `seeds.allow_licenses`. Add it there if you may use it."
         yield from _file(source, where)
     for number, entry in enumerate(config["conversations"]["include"]):
+        if entry["license"] not in config["seeds"]["allow_licenses"]:
+            yield (
+                f"conversations.include[{number}]: licence {entry['license']} is not in `seeds.allow_licenses`. "
+                "Add it there if you may use it."
+            )
         yield from _file(entry, f"conversations.include[{number}]")
     if not sources and not config["conversations"]["include"]:
         yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
@@ -114,7 +122,14 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield f"evaluation.include_path: no such folder: {path}."
     for task in set(config["evaluation"]["num_fewshot"]) - set(config["evaluation"]["tasks"]):
         yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
+    teacher = config["teacher"]
+    if teacher["kind"] == "endpoint" and teacher["api_key_env"] and not os.environ.get(teacher["api_key_env"]):
+        yield "teacher.api_key_env: names an environment variable that is not set. Export it."  # it may be the key itself
+    if teacher["kind"] == "llama.cpp" and _on_hub(teacher["model"]):
+        yield f"teacher.model: {teacher['model']} is not a GGUF file; give its path, or package:NAME/FILE.gguf."
     base = config["training"]["base"]
+    if base["model"].startswith((".", "/", "~")) and not Path(base["model"]).expanduser().exists():
+        yield f"training.base.model: no such file or folder: {base['model']}."
     if _on_hub(base["model"]) and base["revision"] is None:
         yield f"training.base.revision: missing; name the commit of {base['model']}, so that the run can be repeated."
 
@@ -154,3 +169,12 @@ def claim_folder(config: Config, config_files: list[str]) -> None:
     folder = Path(config["results"]) / config["run"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "configfiles").write_text("".join(f"{name}\n" for name in config_files), encoding="utf-8")
+
+
+def error_lines(logs: Path, since: float) -> list[str]:
+    """The `error:` lines of the job logs that were written after `since` (seconds of the epoch), each once."""
+    paths = [path for path in sorted(logs.rglob("*.log")) if path.stat().st_mtime >= since]
+    lines = [
+        line for path in paths for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("error: ")
+    ]
+    return list(dict.fromkeys(lines))

@@ -14,7 +14,8 @@ def local_model(name: str) -> Path | None:
     """The path of a model that is already on this machine, or None for a hub repository's name."""
     if name.startswith("package:"):
         package, _, inside = name.removeprefix("package:").partition("/")
-        spec = importlib.util.find_spec(package)  # finds the folder without running the package's code
+        # Finds the folder without running the package's code; of a dotted name the parent would be imported.
+        spec = importlib.util.find_spec(package) if "." not in package else None
         if spec is None or spec.origin is None:
             raise UserError(
                 f"{name}: the package {package} is not installed. `make install` installs it; see README, Installation."

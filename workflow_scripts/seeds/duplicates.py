@@ -1,6 +1,5 @@
 """Exact and near duplicates among seeds; the same rows in any order give the same survivors."""
 
-import re
 import unicodedata
 from collections import defaultdict
 
@@ -15,9 +14,13 @@ SHINGLE = 5  # characters: word shingles, the web-corpus default, miss most near
 
 
 def comparison_text(seed: Row) -> str:
-    """What makes two seeds the same: request and context, in lower case, runs of other characters as one space."""
-    text = unicodedata.normalize("NFKC", f"{seed['instruction']} {seed['context']}").casefold()
-    return re.sub(r"[\W_]+", " ", text).strip()
+    """What makes two seeds the same: request and context, or a whole conversation, in lower case, white space as one space.
+
+    Punctuation stays: two equations may differ in nothing but their signs.
+    """
+    turns = [text for exchange in seed["meta"].get("conversation", []) for text in exchange.values()]
+    text = " ".join(turns or [seed["instruction"], seed["context"]])
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def shingles(text: str) -> set[str]:

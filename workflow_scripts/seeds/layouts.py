@@ -73,7 +73,8 @@ def _problem(row: Row, options: Row) -> Row:
 def _post(row: Row, options: Row) -> Row:
     html = _column(row, ("htmlBody", "text"), required=False)
     if html is None:
-        html = (_column(row, ("contents",)) or {}).get("html")
+        contents = _column(row, ("contents",))
+        html = contents.get("html") if isinstance(contents, dict) else contents
     body, full = _leading_paragraphs(_paragraphs(_text(html, "htmlBody")), options["post_chars"])
     if not body:
         raise Unreadable("empty_post")

@@ -17,7 +17,6 @@ import yaml
 from workflow_scripts.common.conversations import Exchange, to_messages
 from workflow_scripts.common.rows import Row, content_id
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.client import TeacherError
 from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault, last_sentence
 
 Ask = Callable[[list[dict[str, str]], dict[str, Any], int], Awaitable[dict[str, Any]]]
@@ -60,7 +59,10 @@ class Amplifier:
         self.faults: dict[str, int] = {}
 
     async def grow(self, seed: Row) -> Row:
-        """The seed's conversation. Raises BadTurn or TeacherError if fewer than two exchanges can be had."""
+        """The seed's conversation. Raises BadTurn if fewer than two exchanges can be had.
+
+        A TeacherError is never swallowed: an outage must not pass for a short conversation.
+        """
         question = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
         conversation = [{"input": question, "output": seed["response"] or await self._answer(seed, [], question)}]
         moves: list[str] = []
@@ -69,7 +71,7 @@ class Amplifier:
             try:
                 question = await self._follow_up(seed, conversation, step)
                 answer = await self._answer(seed, conversation, question)
-            except (BadTurn, TeacherError) as error:
+            except BadTurn as error:
                 if not moves:
                     raise
                 stopped = str(error)  # what is good stays

@@ -38,9 +38,7 @@ def api_key(variable: str | None) -> str:
         return "no-key"
     key = os.environ.get(variable)
     if not key:
-        raise UserError(
-            f"the environment variable {variable}, which `teacher.api_key_env` names, is not set. Export it."
-        )
+        raise UserError("the environment variable that `teacher.api_key_env` names is not set. Export it.")
     return key
 
 

@@ -79,6 +79,13 @@ def test_around_the_size_of_edlibs_alphabet(letters, edits):
     assert (match is None) is (edits > allowed_edits(letters, 97))
 
 
+def test_no_character_stands_for_another():
+    """Characters that the query lacks share one stand-in inside the search; it must not be one that the query has."""
+    for letter in "\ue000\ue001":
+        assert check(" one x two three four ", f"one {letter} two three four", 90).distance == 1
+        assert check(f" one {letter} two three four ", f"one {letter} two three four", 90).distance == 0
+
+
 @given(cases(FEW, (0, 12), 2), st.sampled_from([90, 95, 100]))
 def test_the_distance_is_that_to_the_nearest_part(case, level):
     """The definition itself: the least distance to any of all the parts of the text."""

@@ -47,7 +47,6 @@ def test_a_model_that_is_missing_is_named(name, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, raises=ModuleNotFoundError, reason="find_spec imports the parent of a dotted name")
 def test_a_package_inside_a_missing_package():
     with pytest.raises(UserError, match="is not installed"):
         local_model("package:no_such_package.inside/x.gguf")

@@ -21,6 +21,7 @@ def seed(instruction, source="A", response=""):
         "instruction": instruction,
         "context": "",
         "response": response,
+        "meta": {},
     }
 
 
@@ -33,6 +34,15 @@ def test_survivors_do_not_depend_on_the_order(instructions, rng):
     again, rejected_again = deduplicate(rows, 0.8)
     assert again == survivors
     assert rejected_again.rows == rejections.rows
+
+
+def test_of_one_row_in_two_sources_always_the_same_survives():
+    rows = [seed("Why is granite hard?", source) for source in "BA"]
+    assert rows[0]["id"] == rows[1]["id"]
+    for order in (rows, rows[::-1]):
+        survivors, rejections = deduplicate(order, 0.8)
+        assert [row["source"] for row in survivors] == ["A"]
+        assert [row["evidence"]["source"] for row in rejections.rows] == ["B"]
 
 
 @given(TEXTS, st.sampled_from([0.5, 0.8, 1.0]))
@@ -48,9 +58,21 @@ def test_what_is_rejected_is_as_near_as_it_is_said_to_be(instructions, threshold
     assert len({comparison_text(row) for row in survivors}) == len(survivors)
 
 
-def test_capitals_and_punctuation_make_no_difference():
-    survivors, rejections = deduplicate([seed("Why is granite hard?"), seed("WHY is  granite — hard")], 0.8)
+def test_capitals_and_white_space_make_no_difference():
+    survivors, rejections = deduplicate([seed("Why is granite hard?"), seed("WHY is \n granite hard?")], 0.8)
     assert (len(survivors), rejections.by_reason()) == (1, {"exact_duplicate": 1})
+
+
+def test_signs_make_a_difference():
+    assert len(deduplicate([seed("Solve x^2-5x+6=0"), seed("Solve x^2+5x-6=0")], 0.8)[0]) == 2
+
+
+def test_two_dialogues_may_open_alike():
+    one, other = (
+        {**seed("Hi"), "id": text, "meta": {"conversation": [{"input": "Hi", "output": text}]}}
+        for text in ("Granite is an igneous rock.", "The tide follows the moon.")
+    )
+    assert len(deduplicate([one, other], 0.8)[0]) == 2
 
 
 def test_near_copies_go_and_others_stay():

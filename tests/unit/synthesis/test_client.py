@@ -201,6 +201,6 @@ def test_the_key_is_sent_and_stands_nowhere_else(teacher, ask, tmp_path, monkeyp
 
 def test_a_key_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("TEACHER_KEY", raising=False)
-    with pytest.raises(UserError, match=r"environment variable TEACHER_KEY, .*`teacher.api_key_env`.*Export it"):
+    with pytest.raises(UserError, match=r"environment variable that `teacher.api_key_env`.*Export it"):
         api_key("TEACHER_KEY")
     assert api_key(None) == "no-key"
