@@ -18,6 +18,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check
 from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.models.locate import model_files
 
 use_this_python()
 
@@ -102,11 +103,3 @@ def include_path_option():
     """`--include-path` where the configuration has one."""
     folder = config["evaluation"]["include_path"]
     return f"--include-path {shlex.quote(folder)}" if folder else ""
-
-
-def model_files(name):
-    """The files of a local model as inputs, so that other weights at the same place are noticed."""
-    if not name.startswith((".", "/", "~")):
-        return []
-    path = Path(name).expanduser()
-    return [str(path)] if path.is_file() else sorted(map(str, [*path.glob("*.json"), *path.glob("*.safetensors")]))

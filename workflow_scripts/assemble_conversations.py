@@ -35,8 +35,8 @@ def from_file(entry: Row) -> tuple[list[Row], Rejections]:
             raise UserError(
                 f"{origin['dataset']}, row {number}: no column {error.args[0]}; there are {', '.join(row)}. Mend the file."
             ) from error
-        except (ValueError, TypeError) as error:
-            reason = str(error).replace(" ", "_") if isinstance(error, ValueError) else "not_a_conversation"
+        except ValueError as error:
+            reason = str(error).replace(" ", "_")
             rejections.add(content_id(row), reason, {"file": origin["dataset"], "row": number})
             continue
         label = str(row.get("source") or entry["label"])

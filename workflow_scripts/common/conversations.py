@@ -14,14 +14,13 @@ def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     Raises KeyError if the row has none of the three columns, ValueError (a short reason) if the messages do not
     alternate from user to assistant or a text is missing; it holds nothing of the data. A leading system message is joined to the first user text.
     """
-    if row.get("conversation") is not None:
-        exchanges = [{"input": turn["input"], "output": turn["output"]} for turn in row["conversation"]]
-    elif row.get("conversations") is not None:
-        exchanges = _pair([(turn["from"], turn["value"]) for turn in row["conversations"]])
-    elif row.get("messages") is not None:
-        exchanges = _pair([(turn["role"], turn["content"]) for turn in row["messages"]])
-    else:
+    layout = next((name for name in LAYOUTS if row.get(name) is not None), None)
+    if layout is None:
         raise KeyError("conversation, conversations or messages")
+    try:
+        exchanges = LAYOUTS[layout](row[layout])
+    except (TypeError, KeyError) as error:
+        raise ValueError("a turn of another shape") from error
     if not exchanges:
         raise ValueError("no exchange")
     if any(not isinstance(text, str) for exchange in exchanges for text in exchange.values()):
@@ -43,6 +42,13 @@ def _pair(messages: list[tuple[str, str]]) -> list[Exchange]:
     if system and exchanges and isinstance(exchanges[0]["input"], str):
         exchanges[0]["input"] = f"{system}\n\n{exchanges[0]['input']}"
     return exchanges
+
+
+LAYOUTS = {
+    "conversation": lambda turns: [{"input": turn["input"], "output": turn["output"]} for turn in turns],
+    "conversations": lambda turns: _pair([(turn["from"], turn["value"]) for turn in turns]),
+    "messages": lambda turns: _pair([(turn["role"], turn["content"]) for turn in turns]),
+}
 
 
 def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:

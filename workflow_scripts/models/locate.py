@@ -28,3 +28,11 @@ def local_model(name: str) -> Path | None:
     if not path.exists():
         raise UserError(f"{name}: no such model ({path}). Correct the path in the config.")
     return path
+
+
+def model_files(name: str) -> list[str]:
+    """The files of a local model, so that other weights at the same place are noticed; none for a hub or a pinned package."""
+    path = None if name.startswith("package:") else local_model(name)
+    if path is None:
+        return []
+    return [str(path)] if path.is_file() else sorted(map(str, [*path.glob("*.json"), *path.glob("*.safetensors")]))

@@ -25,7 +25,29 @@ POST_TASKS = (
 )
 
 
-BLOCKS = ["p", "br", "li", "div", "blockquote", "pre", "tr", "h1", "h2", "h3", "h4", "h5", "h6"]
+BLOCKS = [
+    "p",
+    "br",
+    "hr",
+    "li",
+    "ul",
+    "ol",
+    "div",
+    "section",
+    "article",
+    "blockquote",
+    "pre",
+    "table",
+    "tr",
+    "td",
+    "th",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+]
 
 
 class Unreadable(ValueError):
@@ -101,7 +123,8 @@ def _paragraphs(html: str) -> list[str]:
     """The text of HTML, a line for each block: emphasis and links do not break a paragraph."""
     soup = BeautifulSoup(html, "html.parser")
     for block in soup.find_all(BLOCKS):
-        block.append("\n")
+        block.insert_before("\n")
+        block.insert_after("\n")
     return [line.strip() for line in soup.get_text().split("\n") if line.strip()]
 
 

@@ -30,7 +30,7 @@ class RequestCache:
             stored = json.loads(self._path(request).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        return stored["answer"] if isinstance(stored, dict) and stored.get("request") == request else None
+        return stored.get("answer") if isinstance(stored, dict) and stored.get("request") == request else None
 
     def put(self, request: Request, answer: Answer) -> None:
         """Store a finished request."""

@@ -52,7 +52,6 @@ def test_a_system_message_alone_is_no_conversation():
         read_exchanges({"messages": messages(("system", "Be brief."))})
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="turns are taken for objects")
 @pytest.mark.parametrize("row", [{"messages": ["Why?", "So."]}, {"conversation": "Why? So."}])
 def test_turns_of_another_type_have_a_reason(row):
     """assemble_conversations rejects a row for a ValueError; a TypeError is a traceback there."""

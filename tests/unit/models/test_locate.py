@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.config.check import _on_hub
-from workflow_scripts.models.locate import local_model
+from workflow_scripts.models.locate import local_model, model_files
 
 
 def test_a_file_inside_a_package(config):
@@ -57,3 +57,10 @@ def test_the_check_of_the_config_knows_a_hub_model_alike(name, tmp_path, monkeyp
     """What the check takes for local needs no revision; what this takes for a hub model is downloaded."""
     monkeypatch.chdir(tmp_path)
     assert _on_hub(name) is (local_model(name) is None)
+
+
+def test_the_files_of_a_local_model(tmp_path):
+    for name in ("config.json", "model.safetensors", "notes.txt"):
+        (tmp_path / name).write_text("{}")
+    assert model_files(str(tmp_path)) == [str(tmp_path / "config.json"), str(tmp_path / "model.safetensors")]
+    assert model_files("meta-llama/Llama-2-7b-hf") == []

@@ -87,9 +87,6 @@ def test_inline_markup_does_not_break_a_paragraph():
     assert seed["context"] == "An important word.\nNext."
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a line ends after each block, but none begins before it; td and section are none"
-)
 @pytest.mark.parametrize(
     ("html", "lines"),
     [
