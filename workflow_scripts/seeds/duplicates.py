@@ -1,7 +1,7 @@
 """Exact and near duplicates among seeds; the same rows in any order give the same survivors."""
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -75,7 +75,4 @@ def deduplicate(seeds: list[Row], threshold: float) -> tuple[list[Row], Rejectio
 
 def per_source(seeds: list[Row]) -> dict[str, int]:
     """Number of seeds for each source label, in the order of the labels."""
-    counts: dict[str, int] = defaultdict(int)
-    for seed in seeds:
-        counts[seed["source"]] += 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(Counter(seed["source"] for seed in seeds).items()))
