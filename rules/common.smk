@@ -16,9 +16,9 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.config import check
+from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
-from workflow_scripts.models.locate import model_files
+from workflow_scripts.models.locate import model_files, on_hub
 
 use_this_python()
 
@@ -49,7 +49,10 @@ onsuccess:
     print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
 
 
-SOURCES = {source["id"]: source for source in config["seeds"]["sources"]}
+SOURCES = {
+    source["id"]: source
+    for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
+}
 CATALOGUE = yaml.safe_load(check.BENCHMARKS.read_text(encoding="utf-8"))
 BENCHMARKS = {
     name: (CATALOGUE | config["decontamination"]["custom"])[name] for name in config["decontamination"]["benchmarks"]
@@ -88,9 +91,41 @@ def memory(section):
     return int(config[section]["resources"]["memory_gb"] * 1024)
 
 
+def source_part(keys):
+    """A parameter function: what one step needs of its source."""
+    return lambda wildcards: json.dumps(sources.part(SOURCES[wildcards.source], keys), sort_keys=True)
+
+
 def local_file(entry):
     """The local file of a config entry as an input, so that a change of it is noticed; none for a hub dataset."""
     return entry.get("path", [])
+
+
+def embeds():
+    """Whether anything compares or labels seeds by their embeddings."""
+    seeds = config["seeds"]
+    return seeds["deduplication"]["semantic"] is not None or seeds["labels"]["by"] == "classifier"
+
+
+def embedder_files():
+    """The embedding model's files: a hub model is fetched first."""
+    model = config["seeds"]["embedding"]["model"]
+    if not embeds():
+        return []
+    return "<results>/seeds/embedder/modules.json" if on_hub(model) else model_files(model)
+
+
+def embedder(wildcards, input):
+    """The embedding model's name or folder, empty if none is needed."""
+    model = config["seeds"]["embedding"]["model"]
+    if not embeds():
+        return ""
+    return os.path.dirname(input.model[0] if isinstance(input.model, list) else input.model) if on_hub(model) else model
+
+
+def teacher_files():
+    """The embedded teacher's files, so that other weights are noticed."""
+    return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
 
 
 def task_files(wildcards):

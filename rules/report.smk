@@ -5,6 +5,7 @@ rule render_report:
     input:
         code=source_files("render_report"),
         template="workflow_scripts/report/templates/index.html.jinja",
+        published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",

@@ -1,4 +1,4 @@
-"""Seeds: fetch each source as published, adapt its layout, clean, take out duplicates, choose."""
+"""Seeds: fetch each source as published, adapt, clean, take out duplicates, label, choose."""
 
 
 rule fetch_source:
@@ -21,11 +21,13 @@ rule fetch_source:
         mem_mb=2000,
         runtime=60,
     params:
-        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
+        settings=source_part(sources.FETCH),
+        state=subpath(output.rows, with_suffix=".state"),
     shell:
         """
         python -m workflow_scripts.fetch_source \
             --settings {params.settings:q} \
+            --state {params.state:q} \
             --rows {output.rows:q} \
             --origin {output.origin:q} \
             2>&1 | tee {log:q}
@@ -35,23 +37,26 @@ rule fetch_source:
 rule adapt_source:
     input:
         code=source_files("adapt_source"),
+        tasks="workflow_scripts/seeds/post_tasks.yaml",
         rows="<results>/seeds/sources/{source}.parquet",
         origin="<results>/seeds/sources/{source}.json",
     output:
-        seeds="<results>/seeds/adapted/{source}.jsonl",
-        rejected="<results>/seeds/adapted/{source}.rejected.jsonl",
+        seeds="<results>/seeds/adapted/{source}.parquet",
+        rejected="<results>/seeds/adapted/{source}.rejected.parquet",
+        counts="<results>/seeds/adapted/{source}.json",
     log:
         "<logs>/adapt_source/{source}.log",
     benchmark:
         "<benchmarks>/adapt_source/{source}.tsv"
+    priority: 50
     conda:
         "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=30,
+        runtime=60,
     params:
-        settings=lambda wildcards: json.dumps(SOURCES[wildcards.source], sort_keys=True),
+        settings=source_part(sources.ADAPT),
     shell:
         """
         python -m workflow_scripts.adapt_source \
@@ -60,32 +65,36 @@ rule adapt_source:
             --origin {input.origin:q} \
             --seeds {output.seeds:q} \
             --rejected {output.rejected:q} \
+            --counts {output.counts:q} \
             2>&1 | tee {log:q}
         """
 
 
-rule clean_seeds:
+rule clean_source:
     input:
-        code=source_files("clean_seeds"),
-        seeds=expand("<results>/seeds/adapted/{source}.jsonl", source=SOURCES),
+        code=source_files("clean_source"),
+        phrases="workflow_scripts/cleaning/phrases.yaml",
+        seeds="<results>/seeds/adapted/{source}.parquet",
     output:
-        clean="<results>/seeds/clean.jsonl",
-        rejected="<results>/seeds/clean.rejected.jsonl",
+        clean="<results>/seeds/clean/{source}.parquet",
+        rejected="<results>/seeds/clean/{source}.rejected.parquet",
     log:
-        "<logs>/clean_seeds.log",
+        "<logs>/clean_source/{source}.log",
     benchmark:
-        "<benchmarks>/clean_seeds.tsv"
+        "<benchmarks>/clean_source/{source}.tsv"
     conda:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000,
         runtime=60,
     params:
-        settings=as_json(config["seeds"]["cleaning"]),
+        settings=lambda wildcards: json.dumps(
+            sources.cleaning(SOURCES[wildcards.source], config["seeds"]["cleaning"]), sort_keys=True
+        ),
     shell:
         """
-        python -m workflow_scripts.clean_seeds \
+        python -m workflow_scripts.clean_source \
             --settings {params.settings:q} \
             --seeds {input.seeds:q} \
             --clean {output.clean:q} \
@@ -97,10 +106,10 @@ rule clean_seeds:
 rule deduplicate_seeds:
     input:
         code=source_files("deduplicate_seeds"),
-        seeds="<results>/seeds/clean.jsonl",
+        seeds=expand("<results>/seeds/clean/{source}.parquet", source=SOURCES),
     output:
-        unique="<results>/seeds/unique.jsonl",
-        rejected="<results>/seeds/unique.rejected.jsonl",
+        unique="<results>/seeds/unique.parquet",
+        rejected="<results>/seeds/unique.rejected.parquet",
     log:
         "<logs>/deduplicate_seeds.log",
     benchmark:
@@ -109,10 +118,10 @@ rule deduplicate_seeds:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=8000,
+        runtime=120,
     params:
-        threshold=config["seeds"]["near_duplicate_threshold"],
+        threshold=as_json(config["seeds"]["deduplication"]["near"]),
     shell:
         """
         python -m workflow_scripts.deduplicate_seeds \
@@ -124,15 +133,153 @@ rule deduplicate_seeds:
         """
 
 
+rule fetch_embedder:
+    input:
+        code=source_files("fetch_embedder"),
+    output:
+        model="<results>/seeds/embedder/modules.json",
+    log:
+        "<logs>/fetch_embedder.log",
+    benchmark:
+        "<benchmarks>/fetch_embedder.tsv"
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        model=config["seeds"]["embedding"]["model"],
+        revision=config["seeds"]["embedding"]["revision"],
+        folder=subpath(output.model, parent=True),
+    shell:
+        """
+        python -m workflow_scripts.fetch_embedder \
+            --model {params.model:q} \
+            --revision {params.revision:q} \
+            --folder {params.folder:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule embed_seeds:
+    input:
+        code=source_files("embed_seeds"),
+        model=embedder_files(),
+        seeds="<results>/seeds/unique.parquet",
+    output:
+        embedded="<results>/seeds/embedded.parquet",
+        rejected="<results>/seeds/embedded.rejected.parquet",
+    log:
+        "<logs>/embed_seeds.log",
+    benchmark:
+        "<benchmarks>/embed_seeds.tsv"
+    conda:
+        "../envs/labels.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory("seeds"),
+        runtime=config["seeds"]["resources"]["minutes"],
+        gpu=config["seeds"]["resources"]["gpus"],
+    params:
+        settings=as_json(part("seeds", "pool", "composition", "limit") if config["seeds"]["pool"] else {"pool": None}),
+        model=embedder,
+        batch_size=config["seeds"]["embedding"]["batch_size"],
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.embed_seeds \
+            --seeds {input.seeds:q} \
+            --settings {params.settings:q} \
+            --model={params.model:q} \
+            --batch-size {params.batch_size} \
+            --embedded {output.embedded:q} \
+            --rejected {output.rejected:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule deduplicate_meanings:
+    input:
+        code=source_files("deduplicate_meanings"),
+        seeds="<results>/seeds/embedded.parquet",
+    output:
+        distinct="<results>/seeds/distinct.parquet",
+        rejected="<results>/seeds/distinct.rejected.parquet",
+    log:
+        "<logs>/deduplicate_meanings.log",
+    benchmark:
+        "<benchmarks>/deduplicate_meanings.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=as_json(config["seeds"]["deduplication"]),
+    shell:
+        """
+        python -m workflow_scripts.deduplicate_meanings \
+            --seeds {input.seeds:q} \
+            --settings {params.settings:q} \
+            --distinct {output.distinct:q} \
+            --rejected {output.rejected:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule label_seeds:
+    input:
+        code=source_files("label_seeds"),
+        grid="workflow_scripts/labels/flask.yaml",
+        prompt="workflow_scripts/labels/prompts/label.jinja",
+        model=embedder_files(),
+        teacher=teacher_files() if config["seeds"]["labels"]["by"] == "teacher" else [],
+        seeds="<results>/seeds/distinct.parquet",
+    output:
+        labelled="<results>/seeds/labelled.parquet",
+        rejected="<results>/seeds/labelled.rejected.parquet",
+    log:
+        "<logs>/label_seeds.log",
+    benchmark:
+        "<benchmarks>/label_seeds.tsv"
+    conda:
+        "../envs/labels.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory("seeds"),
+        runtime=config["seeds"]["resources"]["minutes"],
+        gpu=config["seeds"]["resources"]["gpus"],
+    params:
+        settings=as_json(config["seeds"]["labels"]),
+        model=embedder,
+        teacher=as_json(without("teacher", "resources") if config["seeds"]["labels"]["by"] == "teacher" else {}),
+        cache=subpath(output.labelled, with_suffix=".cache"),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.label_seeds \
+            --seeds {input.seeds:q} \
+            --settings {params.settings:q} \
+            --embedding-model={params.model:q} \
+            --teacher {params.teacher:q} \
+            --threads {threads} \
+            --cache {params.cache:q} \
+            --labelled {output.labelled:q} \
+            --rejected {output.rejected:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule select_seeds:
     input:
         code=source_files("select_seeds"),
-        seeds="<results>/seeds/unique.jsonl",
-        origins=expand("<results>/seeds/sources/{source}.json", source=SOURCES),
+        seeds="<results>/seeds/labelled.parquet",
+        unique="<results>/seeds/unique.parquet",
+        counts=expand("<results>/seeds/adapted/{source}.json", source=SOURCES),
         earlier=[
-            *expand("<results>/seeds/adapted/{source}.rejected.jsonl", source=SOURCES),
-            "<results>/seeds/clean.rejected.jsonl",
-            "<results>/seeds/unique.rejected.jsonl",
+            *expand("<results>/seeds/{step}/{source}.rejected.parquet", step=["adapted", "clean"], source=SOURCES),
+            *expand("<results>/seeds/{step}.rejected.parquet", step=["unique", "embedded", "distinct", "labelled"]),
         ],
     output:
         data="<results>/seeds/data.jsonl",
@@ -149,14 +296,15 @@ rule select_seeds:
         mem_mb=4000,
         runtime=30,
     params:
-        limit=config["seeds"]["limit"],
+        settings=as_json(part("seeds", "limit", "composition", "spread_over")),
     shell:
         """
         python -m workflow_scripts.select_seeds \
             --seeds {input.seeds:q} \
-            --origins {input.origins:q} \
+            --settings {params.settings:q} \
+            --unique {input.unique:q} \
+            --counts {input.counts:q} \
             --earlier {input.earlier:q} \
-            --limit {params.limit} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

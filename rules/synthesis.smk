@@ -5,7 +5,7 @@ rule synthesize_shard:
     input:
         code=source_files("synthesize_shard"),
         prompts=multiext("workflow_scripts/synthesis/prompts/", "follow_up.jinja", "expert.jinja"),
-        teacher=model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else [],
+        teacher=teacher_files(),
         moves="workflow_scripts/synthesis/moves.yaml",
         seeds="<results>/seeds/data.jsonl",
     output:

@@ -5,48 +5,68 @@ import json
 import logging
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id, read_json, write_jsonl
-from workflow_scripts.common.stage import Rejections
-from workflow_scripts.seeds.layouts import Unreadable, adapt
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.rows import Row, content_id, read_json, write_json
+from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches
+from workflow_scripts.seeds.layouts import WrongType, adapt
+from workflow_scripts.seeds.schema import SEED
 
 
-def adapt_rows(rows: list[Row], source: Row, origin: Row) -> tuple[list[Row], Rejections]:
-    """Seeds in the rows' order, and the rows that hold none. UserError for a missing column or a wrong type."""
-    seeds, rejections = [], Rejections()
-    for number, row in enumerate(rows, 1):
-        where = f"seed source {source['id']} ({origin['dataset']}), row {number}"
-        try:
-            seeds.append(adapt(row, source, origin))
-        except KeyError as error:
-            raise UserError(
-                f"{where}: no column {error.args[0]}, which the layout `{source['layout']}` needs; "
-                f"there are {', '.join(row)}. Choose another `layout` in the config."
-            ) from error
-        except TypeError as error:
-            raise UserError(f"{where}: {error}. Mend the row.") from error
-        except Unreadable as error:
-            rejections.add(content_id(row), str(error), {"source": source["label"], "row": number})
-    return seeds, rejections
+def adapt_table(table: pa.Table, first: int, source: Row, origin: Row) -> tuple[pa.Table, list[tuple[str, str, Row]]]:
+    """Seeds of the rows from number `first` (from 1) on, and (id, reason, evidence) of the rows that hold none.
+
+    UserError for a missing column or a wrong type.
+    """
+    where = f"seed source {source['id']} ({origin['dataset']})"
+    try:
+        seeds, rejected = adapt(table, source, origin)
+    except KeyError as error:
+        raise UserError(
+            f"{where}: no column {error.args[0]}, which the layout `{source['layout']}` needs; there are "
+            f"{', '.join(table.column_names)}. Name yours under `columns` of the source, or choose another `layout`."
+        ) from error
+    except WrongType as error:
+        row = "" if error.row is None else f", row {first + error.row}"
+        raise UserError(
+            f"{where}{row}: {error}. Name another column under `columns` of the source, or mend the file."
+        ) from error
+    return seeds, [
+        (content_id(source["id"], first + row), reason, {"source": source["label"], "row": first + row})
+        for row, reason in rejected
+    ]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the source's seeds and the rows that hold none."""
+    """Write the source's seeds, the rows that hold none, and how many of each there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="the source's entry in the config, as JSON")
     parser.add_argument("--rows", required=True, type=Path, help="parquet file that fetch_source wrote")
     parser.add_argument("--origin", required=True, type=Path, help="JSON file that fetch_source wrote")
-    parser.add_argument("--seeds", required=True, type=Path, help="JSONL file to write")
-    parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
+    parser.add_argument("--seeds", required=True, type=Path, help="parquet file to write")
+    parser.add_argument("--rejected", required=True, type=Path, help="parquet file to write")
+    parser.add_argument("--counts", required=True, type=Path, help="JSON file to write: rows, seeds, rejected")
     args = parser.parse_args(argv)
 
-    seeds, rejections = adapt_rows(pq.read_table(args.rows).to_pylist(), args.settings, read_json(args.origin))
-    write_jsonl(args.seeds, seeds)
-    write_jsonl(args.rejected, rejections.rows)
-    logging.info("%s: %d seeds, %d rows without one", args.settings["id"], len(seeds), len(rejections.rows))
+    origin = read_json(args.origin)
+    done = 0
+    with (
+        TableWriter(args.seeds, SEED) as seeds,
+        RejectedWriter(args.rejected) as rejected,
+        progress(origin["rows"], f"reading {args.settings['id']}", "row") as bar,
+    ):
+        for table in batches(args.rows):
+            adapted, without = adapt_table(table, done + 1, args.settings, origin)
+            seeds.write(adapted)
+            rejected.add(without)
+            done += table.num_rows
+            bar.update(table.num_rows)
+    counts = {"source": args.settings["label"], "rows": done, "seeds": seeds.rows, "rejected": rejected.rows}
+    write_json(args.counts, counts)
+    logging.info("%s: %d rows, %d seeds, %d without one", args.settings["id"], done, seeds.rows, rejected.rows)
 
 
 if __name__ == "__main__":

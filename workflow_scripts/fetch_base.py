@@ -9,10 +9,8 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.models.download import download
 from workflow_scripts.models.locate import local_model
-
-# Safetensors only: a pickle can run code when it is loaded.
-PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "*.jinja"]
 
 
 def from_gguf(path: Path, target: Path) -> None:
@@ -42,20 +40,6 @@ def from_folder(path: Path, target: Path) -> None:
             os.symlink(file.resolve(), target / file.name)
 
 
-def from_hub(name: str, revision: str, target: Path) -> None:
-    """Download a hub repository's safetensors, tokenizer and configuration."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        snapshot_download(name, revision=revision, local_dir=target, allow_patterns=PATTERNS)
-    except Exception as error:  # one message for what hub, network and access rights may raise
-        raise UserError(
-            f"base model {name} at {revision} cannot be downloaded: {error}. "
-            "Check the name, the network, HF_ENDPOINT, and HF_TOKEN for a gated model."
-        ) from error
-    shutil.rmtree(target / ".cache", ignore_errors=True)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Write the model folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     path = local_model(name)
     shutil.rmtree(args.model, ignore_errors=True)
     if path is None:
-        from_hub(name, args.settings["revision"], args.model)
+        download(name, args.settings["revision"], args.model)
     elif path.suffix == ".gguf":
         from_gguf(path, args.model)
     else:

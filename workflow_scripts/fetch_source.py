@@ -1,32 +1,59 @@
-"""Fetch one seed source, local or from the hub at its pinned revision, as it was published."""
+"""Fetch one seed source, local, from the hub at its pinned revision, by address or from a forum, as it was published."""
 
 import argparse
 import json
 import logging
 from pathlib import Path
 
+import pyarrow as pa
+
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import write_json
+from workflow_scripts.common.rows import Row, file_sha256, write_json
+from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.seeds.lesswrong import fetch_posts
+
+POST = pa.schema(
+    [(name, pa.string()) for name in ("_id", "title", "slug", "pageUrl", "postedAt", "author", "htmlBody")]
+    + [(name, pa.int64()) for name in ("baseScore", "voteCount")]
+)
+
+
+def fetch_forum(settings: Row, most: int | None, state: Path, path: Path) -> Row:
+    """Write a forum's posts as parquet; the origin's revision is the hash of them all, for a forum has no commits."""
+    with TableWriter(path, POST) as table:
+        for page in fetch_posts(settings, state):
+            table.write(pa.Table.from_pylist(page if most is None else page[: most - table.rows], POST))
+            if most is not None and table.rows >= most:
+                break
+    if not table.rows:
+        raise UserError(f"{settings['url']}: no post from {settings['after']} to {settings['before']} has that score.")
+    return {"dataset": settings["url"], "revision": f"sha256:{file_sha256(path)}", "rows": table.rows}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the source's rows as parquet and, beside them, dataset, revision and number of rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, type=json.loads, help="the source's entry in the config, as JSON")
+    parser.add_argument("--settings", required=True, type=json.loads, help="where the source is, as JSON")
+    parser.add_argument("--state", required=True, type=Path, help="folder of what an interrupted fetch has already had")
     parser.add_argument("--rows", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--origin", required=True, type=Path, help="JSON file to write: dataset, revision, rows")
     args = parser.parse_args(argv)
 
-    try:
-        data, origin = load(args.settings, args.settings.get("rows"))
-    except UserError as error:
-        raise UserError(f"seed source {args.settings['id']}: {error}") from error
+    source = args.settings
     args.rows.parent.mkdir(parents=True, exist_ok=True)
-    data.to_parquet(args.rows)
-    write_json(args.origin, {**origin, "rows": len(data)})
-    logging.info("%s: %d rows of %s at %s", args.settings["id"], len(data), origin["dataset"], origin["revision"])
+    try:
+        if "graphql" in source:
+            origin = fetch_forum(source["graphql"], source.get("rows"), args.state, args.rows)
+        else:
+            data, origin = load(source, source.get("rows"))
+            data.to_parquet(args.rows)
+            origin = {**origin, "rows": len(data)}
+    except UserError as error:
+        raise UserError(f"seed source {source['id']}: {error}") from error
+    write_json(args.origin, origin)
+    logging.info("%s: %d rows of %s at %s", source["id"], origin["rows"], origin["dataset"], origin["revision"])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+import yaml
 from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
@@ -15,6 +16,7 @@ from workflow_scripts.report import figures
 from workflow_scripts.report.scores import read_scores
 
 TEMPLATES = Path(__file__).parent / "report" / "templates"
+PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
 EXAMPLES = 3
 
 
@@ -33,6 +35,41 @@ def stages(args: argparse.Namespace) -> list[Row]:
         ("dataset", [args.dataset]),
     ]
     return [{"name": name, **read_json(path)} for name, paths in parts for path in paths]
+
+
+def compared(seeds: Row, published: dict[str, int]) -> list[Row]:
+    """The composition's rows with shares in percent, and the released file's count and share, a row for each source of either."""
+    known = {row["source"]: row for row in seeds["composition"]}
+    none = {"read": 0, "unique": 0, "wanted": None, "chosen": 0, "shortfall": 0}
+    names = [*known, *(name for name in published if name not in known)]
+    return [
+        {
+            **none,
+            **known.get(name, {"source": name}),
+            "share": 100 * known.get(name, none)["chosen"] / seeds["out"],
+            "published": published.get(name),
+            "published_share": 100 * published.get(name, 0) / sum(published.values()),
+        }
+        for name in names
+    ]
+
+
+def seed_section(seeds: Row) -> Row:
+    """What the page tells of the seeds: the composition beside the published one, and pictures."""
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["composition"]
+    rows = compared(seeds, published["dialogues"])
+    shown = [row for row in rows if row["chosen"] or row["published"]]
+    return {
+        "rows": rows,
+        "stats": seeds,
+        "published_source": published["source"],
+        "shares": Markup(
+            figures.shares(
+                {row["source"]: row["share"] for row in shown}, {row["source"]: row["published_share"] for row in shown}
+            )
+        ),
+        "labels": Markup(figures.seed_labels(seeds)),
+    }
 
 
 def example_conversations(path: Path, count: int) -> list[Row]:
@@ -108,6 +145,7 @@ def main(argv: list[str] | None = None) -> None:
         base=args.base,
         teacher=args.teacher,
         stages=stages(args),
+        seeds=seed_section(read_json(args.seeds[0])) if args.seeds else None,
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
         decontamination=read_json(args.decontamination),

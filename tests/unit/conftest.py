@@ -1,11 +1,14 @@
-"""Parts that tests of several subpackages need: a seed, and a small tokenizer."""
+"""Parts that tests of several subpackages need: seeds as a row and as a table, and a small tokenizer."""
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.seeds.schema import SEED
 
 SENTENCES = [
     "USER: Why does granite erode so slowly? ASSISTANT: Its crystals interlock, and water finds few ways in.",
@@ -36,6 +39,35 @@ def make_seed():
         }
         identity = [seed["instruction"], seed["context"], seed["response"], seed["meta"].get("conversation")]
         return {"id": content_id(*identity), **seed}
+
+    return make
+
+
+@pytest.fixture(scope="session")  # so that hypothesis may use it
+def make_table():
+    """A function that makes a table of seeds, as curation hands them on, from rows of which every field may be left out."""
+
+    def make(rows):
+        whole = []
+        for row in rows:
+            if not isinstance(row.get("meta", ""), str):
+                row = {**row, "meta": json.dumps(row["meta"], ensure_ascii=False)}
+            seed = {
+                **dict.fromkeys(SEED.names),
+                "source": "Airoboros",
+                "dataset": "a/b",
+                "revision": "c0ffee",
+                "license": "MIT",
+                "kind": "instruction",
+                "instruction": "Why does granite erode so slowly?",
+                "context": "",
+                "response": "",
+                "meta": "{}",
+                **row,
+            }
+            identity = [seed[name] for name in ("instruction", "context", "response", "conversation")]
+            whole.append({**seed, "id": seed["id"] or content_id(*identity)})
+        return pa.Table.from_pylist(whole, SEED)
 
     return make
 

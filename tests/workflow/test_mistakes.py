@@ -45,11 +45,29 @@ def test_a_broken_line(project):
     assert "Traceback" not in printed
 
 
-def test_a_column_that_is_not_there(project):
+def adapted(project, *lines):
+    """What snakemake printed when it read these lines as a source, in vain."""
     path = project.folder / "other.jsonl"
-    path.write_text('{"text": "Hello"}\n')
-    printed = project.run("results/mine/seeds/adapted/mine.jsonl", *overlay(project, seeds=seeds(path)), check=False)
-    assert "seed source mine" in printed and "row 1: no column instruction or prompt or question" in printed
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return project.run("results/mine/seeds/adapted/mine.parquet", *overlay(project, seeds=seeds(path)), check=False)
+
+
+def test_a_column_that_is_not_there(project):
+    printed = adapted(project, '{"text": "Hello"}')
+    assert "seed source mine" in printed and "no column instruction or prompt or question" in printed
+    assert "Name yours under `columns`" in printed and "Traceback" not in printed
+
+
+def test_a_row_of_the_wrong_type(project):
+    printed = adapted(project, '{"instruction": "a", "response": "b"}', '{"instruction": 5, "response": "b"}')
+    assert "seed source mine" in printed and ", row 2: `instruction` is int, text was expected" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_licence_that_is_not_allowed(project):
+    source = {"registered": "airoboros"}
+    printed = project.run("-n", *overlay(project, seeds={"sources": [source]}), check=False)
+    assert "licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. It forbids commercial use." in printed
 
 
 def test_an_unknown_task(project):

@@ -57,7 +57,18 @@ def test_planted_faults_are_found(results):
     reasons = json.loads((results / "seeds" / "stats.json").read_text())["rejected"]
     assert reasons == {
         "self_reference": 2, "ansi_escape": 1, "empty": 1, "foreign_language": 1, "url": 1, "near_duplicate": 1, "exact_duplicate": 1,
+        "same_meaning": 1, "over_limit": 1,
     }  # fmt: skip
+
+
+def test_seeds_are_labelled_and_keep_their_licence(results):
+    seeds = rows(results / "seeds" / "data.jsonl")
+    assert len(seeds) == 64
+    assert all(seed["domain"] and len(set(seed["skills"])) == 3 and seed["difficulty"] for seed in seeds)
+    assert all(seed["license"] == "Apache-2.0" and seed["revision"].startswith("sha256:") for seed in seeds)
+    posts = [seed for seed in seeds if seed["kind"] == "post"]
+    assert {seed["meta"]["task"] for seed in posts} == {"complex_summary", "argument"}
+    assert all(seed["meta"]["author"] and seed["meta"]["address"] for seed in posts)
 
 
 def test_the_planted_row_is_found_and_gone(results):

@@ -1,12 +1,13 @@
 """Rows on disk: one reader that names file and line, one atomic writer, one content hash."""
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from workflow_scripts.common.errors import UserError
 
@@ -51,14 +52,15 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             yield row
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    """A reader sees the old file or the whole new one, never a part, even after a crash."""
+@contextlib.contextmanager
+def _atomically(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to: a reader sees the old one or the whole new one, never a part, even after a crash."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
@@ -72,7 +74,8 @@ def _write_atomically(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
-    _write_atomically(path, text.encode("utf-8"))
+    with _atomically(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def _dumps(value: Any, **options: Any) -> str:
@@ -92,7 +95,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
     """Write JSON Lines atomically, keys in the order given."""
-    write_text(path, "".join(_dumps(row) + "\n" for row in rows))
+    with _atomically(path) as file:
+        for row in rows:
+            file.write(_dumps(row).encode("utf-8") + b"\n")
 
 
 def read_json(path: Path) -> Any:

@@ -9,6 +9,9 @@ from typing import Any
 import jsonschema
 import yaml
 
+from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
+from workflow_scripts.models.locate import on_hub
+
 Config = dict[str, Any]
 SCHEMA = Path("rules/schemas/config.schema.yaml")
 BENCHMARKS = Path("workflow_scripts/decontamination/benchmarks.yaml")
@@ -43,9 +46,7 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
         case "additionalProperties" if error.validator_value is False:
             known = list(error.schema["properties"])
             for name in sorted(set(error.instance) - set(known), key=str):
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
-                yield f"{_key(error, name)}: unknown key; {hint}"
+                yield f"{_key(error, name)}: unknown key; {_hint(str(name), known)}"
         case "required":
             for name in sorted(set(error.validator_value) - set(error.instance)):
                 yield f"{_key(error, name)}: missing."
@@ -86,23 +87,11 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
     below = config.get("builds_on")
     if below and below not in config_files:
         yield f"builds_on: this configuration builds on {below}; give both: --configfile {' '.join([below, *config_files[1:]])}"
-    sources = config["seeds"]["sources"]
-    ids = [source["id"] for source in sources]
-    for number, source in enumerate(sources):
-        where = f"seeds.sources[{number}] ({source['id']})"
-        if ids.index(source["id"]) != number:
-            yield f"{where}: the id is used twice; give each source its own."
-        if source["license"] not in config["seeds"]["allow_licenses"]:
-            yield f"{where}: licence {source['license']} is not in `seeds.allow_licenses`. Add it there if you may use it."
-        yield from _file(source, where)
+    yield from _sources(config)
     for number, entry in enumerate(config["conversations"]["include"]):
-        if entry["license"] not in config["seeds"]["allow_licenses"]:
-            yield (
-                f"conversations.include[{number}]: licence {entry['license']} is not in `seeds.allow_licenses`. "
-                "Add it there if you may use it."
-            )
+        yield from _license(entry, f"conversations.include[{number}]", config["seeds"]["allow_licenses"])
         yield from _file(entry, f"conversations.include[{number}]")
-    if not sources and not config["conversations"]["include"]:
+    if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
     known = [*yaml.safe_load(BENCHMARKS.read_text(encoding="utf-8")), *config["decontamination"]["custom"]]
     for name in config["decontamination"]["benchmarks"]:
@@ -125,22 +114,82 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
     teacher = config["teacher"]
     if teacher["kind"] == "endpoint" and teacher["api_key_env"] and not os.environ.get(teacher["api_key_env"]):
         yield "teacher.api_key_env: names an environment variable that is not set. Export it."  # it may be the key itself
-    if teacher["kind"] == "llama.cpp" and _on_hub(teacher["model"]):
+    if teacher["kind"] == "llama.cpp" and on_hub(teacher["model"]):
         yield f"teacher.model: {teacher['model']} is not a GGUF file; give its path, or package:NAME/FILE.gguf."
     base = config["training"]["base"]
     if base["model"].startswith((".", "/", "~")) and not Path(base["model"]).expanduser().exists():
         yield f"training.base.model: no such file or folder: {base['model']}."
-    if _on_hub(base["model"]) and base["revision"] is None:
+    if on_hub(base["model"]) and base["revision"] is None:
         yield f"training.base.revision: missing; name the commit of {base['model']}, so that the run can be repeated."
+
+
+def _sources(config: Config) -> Iterator[str]:
+    """Seed sources: registered names, licences, places, and labels that are wanted but not there."""
+    seeds, known, ids = config["seeds"], registry(), []
+    labels, evaluated = set(), [task.casefold() for task in config["evaluation"]["tasks"]]
+    fits = jsonschema.Draft202012Validator(_cleaning_schema())
+    for number, entry in enumerate(seeds["sources"]):
+        where = f"seeds.sources[{number}]"
+        if (name := entry.get("registered")) is not None and name not in known:
+            yield f"{where}.registered: unknown source {name}; {_hint(name, list(known))}"
+            continue
+        source = resolve(entry, known)
+        where = f"{where} ({source['id']})" if source["id"] else where
+        if missing := [key for key in ("id", "label", "layout", "license") if source.get(key) is None]:
+            yield f"{where}: {', '.join(missing)} missing. Name a `registered` source, or say what this one is."
+            continue
+        labels.add(source["label"])
+        if source["id"] in ids:
+            yield f"{where}: the id is used twice; give each source its own."
+        ids.append(source["id"])
+        places = [place for place in PLACES if place in source]
+        if len(places) != 1:
+            yield f"{where}: give exactly one of {', '.join(PLACES)}."
+        elif places == ["hub"] and not source["hub"].get("revision"):
+            yield f"{where}: no commit of {source['hub']['dataset']} is known. Give `revision:`; main takes what is there today."
+        if source["layout"] == "post" and "post_chars" not in source:
+            yield f"{where}: the layout post needs `post_chars`, most characters of a post."
+        if source["layout"] in ("post", "question") and source.get("as_is"):
+            yield f"{where}: `as_is` needs answers, which rows of the layout {source['layout']} do not have. Leave it out."
+        yield from _license(source, where, seeds["allow_licenses"])
+        yield from _file(source, where)
+        if (benchmark := source.get("benchmark")) and any(task.startswith(benchmark) for task in evaluated):
+            yield f"{where}: its seeds are the benchmark {benchmark} itself, which `evaluation.tasks` names. Leave out one of the two."
+        wrong = fits.iter_errors(cleaning(source, seeds["cleaning"]))
+        yield from (f"{where}.cleaning: {error.message}." for error in wrong)
+    # Without any source there is nothing to compose: so a preset's shares stand beside `sources: []`.
+    for label in sorted(set(seeds["composition"] or {}) - labels) if seeds["sources"] else ():
+        yield f"seeds.composition.{label}: no source has this label; {_hint(label, sorted(labels))}"
+    embedding = seeds["embedding"]
+    if on_hub(embedding["model"]) and embedding["revision"] is None:
+        yield f"seeds.embedding.revision: missing; name the commit of {embedding['model']}, so that the run can be repeated."
+
+
+def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
+    name = source["license"]
+    if name in allowed:
+        return
+    if near := next((other for other in allowed if other.casefold() == name.casefold()), None):
+        yield f"{where}: licence {name} is written {near} in `seeds.allow_licenses`. Write it so."
+    elif name == "unstated":
+        yield f"{where}: the source states no licence. Add `unstated` to `seeds.allow_licenses` if you may use it."
+    else:
+        why = " It forbids commercial use." if forbids_commercial_use(name) else ""
+        yield f"{where}: licence {name} is not in `seeds.allow_licenses`.{why} Add it there if you may use it."
+
+
+def _cleaning_schema() -> Config:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["cleaning"]
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
 
 
 def _file(entry: Config, where: str) -> Iterator[str]:
     if "path" in entry and not Path(entry["path"]).is_file():
         yield f"{where}: no such file: {entry['path']}."
-
-
-def _on_hub(model: str) -> bool:
-    return not model.startswith(("package:", "./", "../", "/", "~")) and not model.endswith(".gguf")
 
 
 def folder_mistake(config: Config, config_files: list[str]) -> str | None:

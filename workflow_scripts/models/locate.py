@@ -21,13 +21,18 @@ def local_model(name: str) -> Path | None:
                 f"{name}: the package {package} is not installed. `make install` installs it; see README, Installation."
             )
         path = Path(spec.origin).parent / inside
-    elif name.startswith(("./", "../", "/", "~")) or Path(name).suffix == ".gguf":
-        path = Path(name).expanduser()
-    else:
+    elif on_hub(name):
         return None
+    else:
+        path = Path(name).expanduser()
     if not path.exists():
         raise UserError(f"{name}: no such model ({path}). Correct the path in the config.")
     return path
+
+
+def on_hub(name: str) -> bool:
+    """Whether a model's name is that of a hub repository."""
+    return not name.startswith(("package:", "./", "../", "/", "~")) and not name.endswith(".gguf")
 
 
 def model_files(name: str) -> list[str]:

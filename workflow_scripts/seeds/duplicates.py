@@ -1,78 +1,202 @@
-"""Exact and near duplicates among seeds; the same rows in any order give the same survivors."""
+"""Exact and near duplicates among seeds; the same rows in any order give the same survivors.
 
-import unicodedata
-from collections import Counter
+MinHash with locality-sensitive hashing (rensa) proposes pairs, the Jaccard similarity of the texts decides.
+"""
 
-from rensa import RMinHash, RMinHashLSH
+import functools
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from workflow_scripts.common.rows import Row
-from workflow_scripts.common.stage import Rejections
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from rensa import RMinHash
+
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.text_arrays import characters
+from workflow_scripts.seeds import texts
 
 PERMUTATIONS = 128
-BANDS = 32
+BANDS = 32  # of 4: a pair at 0.8 is proposed with probability 1 - (1 - 0.8^4)^32 = 0.99999995
 SHINGLE = 5  # characters: word shingles, the web-corpus default, miss most near copies of short texts
+SPACES = r"[\s\v\x{85}\pZ]+"  # RE2's \s alone knows ASCII only
+MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))  # splitmix64
+COLUMNS = ["id", "source", "dataset", "revision", "kind", "task", "instruction", "context", "response", "reference", "conversation", "category", "meta"]  # fmt: skip
 
 
-def comparison_text(seed: Row) -> str:
+@dataclass
+class Found:
+    """What became of each row, in the rows' own order: -1 for a survivor, else the number of the row that survived it,
+    and the Jaccard similarity of the two (1 where the texts are equal)."""
+
+    survivor: np.ndarray
+    jaccard: np.ndarray
+    exact: np.ndarray
+
+
+def comparison_texts(seeds: pa.Table) -> pa.Array:
     """What makes two seeds the same: request and context, or a whole conversation, in lower case, white space as one space.
 
-    Punctuation stays: two equations may differ in nothing but their signs.
+    Punctuation stays: two equations may differ in nothing but their signs. Of a post only its text counts.
     """
-    turns = [text for exchange in seed["meta"].get("conversation", []) for text in exchange.values()]
-    text = " ".join(turns or [seed["instruction"], seed["context"]])
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    asked = pc.binary_join_element_wise(seeds["instruction"].combine_chunks(), seeds["context"].combine_chunks(), " ")
+    asked = pc.if_else(pc.equal(seeds["kind"], "post").combine_chunks(), seeds["context"].combine_chunks(), asked)
+    dialogue = seeds["conversation"].is_valid()
+    if pc.any(dialogue).as_py():
+        dialogues = seeds.filter(dialogue)
+        turns = texts.of(dialogues)
+        offsets = np.searchsorted(turns.rows, np.arange(dialogues.num_rows + 1))
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns.texts), " ")
+        asked = pc.replace_with_mask(asked, dialogue.combine_chunks(), joined)
+    plain = pc.utf8_lower(pc.utf8_normalize(asked, form="NFKC"))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, SPACES, " "))
 
 
-def shingles(text: str) -> set[str]:
-    """Character 5-grams of a text; a shorter text is its own and only shingle."""
-    return {text[i : i + SHINGLE] for i in range(max(1, len(text) - SHINGLE + 1))}
+def shingles(table: pa.Array, salts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """64-bit hashes of every text's character 5-grams in a row, and offsets; a shorter text is its own and only shingle.
 
-
-def jaccard(a: set[str], b: set[str]) -> float:
-    """Share of common shingles, 0 to 1."""
-    return len(a & b) / len(a | b)
-
-
-def deduplicate(seeds: list[Row], threshold: float) -> tuple[list[Row], Rejections]:
-    """Survivors and rejections; a pair is a near duplicate from `threshold` (Jaccard of character 5-grams) on.
-
-    Rows are taken in the order of (id, source); MinHash with LSH only proposes pairs, the exact Jaccard decides.
+    Texts of different salts (uint64, one a text) share no hash.
     """
-    rejections = Rejections()
-    survivors: list[Row] = []
-    by_text: dict[str, Row] = {}
-    sets: list[set[str]] = []
-    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=BANDS)
-    for seed in sorted(seeds, key=lambda row: (row["id"], row["source"], row["revision"])):
-        text = comparison_text(seed)
-        if text in by_text:
-            rejections.add(seed["id"], "exact_duplicate", {"kept": by_text[text]["id"], "source": seed["source"]})
-            continue
-        grams = shingles(text)
-        sketch = RMinHash(num_perm=PERMUTATIONS, seed=1)
-        sketch.update(sorted(grams))
-        matches = [(jaccard(grams, sets[other]), other) for other in index.query(sketch)]
-        closest = max(matches, default=(0.0, 0))
-        if closest[0] >= threshold:
-            kept = survivors[closest[1]]
-            rejections.add(
-                seed["id"],
-                "near_duplicate",
-                {
-                    "kept": kept["id"],
-                    "jaccard": round(closest[0], 4),
-                    "text": seed["instruction"][:200],
-                    "kept_text": kept["instruction"][:200],
-                },
+    padded = pc.utf8_rpad(table, SHINGLE, "\0")
+    codes, offsets = characters(padded)
+    windows = np.zeros(len(codes) - SHINGLE + 1 if len(codes) else 0, dtype=np.uint64)
+    for place in range(SHINGLE):
+        windows = windows * MIX[0] + codes[place : place + len(windows)]
+    owner = np.repeat(np.arange(len(table)), np.diff(offsets))[: len(windows)]
+    inside = np.arange(len(windows)) + SHINGLE <= offsets[owner + 1]
+    hashes = windows[inside] + salts[owner[inside]]
+    for shift, factor in ((30, MIX[1]), (27, MIX[2])):
+        hashes = (hashes ^ (hashes >> np.uint64(shift))) * factor
+    counts = np.maximum(np.diff(offsets) - SHINGLE + 1, 0)
+    return hashes ^ (hashes >> np.uint64(31)), np.concatenate([[0], np.cumsum(counts)])
+
+
+def jaccard(one: np.ndarray, other: np.ndarray) -> float:
+    """Share of common elements of two sorted sets, 0 to 1."""
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common)
+
+
+class Collection:
+    """The texts of all seeds to compare, added table by table: memory grows with these texts and ~450 bytes a row."""
+
+    def __init__(self) -> None:
+        self._texts: list[pa.Array] = []
+        self._keys: list[np.ndarray] = []
+        self._exact: list[np.ndarray] = []
+        self._salts: list[np.ndarray] = []
+        self._sketches: list[np.ndarray] = []
+        self._bands: list[np.ndarray] = []
+
+    def add(self, seeds: pa.Table) -> None:
+        """Remember the seeds (columns: `COLUMNS`)."""
+        compared = comparison_texts(seeds).cast(pa.large_string())
+        tasks = seeds["task"].to_pylist()
+        salts = np.array([_hash64(task or "") for task in tasks], dtype=np.uint64)
+        rest = zip(
+            *(seeds[name].to_pylist() for name in ("source", "dataset", "revision", "reference", "category", "meta")),
+            strict=True,
+        )
+        # Rows of one id may still differ in what else is told of them.
+        keys = [f"{row}{content_id(*more)}" for row, more in zip(seeds["id"].to_pylist(), rest, strict=True)]
+        exact = [
+            hashlib.blake2b(f"{task}\0{text}".encode(), digest_size=16).digest()
+            for task, text in zip(tasks, compared.to_pylist(), strict=True)
+        ]
+        hashes, offsets = shingles(compared, salts)
+        sketch = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), PERMUTATIONS, 1)
+        digests = np.array(sketch.to_rows(), dtype=np.uint64).reshape(len(compared), BANDS, PERMUTATIONS // BANDS)
+        bands = np.zeros(digests.shape[:2], dtype=np.uint64)
+        for place in range(digests.shape[2]):
+            bands = (bands ^ digests[:, :, place]) * MIX[0]
+            bands ^= bands >> np.uint64(29)
+        self._texts.append(compared)
+        self._keys.append(np.array(keys, dtype="S32"))
+        self._exact.append(np.array(exact, dtype="S16"))
+        self._salts.append(salts)
+        self._sketches.append(digests.reshape(len(compared), PERMUTATIONS).astype(np.uint8))  # for an estimate
+        self._bands.append(bands)
+
+    def duplicates(self, threshold: float | None) -> Found:
+        """Which row survives which; a pair is a near duplicate from `threshold` (Jaccard of character 5-grams) on.
+
+        Rows are judged in the order of their ids against the survivors so far, and the closest survivor is named.
+        """
+        if not self._keys:
+            return Found(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool))
+        order = np.argsort(self._all_keys, kind="stable")
+        # From here on rows go by their rank in that order; a row's leader is the first that has the same text.
+        _, first, inverse = np.unique(np.concatenate(self._exact)[order], return_index=True, return_inverse=True)
+        leader = first[inverse]
+        ranks = np.arange(len(order))
+        survivor, similarity = ranks.copy(), np.ones(len(order))
+        if threshold is not None:
+            leaders = np.flatnonzero(leader == ranks)
+            for row, kept, value in self._near(order[leaders], threshold):
+                survivor[leaders[row]], similarity[leaders[row]] = leaders[kept], value
+        survivor, similarity = survivor[leader], similarity[leader]
+        found = Found(np.full(len(order), -1), np.ones(len(order)), np.zeros(len(order), dtype=bool))
+        taken = survivor != ranks
+        found.survivor[order[taken]] = order[survivor[taken]]
+        found.jaccard[order] = similarity
+        found.exact[order] = taken & (survivor == leader)
+        return found
+
+    def _near(self, order: np.ndarray, threshold: float) -> Iterator[tuple[int, int, float]]:
+        """(place, survivor's place, Jaccard) in `order` of the near duplicates among these rows."""
+        sketches = np.concatenate(self._sketches)[order]
+        compared = pa.chunked_array(self._texts)
+        salts = np.concatenate(self._salts)
+        # Four standard deviations of the estimate below the threshold nothing is worth a closer look.
+        least = threshold - 4 * np.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
+
+        @functools.lru_cache(maxsize=20_000)
+        def shingle_set(place: int) -> np.ndarray:
+            row = order[place]
+            return np.unique(shingles(compared[row : row + 1].combine_chunks(), salts[row : row + 1])[0])
+
+        survivors: dict[int, list[int]] = defaultdict(list)
+        for place, groups in _shared(np.concatenate(self._bands)[order]):
+            near = np.array(sorted({other for group in groups for other in survivors[group]}), dtype=int)
+            likely = near[(sketches[near] == sketches[place]).mean(axis=1) >= least] if len(near) else near
+            # Of equally close survivors the first in the order of ids is named.
+            best = max(
+                ((jaccard(shingle_set(place), shingle_set(int(other))), -int(other)) for other in likely),
+                default=(0.0, 0),
             )
-            continue
-        index.insert(len(survivors), sketch)
-        by_text[text] = seed
-        sets.append(grams)
-        survivors.append(seed)
-    return survivors, rejections
+            if best[0] >= threshold:
+                yield place, -best[1], best[0]
+            else:
+                for group in groups:
+                    survivors[group].append(place)
+
+    @functools.cached_property
+    def _all_keys(self) -> np.ndarray:
+        return np.concatenate(self._keys)
 
 
-def per_source(seeds: list[Row]) -> dict[str, int]:
-    """Number of seeds for each source label, in the order of the labels."""
-    return dict(sorted(Counter(seed["source"] for seed in seeds).items()))
+def _hash64(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _shared(bands: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """Rows that share at least one band with another, ascending, each with the numbers of the groups it is in."""
+    rows, groups, count = [], [], 0
+    for column in bands.T:
+        order = np.argsort(column, kind="stable")
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(column[order]) != 0]))
+        sizes = np.diff(np.append(starts, len(order)))
+        numbers = np.repeat(np.arange(len(starts)), sizes)
+        several = np.repeat(sizes > 1, sizes)
+        rows.append(order[several].astype(np.int32))
+        groups.append((numbers[several] + count).astype(np.int64))
+        count += len(starts)
+    row, group = np.concatenate(rows), np.concatenate(groups)
+    order = np.argsort(row, kind="stable")
+    row, group = row[order], group[order]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0])) if len(row) else []
+    for start, end in itertools.pairwise([*starts, len(row)]):
+        yield int(row[start]), group[start:end].tolist()

@@ -59,12 +59,21 @@ class TeacherClient:
             max_retries=settings["retries"],
         )
 
-    async def ask(self, messages: list[dict[str, str]], sampling: dict[str, Any], seed: int) -> Answer:
+    async def ask(
+        self,
+        messages: list[dict[str, str]],
+        sampling: dict[str, Any],
+        seed: int,
+        response_format: dict[str, Any] | None = None,
+    ) -> Answer:
         """{text, finish_reason, prompt_tokens, completion_tokens}; TeacherError when all retries are used up.
 
-        `sampling` holds temperature, top_p and max_tokens; `seed` makes a second attempt another request.
+        `sampling` holds temperature, top_p and max_tokens; `seed` makes a second attempt another request;
+        `response_format` holds the answer to a JSON schema, where the server can.
         """
         request: Request = {"model": self.model, "messages": messages, "seed": seed, **sampling}
+        if response_format is not None:
+            request["response_format"] = response_format
         if (answer := self.cache.get(request)) is not None:
             self.usage.cached += 1
             return answer

@@ -94,6 +94,51 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert not [name for name in os.listdir(tmp_path.parent) if name.startswith(f".{tmp_path.name}")]
 
 
+class Stop(BaseException):
+    """As KeyboardInterrupt: no Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError, Stop])
+@pytest.mark.parametrize("rows_before", [0, 1, 5000])
+def test_an_error_in_the_rows_themselves_leaves_the_old_file(tmp_path, rows_before, error):
+    """Rows are written as they come: by then much may already be on disk, though not under this name."""
+
+    def rows():
+        for number in range(rows_before):
+            yield {"n": number}
+        raise error
+
+    path = tmp_path / "data.jsonl"
+    with pytest.raises(error):
+        write_jsonl(path, rows())
+    assert list(tmp_path.iterdir()) == []
+    write_jsonl(path, [{"a": 1}])
+    with pytest.raises(error):
+        write_jsonl(path, rows())
+    assert list(read_jsonl(path)) == [{"a": 1}]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_are_written_as_they_come(tmp_path):
+    """A stage may hand on more rows than memory holds; what it reads may be the very file that it replaces."""
+    path = tmp_path / "data.jsonl"
+    write_jsonl(path, ({"n": number} for number in range(10_000)))
+    alive = []
+
+    class Watched(dict):
+        def __del__(self):
+            alive.pop()
+
+    def rows():
+        for row in read_jsonl(path):
+            alive.append(None)
+            assert len(alive) <= 3
+            yield Watched(n=row["n"] + 1)
+
+    write_jsonl(path, rows())
+    assert [row["n"] for row in read_jsonl(path)] == list(range(1, 10_001))
+
+
 def test_others_may_read_what_is_written(tmp_path):
     mask = os.umask(0o022)
     try:

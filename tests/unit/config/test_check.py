@@ -63,14 +63,88 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         ("synthesis.exchanges.0.count", 9, "synthesis.exchanges[0].count: 9 must be at most 8 ("),
         ("run", "../x", "run: '../x' does not fit the pattern"),
         ("teacher.kind", "endpoint", "teacher.base_url: None is of the wrong type; expected is string"),
-        ("seeds.sources.0.hub", {"dataset": "a/b", "revision": "c"}, "seeds.sources[0]: give either `path` or `hub`"),
+        ("seeds.pool", 0.5, "seeds.pool: 0.5 must be at least 1 (how many times"),
+        ("seeds.labels.by", "me", "seeds.labels.by: 'me' is not one of classifier, teacher, none ("),
+        ("seeds.spread_over.0", "topic", "seeds.spread_over[0]: 'topic' is not one of domain, difficulty, skill"),
+        ("seeds.composition", {"Dove": 0}, "seeds.composition.Dove: 0 must be more than 0"),
+        ("seeds.composition", {}, "seeds.composition: {} should be non-empty"),
+        ("seeds.deduplication.near", 0, "seeds.deduplication.near: 0 must be more than 0 (Jaccard similarity"),
+        (
+            "seeds.deduplication.semantic_by_category.riddle",
+            5,
+            "seeds.deduplication.semantic_by_category.riddle: 5 must",
+        ),
+        ("seeds.sources.0.layout", "alpaca", "seeds.sources[0].layout: 'alpaca' is not one of instruction, problem, "),
+        ("seeds.sources.0.columns", {"response": 3}, "seeds.sources[0].columns.response: 3 is not valid under any"),
+        ("seeds.sources.0.url", "ftp://a/b.json", "seeds.sources[0].url: 'ftp://a/b.json' does not fit the pattern"),
+        (
+            "seeds.sources.0.post_tasks",
+            ["poem"],
+            "seeds.sources[0].post_tasks[0]: 'poem' is not one of complex_summary",
+        ),
+        (
+            "seeds.sources.0.registered",
+            "airobros",
+            "seeds.sources[0].registered: unknown source airobros; did you mean",
+        ),
+        (
+            "seeds.sources.0.registered",
+            "zzz",
+            "seeds.sources[0].registered: unknown source zzz; known here: airoboros, ",
+        ),
+        (
+            "seeds.sources.0.hub",
+            {"dataset": "a/b", "revision": "c"},
+            "seeds.sources[0] (airoboros): give exactly one of path, hub, url, graphql.",
+        ),
         ("seeds.sources.0.path", "no.jsonl", "seeds.sources[0] (airoboros): no such file: no.jsonl."),
         ("seeds.sources.0.path", "resources", "seeds.sources[0] (airoboros): no such file: resources."),
         ("seeds.sources.1.id", "airoboros", "seeds.sources[1] (airoboros): the id is used twice"),
         (
             "seeds.sources.0.license",
             "CC-BY-NC-4.0",
-            "seeds.sources[0] (airoboros): licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. Add it there",
+            "seeds.sources[0] (airoboros): licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. It forbids commercial use. "
+            "Add it there if you may use it.",
+        ),
+        (
+            "seeds.sources.0.license",
+            "CC0-1.0",
+            "seeds.sources[0] (airoboros): licence CC0-1.0 is not in `seeds.allow_licenses`. Add it there if you may use it.",
+        ),
+        (
+            "seeds.sources.0.license",
+            "apache-2.0",
+            "seeds.sources[0] (airoboros): licence apache-2.0 is written Apache-2.0 in `seeds.allow_licenses`. Write it so.",
+        ),
+        (
+            "seeds.sources.0.license",
+            "unstated",
+            "seeds.sources[0] (airoboros): the source states no licence. Add `unstated` to `seeds.allow_licenses` if",
+        ),
+        (
+            "seeds.sources.0.cleaning",
+            {"min_answer_chars": -1},
+            "seeds.sources[0] (airoboros).cleaning: -1 is less than",
+        ),
+        (
+            "seeds.sources.0.cleaning",
+            {"max_char": 9},
+            "seeds.sources[0] (airoboros).cleaning: Additional properties are",
+        ),
+        (
+            "seeds.sources.0.cleaning",
+            {"rules": ["urls"]},
+            "seeds.sources[0] (airoboros).cleaning: 'urls' is not one of",
+        ),
+        (
+            "seeds.composition",
+            {"Dove": 2, "Airobors": 1},
+            "seeds.composition.Airobors: no source has this label; did you mean `Airoboros`?",
+        ),
+        (
+            "seeds.embedding.model",
+            "thenlper/gte-small",
+            "seeds.embedding.revision: missing; name the commit of thenlper/gte-small, so that the run can be repeated.",
         ),
         (
             "decontamination.benchmarks.0",
@@ -95,7 +169,7 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         (
             "conversations.include",
             [{"path": "README.md", "label": "X", "license": "CC-BY-NC-4.0"}],
-            "conversations.include[0]: licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. Add it there",
+            "conversations.include[0]: licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. It forbids commercial use.",
         ),
         ("teacher.model", "a/b", "teacher.model: a/b is not a GGUF file; give its path"),
         ("training.base.model", "./no/folder", "training.base.model: no such file or folder: ./no/folder."),
@@ -129,10 +203,96 @@ def test_a_missing_key_is_named(config, section, name, line):
     assert mistakes(config, FILES) == [line]
 
 
-def test_a_post_needs_its_length(config):
-    number = next(n for n, source in enumerate(config["seeds"]["sources"]) if source["layout"] == "post")
-    del config["seeds"]["sources"][number]["post_chars"]
-    assert mistakes(config, FILES) == [f"seeds.sources[{number}].post_chars: missing."]
+OWN = {"id": "mine", "label": "Mine", "path": "README.md", "license": "MIT", "layout": "instruction"}
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        (OWN, []),
+        (
+            {"path": "README.md", "license": "MIT"},
+            [": id, label, layout missing. Name a `registered` source, or say what this one is."],
+        ),
+        ({**OWN, "label": None}, None),
+        (
+            {key: value for key, value in OWN.items() if key != "path"},
+            [" (mine): give exactly one of path, hub, url, graphql."],
+        ),
+        ({**OWN, "layout": "post"}, [" (mine): the layout post needs `post_chars`, most characters of a post."]),
+        ({**OWN, "layout": "post", "post_chars": 500}, []),
+        (
+            {**OWN, "layout": "post", "post_chars": 500, "as_is": True},
+            [" (mine): `as_is` needs answers, which rows of the layout post do not have. Leave it out."],
+        ),
+        ({**OWN, "as_is": True}, []),
+        ({"registered": "dove"}, []),
+        ({"registered": "dove", "id": "mine", "label": "Mine"}, []),
+        (
+            {"registered": "know_logic"},
+            [
+                " (know_logic): the source states no licence. Add `unstated` to `seeds.allow_licenses` if you may use it."
+            ],
+        ),
+        (
+            {"registered": "airoboros"},
+            [
+                " (airoboros): licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. It forbids commercial use. Add it "
+                "there if you may use it."
+            ],
+        ),
+        (
+            {"registered": "lesswrong_archive"},
+            [
+                " (lesswrong_archive): no commit of Harley-ml/lesswrong is known. Give `revision:`; main takes what is "
+                "there today."
+            ],
+        ),
+        ({"registered": "lesswrong_archive", "revision": "main"}, []),
+        ({"registered": "lesswrong_archive", "path": "README.md"}, []),
+        ({"registered": "theoremqa"}, []),
+        ({"registered": "theoremqa", "as_is": True}, None),
+        ({"registered": "dove", "path": "README.md", "url": "https://example.org/x.json"}, None),
+    ],
+)
+def test_a_seed_source(config, source, lines):
+    put(config, "seeds.sources", [source])
+    found = mistakes(config, FILES)
+    if lines is None:
+        assert len(found) == 1
+        assert found[0].startswith("seeds.sources[0]")
+    else:
+        assert found == [f"seeds.sources[0]{line}" for line in lines]
+
+
+def test_a_source_may_be_used_twice_under_two_names(config):
+    """The name of a registered source is its id, unless another one is given."""
+    put(config, "seeds.sources", [{"registered": "dove"}, {"registered": "dove"}])
+    assert mistakes(config, FILES) == ["seeds.sources[1] (dove): the id is used twice; give each source its own."]
+    config["seeds"]["sources"][1]["id"] = "dove_again"
+    assert mistakes(config, FILES) == []
+
+
+@pytest.mark.parametrize("task", ["theoremqa", "TheoremQA_math", "THEOREMQA"])
+def test_seeds_of_a_benchmark_may_not_be_evaluated_on_it(config, task):
+    put(config, "seeds.sources", [{"registered": "theoremqa"}])
+    put(config, "evaluation.tasks", ["piqa", task])
+    assert mistakes(config, FILES) == [
+        "seeds.sources[0] (theoremqa): its seeds are the benchmark theoremqa itself, which `evaluation.tasks` names. "
+        "Leave out one of the two."
+    ]
+    put(config, "seeds.sources", [{"registered": "dove"}])
+    assert mistakes(config, FILES) == []
+
+
+def test_shares_are_those_of_labels_that_some_source_has(config):
+    put(config, "seeds.composition", {"Dove": 3, "Verified-Camel": 1})
+    assert mistakes(config, FILES) == []
+    put(config, "seeds.sources", [OWN])
+    assert mistakes(config, FILES) == [
+        "seeds.composition.Dove: no source has this label; known here: Mine.",
+        "seeds.composition.Verified-Camel: no source has this label; known here: Mine.",
+    ]
 
 
 def test_all_mistakes_are_told_at_once(config):

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.config.check import _on_hub
-from workflow_scripts.models.locate import local_model, model_files
+from workflow_scripts.models.locate import local_model, model_files, on_hub
 
 
 def test_a_file_inside_a_package(config):
@@ -56,7 +55,7 @@ def test_a_package_inside_a_missing_package():
 def test_the_check_of_the_config_knows_a_hub_model_alike(name, tmp_path, monkeypatch):
     """What the check takes for local needs no revision; what this takes for a hub model is downloaded."""
     monkeypatch.chdir(tmp_path)
-    assert _on_hub(name) is (local_model(name) is None)
+    assert on_hub(name) is (local_model(name) is None)
 
 
 def test_the_files_of_a_local_model(tmp_path):

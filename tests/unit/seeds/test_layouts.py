@@ -1,18 +1,42 @@
-"""Published layouts read into seeds."""
+"""Published layouts read into seeds, a table at a time."""
 
+import datetime
+import json
+
+import pyarrow as pa
 import pytest
 
-from workflow_scripts.seeds.layouts import POST_TASKS, Unreadable, adapt, texts
+from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, WrongType, adapt
+from workflow_scripts.seeds.posts import task_families
+from workflow_scripts.seeds.schema import SEED
 
 ORIGIN = {"dataset": "a/b", "revision": "c0ffee"}
+TASKS = ["complex_summary", "argument"]
 
 
 def source(layout, **more):
-    return {"id": "x", "label": "Label", "license": "MIT", "layout": layout, **more}
+    posts = {"post_chars": 1000, "post_tasks": TASKS} if layout == "post" else {}
+    return {"id": "x", "label": "Label", "license": "MIT", "layout": layout, **posts, **more}
 
 
-def read(layout, row, **more):
-    return adapt(row, source(layout, **more), ORIGIN)
+def read(layout, rows, **more):
+    """The seeds of some rows, `meta` as a dict, and the rejected rows."""
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+    seeds, rejected = adapt(table, source(layout, **more), ORIGIN)
+    assert seeds.schema == SEED
+    return [{**seed, "meta": json.loads(seed["meta"])} for seed in seeds.to_pylist()], rejected
+
+
+def read_one(layout, row, **more):
+    [seed], rejected = read(layout, [row], **more)
+    assert rejected == []
+    return seed
+
+
+def mixed(name, values, **others):
+    """A column of mixed types as `datasets` writes it: each value as JSON."""
+    column = pa.ExtensionArray.from_storage(pa.json_(), pa.array([v if v is None else json.dumps(v) for v in values]))
+    return pa.table({name: column, **others})
 
 
 @pytest.mark.parametrize(
@@ -25,129 +49,397 @@ def read(layout, row, **more):
     ],
 )
 def test_instruction(row):
-    seed = read("instruction", row, domain="Geology")
+    seed = read_one("instruction", row, domain="Geology")
     assert (seed["instruction"], seed["context"], seed["response"]) == ("Why?", "", "So.")
     assert (seed["source"], seed["dataset"], seed["revision"]) == ("Label", "a/b", "c0ffee")
     assert (seed["license"], seed["kind"], seed["domain"]) == ("MIT", "instruction", "Geology")
+    unknown = ("task", "reference", "conversation", "category", "skills", "difficulty")
+    assert {seed[name] for name in unknown} == {None}
+    assert seed["meta"] == {}
 
 
-def test_instruction_keeps_input_and_category():
-    seed = read("instruction", {"instruction": "Why?", "input": "A", "output": "So.", "category": "wh", "system": ""})
-    assert (seed["context"], seed["meta"]) == ("A", {"category": "wh"})
+def test_instruction_keeps_input_category_and_system():
+    row = {"instruction": "Why?", "input": "A", "output": "So.", "category": "wh", "system": "Be brief."}
+    seed = read_one("instruction", row)
+    assert (seed["context"], seed["category"], seed["meta"]) == ("A", "wh", {"system": "Be brief."})
+    assert read_one("instruction", {**row, "system": ""})["meta"] == {}
+
+
+@pytest.mark.parametrize("nothing", ["<noinput>", "No input", "<No Input>", "n/a", "N/A", " noinput ", "", None])
+def test_no_input_in_any_spelling_is_an_empty_context(nothing):
+    rows = [{"instruction": "Why?", "input": text, "output": "So."} for text in (nothing, "No input is given.")]
+    assert [seed["context"] for seed in read("instruction", rows)[0]] == ["", "No input is given."]
+
+
+def test_columns_by_other_names():
+    row = {"ask": "Why?", "more": "A", "so": "So.", "instruction": "Not this.", "input": "Nor this."}
+    seed = read_one("instruction", row, columns={"instruction": "ask", "context": "more", "response": "so"})
+    assert (seed["instruction"], seed["context"], seed["response"]) == ("Why?", "A", "So.")
+
+
+def test_of_several_columns_the_first_that_holds_something():
+    rows = [{"input": one, "more": two} for one, two in (("A", "B"), (None, "B"), (" ", "B"), ("", None), (None, None))]
+    rows = [{"instruction": "Why?", "output": "So.", **row} for row in rows]
+    seeds, _ = read("instruction", rows, columns={"context": ["input", "more", "gone"]})
+    assert [seed["context"] for seed in seeds] == ["A", "B", "B", "", ""]
+
+
+def test_no_column_at_all():
+    row = {"instruction": "Why?", "input": "A", "output": "So."}
+    assert read_one("instruction", row, columns={"context": None})["context"] == ""
+
+
+def test_a_column_that_only_the_config_knows_goes_to_meta():
+    row = {"instruction": "Why?", "output": "So.", "lang": "en"}
+    assert read_one("instruction", row, columns={"language": "lang"})["meta"] == {"language": "en"}
+
+
+def test_a_row_without_a_needed_value_is_rejected_for_it():
+    rows = [("Why?", "So."), (None, "So."), ("Why?", None), (None, None), ("How?", "Thus.")]
+    seeds, rejected = read("instruction", [{"instruction": i, "output": o, "category": "c"} for i, o in rows])
+    assert [seed["instruction"] for seed in seeds] == ["Why?", "How?"]
+    assert rejected == [(1, "missing_instruction"), (2, "missing_response"), (3, "missing_instruction")]
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_a_batch_without_a_single_seed(layout):
+    row = {"instruction": None, "response": None, "message_1": None, "message_2": None, "Question": None}
+    row |= {"Answer": None, "text": None, "conversation": None}
+    columns = {name: pa.array([value, value], pa.string()) for name, value in row.items()}
+    seeds, rejected = read(layout, pa.table(columns))
+    assert seeds == []
+    assert [row for row, _ in rejected] == [0, 1]
+    assert read(layout, pa.table(columns).slice(0, 0)) == ([], [])
+    if layout not in ("post", "question"):  # these hold no answers; the check of the configuration says so
+        assert read(layout, pa.table(columns).slice(0, 0), as_is=True) == ([], [])
 
 
 def test_problem():
-    row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": "Algebra", "sub_topic": "Linear"}
-    seed = read("problem", row)
+    row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": "Algebra", "sub_topic": "Linear", "role_1": "M"}
+    seed = read_one("problem", row)
     assert (seed["instruction"], seed["response"], seed["kind"]) == ("Solve x.", "x = 1", "problem")
     assert seed["meta"] == {"topic": "Algebra", "sub_topic": "Linear"}  # the key is literally `topic;` in CamelAI
 
 
 def test_problem_with_the_topic_spelt_right_or_missing():
     row = {"message_1": "Solve x.", "message_2": "x = 1"}
-    assert read("problem", {**row, "topic": "Algebra"})["meta"] == {"topic": "Algebra"}
-    assert read("problem", row)["meta"] == {}
+    assert read_one("problem", {**row, "topic": "Algebra"})["meta"] == {"topic": "Algebra"}
+    assert read_one("problem", row)["meta"] == {}
 
 
-def test_a_column_that_is_empty_does_not_hide_its_twin():
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_column_that_is_empty_does_not_hide_its_twin(nothing):
     """`datasets` gives every row all columns: where rows differ in a name, the others hold None."""
-    row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": None, "topic": "Algebra"}
-    assert read("problem", row)["meta"] == {"topic": "Algebra"}
+    row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": nothing, "topic": "Algebra"}
+    assert read_one("problem", row)["meta"] == {"topic": "Algebra"}
 
 
-def test_post():
-    row = {"title": "Stones", "htmlBody": "<p>One &amp; two.</p>\n<p>Three.</p>", "user": {"displayName": "Ann"}}
-    seed = read("post", {**row, "postedAt": "2018-05-14T08:22:41.305Z", "pageUrl": "https://x.org"}, post_chars=1000)
-    assert seed["context"] == "Stones\n\nOne & two.\nThree."
-    assert seed["instruction"] in POST_TASKS
-    assert (seed["response"], seed["kind"]) == ("", "post")
-    assert seed["meta"] == {
-        "title": "Stones",
-        "author": "Ann",
-        "date": "2018-05-14T08:22:41.305Z",
-        "address": "https://x.org",
-        "excerpt": False,
+def test_question():
+    rows = [
+        {"Question": "How many?", "Answer": "3", "Answer_type": "integer", "Picture": None},
+        {"Question": "In the picture?", "Answer": "3", "Answer_type": "integer", "Picture": "images/1.jpg"},
+        {"Question": "Is it?", "Answer": None, "Answer_type": "bool", "Picture": ""},
+        {"Question": None, "Answer": None, "Answer_type": None, "Picture": "images/2.jpg"},
+        {"Question": "Is it so?", "Answer": "True", "Answer_type": "bool", "Picture": ""},
+    ]
+    seeds, rejected = read("question", rows)
+    assert [(seed["instruction"], seed["reference"], seed["response"]) for seed in seeds] == [
+        ("How many?", "3", ""),
+        ("Is it so?", "True", ""),
+    ]
+    assert {seed["kind"] for seed in seeds} == {"problem"}
+    assert [seed["meta"] for seed in seeds] == [{"answer_type": "integer"}, {"answer_type": "bool"}]
+    assert rejected == [(1, "needs_a_picture"), (2, "missing_reference"), (3, "needs_a_picture")]
+
+
+@pytest.mark.parametrize("image", [{"bytes": b"\x89PNG", "path": None}, {"bytes": None, "path": "1.jpg"}])
+def test_a_picture_as_datasets_keeps_it(image):
+    rows = [{"Question": "How many?", "Answer": "3", "Picture": picture} for picture in (image, None)]
+    rows.append({"Question": "How many?", "Answer": "3", "Picture": {"bytes": None, "path": None}})
+    seeds, rejected = read("question", rows, columns={"picture": "Picture"})
+    assert (len(seeds), rejected) == (2, [(0, "needs_a_picture")])
+
+
+def test_question_without_any_pictures():
+    seed = read_one("question", {"question": "How many?", "answer": "3"})
+    assert (seed["instruction"], seed["reference"], seed["meta"]) == ("How many?", "3", {})
+
+
+def test_seeds_that_are_benchmark_items_are_flagged():
+    row = {"question": "How many?", "answer": "3", "answer_type": "integer"}
+    assert read_one("question", row, benchmark="theoremqa")["meta"] == {
+        "answer_type": "integer",
+        "benchmark": "theoremqa",
     }
+    row = {"instruction": "Why?", "output": "So."}
+    assert read_one("instruction", row, benchmark="theoremqa")["meta"] == {"benchmark": "theoremqa"}
+
+
+def test_a_post_is_a_seed_for_each_task():
+    row = {"title": "Stones", "htmlBody": "<p>One &amp; two.</p>\n<p>Three.</p>", "user": {"displayName": "Ann"}}
+    row |= {"postedAt": "2018-05-14T08:22:41.305Z", "pageUrl": "https://x.org"}
+    seeds, rejected = read("post", [row])
+    assert [seed["task"] for seed in seeds] == TASKS
+    assert rejected == []
+    for seed in seeds:
+        assert seed["context"] == "Stones\n\nOne & two.\nThree."
+        assert seed["instruction"] in task_families()[seed["task"]]
+        assert (seed["response"], seed["kind"]) == ("", "post")
+        assert seed["meta"] == {
+            "title": "Stones",
+            "author": "Ann",
+            "date": "2018-05-14T08:22:41.305Z",
+            "address": "https://x.org",
+            "excerpt": False,
+        }
+    assert seeds[0]["id"] != seeds[1]["id"]
+    assert [seed["task"] for seed in read("post", [row], post_tasks=["argument"])[0]] == ["argument"]
 
 
 @pytest.mark.parametrize("row", [{"text": "Body."}, {"contents": {"html": "<p>Body.</p>"}}, {"htmlBody": "Body."}])
 def test_post_under_its_other_names(row):
-    assert read("post", row, post_chars=100)["context"] == "Body."
+    seeds, _ = read("post", [row])
+    assert [seed["context"] for seed in seeds] == ["Body."] * 2
+    assert seeds[0]["meta"] == {"title": None, "author": None, "date": None, "address": None, "excerpt": False}
+
+
+@pytest.mark.parametrize(
+    ("row", "author"),
+    [
+        ({"author": "Ann"}, "Ann"),
+        ({"authors": ["Ann", "Bo"]}, "Ann, Bo"),
+        ({"authors": []}, ""),
+        ({"author": None, "user": {"displayName": "Ann"}}, "Ann"),
+        ({"user": None}, None),
+    ],
+)
+def test_the_author_of_a_post(row, author):
+    seeds, _ = read("post", [{"text": "Body.", **row}])
+    assert seeds[0]["meta"]["author"] == author
+
+
+def test_a_date_that_was_read_as_a_time_stamp():
+    """`datasets` reads "2009-02-27" and "2009-02-27T08:00:00Z" in a JSON file so."""
+    day = datetime.datetime(2009, 2, 27, 8, 0, 0, 305_000)
+    for kind in ("s", "ms", "us"):
+        dates = pa.array([day, None], pa.timestamp("us")).cast(pa.timestamp(kind), safe=False)
+        seeds, _ = read("post", pa.table({"text": ["Body."] * 2, "date_published": dates}))
+        assert [seed["meta"]["date"] for seed in seeds] == ["2009-02-27T08:00:00Z"] * 2 + [None] * 2
 
 
 def test_a_long_post_ends_with_a_whole_paragraph():
     html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
-    seed = read("post", {"htmlBody": html}, post_chars=100)
+    seed = read("post", [{"htmlBody": html}], post_chars=100)[0][0]
     assert (seed["context"], seed["meta"]["excerpt"]) == (f"{'a' * 40}\n{'b' * 40}", True)
-    assert read("post", {"htmlBody": html}, post_chars=10)["context"] == "a" * 40  # at least one
+    seeds, _ = read("post", [{"htmlBody": html}], post_chars=10)
+    assert seeds[0]["context"] == "a" * 40  # at least one
 
 
-def test_inline_markup_does_not_break_a_paragraph():
-    seed = read("post", {"htmlBody": "<p>An <em>important</em> word.</p><p>Next.</p>"}, post_chars=100)
-    assert seed["context"] == "An important word.\nNext."
+def test_the_beginning_of_a_post_alone_decides_what_is_asked_of_it():
+    html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
+    long, short = (read("post", [{"htmlBody": body}], post_chars=50)[0] for body in (html, html[:60]))
+    assert [seed["id"] for seed in long] == [seed["id"] for seed in short]
 
 
 @pytest.mark.parametrize(
-    ("html", "lines"),
-    [
-        ("<ul><li>One<ul><li>Two</li></ul></li></ul>", ["One", "Two"]),
-        ("Intro<p>Next</p>", ["Intro", "Next"]),
-        ("<blockquote>Quote<p>Next</p></blockquote>", ["Quote", "Next"]),
-        ("<section>One</section><section>Two</section>", ["One", "Two"]),
-    ],
+    "row", [{"htmlBody": " <p> </p>"}, {"htmlBody": "", "title": "T"}, {"contents": None}, {"contents": {"html": None}}]
 )
-def test_words_of_two_blocks_never_grow_together(html, lines):
-    assert read("post", {"htmlBody": html}, post_chars=100)["context"].split("\n") == lines
-
-
-@pytest.mark.parametrize("row", [{"htmlBody": " <p> </p>"}, {"htmlBody": "", "title": "T"}, {"contents": None}])
 def test_an_empty_post_holds_no_seed(row):
-    with pytest.raises(Unreadable, match=r"^empty_post$"):
-        read("post", row, post_chars=100)
+    assert read("post", [row]) == ([], [(0, "empty_post")])
 
 
-def test_conversation():
-    exchanges = [{"input": " Why? ", "output": "So."}, {"input": "And?", "output": "Thus."}]
-    seed = read("conversation", {"conversation": exchanges})
-    assert (seed["instruction"], seed["response"]) == ("Why?", "So.")
-    assert seed["meta"] == {"conversation": exchanges}
+def test_an_empty_post_among_others():
+    rows = [{"contents": {"html": "Body."}}, {"contents": {"html": None}}, {"contents": None}]
+    seeds, rejected = read("post", rows)
+    assert ([seed["context"] for seed in seeds], rejected) == (
+        ["Body."] * 2,
+        [(row, "empty_post") for row in (1, 2)],
+    )
+
+
+EXCHANGES = [{"input": " Why? ", "output": "So. "}, {"input": "And?", "output": "Thus."}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"conversation": EXCHANGES},
+        {
+            "conversations": [
+                {"from": role, "value": exchange[key]}
+                for exchange in EXCHANGES
+                for role, key in (("human", "input"), ("gpt", "output"))
+            ]
+        },
+        {
+            "messages": [
+                {"role": role, "content": exchange[key]}
+                for exchange in EXCHANGES
+                for role, key in (("user", "input"), ("assistant", "output"))
+            ]
+        },
+    ],
+    ids=["capybara", "sharegpt", "messages"],
+)
+def test_conversation(row):
+    seed = read_one("conversation", {**row, "source": "Other", "id": 7})
+    assert (seed["instruction"], seed["context"], seed["response"]) == ("Why?", "", "So.")
+    assert (seed["conversation"], seed["kind"], seed["meta"]) == (EXCHANGES, "conversation", {})
+    assert seed["source"] == "Label"
+    [(name, turns)] = row.items()
+    assert read_one("conversation", {"turns": turns}, columns={name: "turns"}) == seed
+    assert read_one("conversation", {"turns": turns}, columns={name: ["dialogue", "turns"]}) == seed
+    assert read_one("conversation", {"turns": turns, name: None}, columns={name: "turns"}) == seed
+
+
+def test_conversations_of_several_layouts_in_one_file():
+    rows = [{"conversation": EXCHANGES[1:], "messages": None}, {"conversation": None, "messages": None}]
+    rows.append(
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]},
+    )
+    seeds, rejected = read("conversation", rows)
+    assert [seed["instruction"] for seed in seeds] == ["And?", "Why?"]
+    assert rejected == [(1, "no_exchange")]
 
 
 def test_a_conversation_that_cannot_be_read_has_a_reason():
-    with pytest.raises(Unreadable, match=r"^does_not_end_with_an_assistant_message$"):
-        read("conversation", {"conversations": [{"from": "human", "value": "Why?"}]})
+    rows = [
+        [{"from": "human", "value": "Why?"}],
+        [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}],
+        [{"from": "human", "value": "x"}, {"from": "<b>x</b>", "value": "x"}],
+        [{"from": "human", "value": "x"}, {"from": "gpt", "value": None}],
+        [],
+        None,
+    ]
+    seeds, rejected = read("conversation", [{"conversations": turns} for turns in rows])
+    assert [seed["instruction"] for seed in seeds] == ["Why?"]
+    assert rejected == [  # a name, which holds nothing of the data
+        (0, "does_not_end_with_an_assistant_message"),
+        (2, "roles_do_not_alternate"),
+        (3, "a_message_without_text"),
+        (4, "no_exchange"),
+        (5, "no_exchange"),
+    ]
 
 
-def test_a_reason_is_a_name_and_holds_nothing_of_the_data():
-    row = {"conversations": [{"from": who, "value": "x"} for who in ("human", "<b>x</b>")]}
-    with pytest.raises(Unreadable, match=r"^[a-z_]+$"):
-        read("conversation", row)
+def test_messages_of_mixed_types():
+    """One number among the texts, and `datasets` keeps all of them as JSON."""
+    turns = [[("human", "Why?"), ("gpt", "So.")], [("human", "Why?"), ("gpt", 3)]]
+    value = mixed("value", [text for row in turns for _, text in row])["value"].combine_chunks()
+    speaker = pa.array([who for row in turns for who, _ in row])
+    messages = pa.StructArray.from_arrays([speaker, value], ["from", "value"])
+    seeds, rejected = read("conversation", pa.table({"conversations": pa.ListArray.from_arrays([0, 2, 4], messages)}))
+    assert [(seed["instruction"], seed["response"]) for seed in seeds] == [("Why?", "So.")]
+    assert rejected == [(1, "a_message_without_text")]
 
 
-def test_a_missing_column_is_named():
-    with pytest.raises(KeyError, match="response or output or answer"):
-        read("instruction", {"instruction": "Why?"})
-    with pytest.raises(KeyError, match="message_1"):
-        read("problem", {"topic": "Algebra"})
+def test_conversations_of_mixed_shapes():
+    seeds, rejected = read("conversation", mixed("conversation", [EXCHANGES, "Why? So.", None]))
+    assert [seed["conversation"] for seed in seeds] == [EXCHANGES]
+    assert rejected == [(1, "a_turn_of_another_shape"), (2, "no_exchange")]
 
 
-def test_a_wrong_type_is_named():
-    with pytest.raises(TypeError, match="`message_2` is int, a text was expected"):
-        read("problem", {"message_1": "Solve x.", "message_2": 1})
+def test_rows_that_are_taken_as_they_are():
+    rows = [
+        {"instruction": "Why?", "input": "A", "output": "So.", "category": "c"},
+        {"instruction": "Why?", "input": None, "output": "So.", "category": None},
+        {"instruction": None, "input": None, "output": "So.", "category": None},
+    ]
+    seeds, rejected = read("instruction", rows, as_is=True)
+    assert [seed["conversation"] for seed in seeds] == [
+        [{"input": "Why?\n\nA", "output": "So."}],
+        [{"input": "Why?", "output": "So."}],
+    ]
+    assert [(s["instruction"], s["context"], s["response"]) for s in seeds] == [
+        ("Why?\n\nA", "", "So."),
+        ("Why?", "", "So."),
+    ]
+    assert [seed["kind"] for seed in seeds] == ["conversation"] * 2
+    assert [seed["category"] for seed in seeds] == ["c", None]
+    assert rejected == [(2, "missing_instruction")]
+    assert read_one("conversation", {"conversation": EXCHANGES}, as_is=True)["conversation"] == EXCHANGES
+
+
+@pytest.mark.parametrize(
+    ("layout", "row", "more", "names"),
+    [
+        ("instruction", {"instruction": "Why?"}, {}, "response or output or answer"),
+        ("instruction", {"instruction": "Why?", "output": "So."}, {"columns": {"context": "mine"}}, "mine"),
+        ("instruction", {"ask": "Why?", "output": "So."}, {"columns": {"instruction": ["a", "b"]}}, "a or b"),
+        ("problem", {"topic": "Algebra"}, {}, "message_1"),
+        ("question", {"Question": "Why?"}, {}, "Answer or answer"),
+        ("post", {"title": "T"}, {}, "htmlBody or contents.html or contents or text"),
+        ("conversation", {"turns": EXCHANGES}, {}, "conversation or conversations or messages"),
+        ("conversation", {"conversation": EXCHANGES}, {"columns": {"conversation": "turns"}}, "turns"),
+    ],
+)
+def test_a_missing_column_is_named(layout, row, more, names):
+    with pytest.raises(KeyError) as caught:
+        read(layout, [row], **more)
+    assert caught.value.args[0] == names
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(1, "int64"), (True, "bool"), ({"a": 1}, None), (["x", "y"], None), ([1], "list")]
+)
+def test_a_wrong_type_is_named(value, found):
+    """A list of texts is one of authors; a struct is its parts, and so another column."""
+    row = {"message_1": "Solve x.", "message_2": value}
+    if found is None and isinstance(value, dict):
+        with pytest.raises(KeyError, match="message_2"):
+            read("problem", [row])
+    elif found is None:
+        assert read_one("problem", row)["response"] == "x, y"
+    else:
+        with pytest.raises(WrongType, match=f"`message_2` is {found}.*, text was expected") as caught:
+            read("problem", [row])
+        assert caught.value.row is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(3, "int"), (["So."], "list"), ({"a": 1}, "dict"), (True, "bool"), (0.5, "float")]
+)
+def test_a_column_of_mixed_types_names_the_row(value, kind):
+    asked = pa.array(["Why?"] * 4)
+    with pytest.raises(WrongType, match=f"^`response` is {kind}, text was expected$") as caught:
+        read("instruction", mixed("response", ["So.", None, value, value], instruction=asked))
+    assert caught.value.row == 2
+
+
+def test_a_column_of_mixed_types_that_holds_texts_alone():
+    seeds, rejected = read("instruction", mixed("response", [" So. ", None], instruction=pa.array(["Why?"] * 2)))
+    assert [seed["response"] for seed in seeds] == ["So."]
+    assert rejected == [(1, "missing_response")]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_texts_in_any_of_arrows_types(kind):
+    table = pa.table({"instruction": pa.array(["Why?", "How?"]).cast(kind), "response": pa.array(["So.", None])})
+    seeds, rejected = read("instruction", table)
+    assert ([seed["instruction"] for seed in seeds], rejected) == (["Why?"], [(1, "missing_response")])
 
 
 def test_the_id_is_that_of_the_content_alone():
-    first = read("instruction", {"instruction": "Why?", "response": "So."})
-    same = adapt({"prompt": "Why? ", "output": "So."}, source("instruction", label="Other"), {**ORIGIN, "dataset": "c"})
+    first = read_one("instruction", {"instruction": "Why?", "response": "So."})
+    [same] = adapt(
+        pa.Table.from_pylist([{"prompt": "Why? ", "output": "So."}]),
+        source("instruction", label="Other", license="CC0", domain="Math"),
+        {**ORIGIN, "dataset": "c"},
+    )[0].to_pylist()
     assert same["id"] == first["id"]
-    assert read("instruction", {"instruction": "Why?", "response": "No."})["id"] != first["id"]
-    one, other = ({"conversation": [{"input": "a", "output": "b"}, {"input": "c", "output": o}]} for o in "de")
-    assert read("conversation", one)["id"] != read("conversation", other)["id"]
+    assert len(first["id"]) == 16
+    others = [
+        read_one("instruction", {"instruction": "Why?", "response": "No."}),
+        read_one("instruction", {"instruction": "Why?", "response": "So."}, as_is=True),
+        read_one("instruction", {"instruction": "Why?", "input": "A", "response": "So."}),
+        *(
+            read_one("conversation", {"conversation": [EXCHANGES[0], {"input": "c", "output": output}]})
+            for output in "de"
+        ),
+    ]
+    assert len({seed["id"] for seed in [first, *others]}) == len(others) + 1
 
 
-def test_texts_are_all_that_reaches_a_conversation(make_seed):
-    assert texts(make_seed("q", "", "a")) == [("q", False), ("a", True)]
-    assert texts(make_seed("q", "c", "", kind="post")) == [("q", False), ("c", False)]
-    meta = {"conversation": [{"input": "q", "output": "a"}, {"input": "p", "output": "b"}]}
-    seed = make_seed("q", "", "a", kind="conversation", meta=meta)
-    assert texts(seed) == [("q", False), ("a", True), ("p", False), ("b", True)]
+def test_each_layout_has_a_kind_of_seed():
+    assert set(KINDS) == set(LAYOUTS)
+    assert set(KINDS.values()) == {"instruction", "problem", "post", "conversation"}

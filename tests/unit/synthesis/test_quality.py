@@ -52,8 +52,9 @@ def test_the_opening_alone_does_not_refer_to_anything():
         ("User: And then?", "role_label"),
         ("Its crystals interlock tightly, and water finds few ways in!", "near_copy"),
         ("No" + "o" * 40, "repeated_characters"),
-        ("the stone is hard and " * 8, "repetition"),
-        ("the stone is hard and " * 4, None),  # short enough to be meant
+        ("Its crystals interlock, and so water finds the", "truncated"),
+        ("the stone is hard, so " * 8, "repetition"),
+        ("the stone is hard, so " * 4, None),  # short enough to be meant
     ],
 )
 def test_answers(text, fault):

@@ -1,0 +1,102 @@
+"""What the config says of a seed source, completed by its registered entry."""
+
+import copy
+
+import pytest
+
+from workflow_scripts.config.sources import (
+    ADAPT,
+    FETCH,
+    PLACES,
+    POST_TASKS,
+    cleaning,
+    forbids_commercial_use,
+    part,
+    registry,
+    resolve,
+)
+from workflow_scripts.seeds.posts import task_families
+
+REGISTERED = {
+    "stones": {"label": "Stones", "hub": {"dataset": "a/stones", "revision": None}, "license": "MIT", "rows": 9},
+    "essays": {"label": "Essays", "url": "https://example.org/e.json", "layout": "post", "post_chars": 500},
+}
+
+
+def resolved(**source):
+    before = copy.deepcopy(REGISTERED)
+    whole = resolve(source, REGISTERED)
+    assert before == REGISTERED
+    return whole
+
+
+def test_a_source_of_ones_own_is_what_it_says():
+    source = {"id": "mine", "path": "x.json", "layout": "instruction"}
+    assert resolved(**source) == source
+    assert resolved(path="x.json")["id"] is None
+
+
+def test_a_registered_source_by_its_name():
+    assert resolved(registered="stones") == {**REGISTERED["stones"], "id": "stones", "registered": "stones"}
+
+
+def test_any_key_may_be_changed():
+    whole = resolved(registered="stones", id="mine", rows=3, license="CC0-1.0")
+    assert (whole["id"], whole["rows"], whole["license"], whole["label"]) == ("mine", 3, "CC0-1.0", "Stones")
+
+
+@pytest.mark.parametrize("place", [{"path": "x.json"}, {"hub": {"dataset": "b/c"}}, {"url": "https://example.org/x"}])
+def test_a_place_in_the_config_takes_the_place_of_the_registered_one(place):
+    for name in REGISTERED:
+        whole = resolved(registered=name, **place)
+        assert {key: whole[key] for key in PLACES if key in whole} == place
+
+
+def test_a_revision_alone_changes_the_commit():
+    assert resolved(registered="stones", revision="main")["hub"] == {"dataset": "a/stones", "revision": "main"}
+    assert resolved(registered="stones", revision="main", path="x.json")["path"] == "x.json"
+    assert "hub" not in resolved(registered="essays", revision="main")
+
+
+def test_a_post_has_its_tasks():
+    assert resolved(registered="essays")["post_tasks"] == POST_TASKS == list(task_families())
+    assert resolved(registered="essays", post_tasks=["argument"])["post_tasks"] == ["argument"]
+    assert "post_tasks" not in resolved(registered="stones")
+
+
+def test_an_unknown_name():
+    with pytest.raises(KeyError, match="zzz"):
+        resolved(registered="zzz")
+
+
+def test_each_step_gets_what_it_needs_and_no_more():
+    """So that a changed note or share reruns nothing."""
+    whole = resolved(registered="stones", note="x", domain="Math", cleaning={"max_chars": 9})
+    assert part(whole, FETCH) == {"id": "stones", "hub": {"dataset": "a/stones", "revision": None}, "rows": 9}
+    assert part(whole, ADAPT) == {"id": "stones", "label": "Stones", "license": "MIT", "domain": "Math"}
+
+
+def test_cleaning_of_a_source():
+    settings = {"rules": ["empty"], "max_chars": 99}
+    assert cleaning({}, settings) == settings
+    assert cleaning({"cleaning": {"max_chars": 9}}, settings) == {"rules": ["empty"], "max_chars": 9}
+    assert settings["max_chars"] == 99
+
+
+@pytest.mark.parametrize(
+    ("name", "forbids"),
+    [
+        ("CC-BY-NC-4.0", True),
+        ("cc-by-nc-sa-3.0", True),
+        ("CC-BY-4.0", False),
+        ("MIT", False),
+        ("NCSA", False),  # the University of Illinois' licence, an open one
+        ("unstated", False),
+    ],
+)
+def test_non_commercial_licences(name, forbids):
+    assert forbids_commercial_use(name) is forbids
+
+
+def test_the_registry_is_there():
+    assert "airoboros" in registry()

@@ -1,0 +1,42 @@
+"""FLASK's grid of skills, domains and levels of difficulty, from `flask.yaml`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+FILE = Path(__file__).parent / "flask.yaml"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label's name as FLASK spells it, our sentence on its meaning, and our examples."""
+
+    name: str
+    meaning: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """12 skills, 10 domains, and 5 levels of difficulty from the easiest up (FLASK, arXiv 2307.10928)."""
+
+    skills: tuple[Label, ...]
+    domains: tuple[Label, ...]
+    difficulties: tuple[Label, ...]
+
+
+def names(labels: tuple[Label, ...]) -> list[str]:
+    """The names of some labels, in the grid's order."""
+    return [label.name for label in labels]
+
+
+def load_grid(path: Path = FILE) -> Grid:
+    """The grid; KeyError or TypeError if the file is not of its form."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Grid(
+        **{
+            axis: tuple(Label(entry["name"], entry["meaning"], tuple(entry["examples"])) for entry in entries)
+            for axis, entries in content.items()
+        }
+    )

@@ -1,0 +1,23 @@
+"""A hub model at its pinned revision, as files in a folder."""
+
+import shutil
+from pathlib import Path
+
+from workflow_scripts.common.errors import UserError
+
+# Safetensors only: a pickle can run code when it is loaded.
+PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "*.jinja"]
+
+
+def download(name: str, revision: str, target: Path) -> None:
+    """Write a hub repository's safetensors, tokenizer and configuration to `target`. UserError if they cannot be had."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        snapshot_download(name, revision=revision, local_dir=target, allow_patterns=PATTERNS)
+    except Exception as error:  # one message for what hub, network and access rights may raise
+        raise UserError(
+            f"model {name} at {revision} cannot be downloaded: {error}. "
+            "Check the name, the network, HF_ENDPOINT, and HF_TOKEN for a gated model."
+        ) from error
+    shutil.rmtree(target / ".cache", ignore_errors=True)

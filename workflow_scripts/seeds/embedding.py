@@ -1,0 +1,38 @@
+"""Sentence embeddings of seeds, by any model that sentence-transformers reads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+PIECE = 1000  # characters: about 250 tokens, what the embedded model reads at once; the rest would be cut in silence
+MOST_PIECES = 8
+
+
+def load_embedder(model: str) -> Any:
+    """A `SentenceTransformer` for `package:NAME/FOLDER`, a local folder or a hub name, on a GPU where there is one."""
+    from sentence_transformers import SentenceTransformer
+
+    from workflow_scripts.models.locate import local_model
+
+    return SentenceTransformer(str(local_model(model)) if model.startswith("package:") else model)
+
+
+def pieces(text: str) -> list[str]:
+    """A text cut every `PIECE` characters, at most `MOST_PIECES` of them."""
+    return [text[at : at + PIECE] for at in range(0, max(len(text), 1), PIECE)][:MOST_PIECES]
+
+
+def embed(model: Any, texts: Sequence[str], batch_size: int = 32) -> np.ndarray:
+    """Unit vectors, float32, shape (texts, dimensions): the mean of a text's pieces weighted by their length.
+
+    As airoboros does, with pieces of 512 tokens there (github.com/jondurbin/airoboros).
+    """
+    cut = [pieces(text) for text in texts]
+    flat = [piece for parts in cut for piece in parts]
+    vectors = model.encode(flat, batch_size=batch_size, show_progress_bar=False, normalize_embeddings=True)
+    owner = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
+    weights = np.array([max(len(piece), 1) for piece in flat], dtype=np.float32)
+    means = np.zeros((len(cut), vectors.shape[1]), dtype=np.float32)
+    np.add.at(means, owner, vectors * weights[:, None])
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,55 @@
+"""The columns of a seed between the steps of its curation; `seeds/data.jsonl` is described in docs/seeds.md."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+
+EXCHANGES = pa.list_(pa.struct([("input", pa.string()), ("output", pa.string())]))
+SEED = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("dataset", pa.string()),
+        ("revision", pa.string()),
+        ("license", pa.string()),
+        ("kind", pa.string()),
+        ("task", pa.string()),  # what is asked of a post
+        ("instruction", pa.string()),
+        ("context", pa.string()),
+        ("response", pa.string()),
+        ("reference", pa.string()),  # a bare answer, by which a full one can be checked
+        ("conversation", EXCHANGES),
+        ("category", pa.string()),  # the source's own, airoboros' instructor for one
+        ("domain", pa.string()),
+        ("skills", pa.list_(pa.string())),
+        ("difficulty", pa.string()),
+        ("meta", pa.string()),  # JSON: what else the source tells of a row
+    ]
+)
+# Cleaned, with the unit vector of its text, or null where nothing needs one.
+EMBEDDED = SEED.append(pa.field("embedding", pa.list_(pa.float32())))
+
+
+def to_row(seed: Row) -> Row:
+    """A seed as it stands in `seeds/data.jsonl`: what only some seeds have is under `meta`."""
+    extra = {
+        key: seed[key] for key in ("task", "reference", "category", "conversation") if seed[key] is not None
+    } | json.loads(seed["meta"])
+    columns = [
+        "id",
+        "source",
+        "dataset",
+        "revision",
+        "license",
+        "kind",
+        "instruction",
+        "context",
+        "response",
+        "domain",
+        "skills",
+        "difficulty",
+    ]
+    return {key: seed[key] for key in columns} | {"meta": extra}
