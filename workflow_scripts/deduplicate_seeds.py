@@ -42,14 +42,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     collection, shown = Collection(), []
-    with progress(count_rows(args.seeds), "sketching seeds", "seed") as bar:
+    with progress(count_rows(args.seeds), "reading seeds", "seed") as bar:
         for path in args.seeds:
             for seeds in batches(path, COLUMNS):
                 collection.add(seeds)
                 heads = pc.utf8_slice_codeunits(seeds["instruction"], 0, SHOWN)
                 shown.append(seeds.select(["id", "source"]).append_column("head", heads))
                 bar.update(seeds.num_rows)
-    logging.info("comparing them")
     found = collection.duplicates(args.threshold)
     table = pa.concat_tables(shown).combine_chunks() if shown else pa.table({})
     done = 0

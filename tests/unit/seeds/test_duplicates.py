@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.seeds.duplicates import Collection, comparison_texts, jaccard, shingles
+from workflow_scripts.seeds.duplicates import Collection, comparison_texts, jaccards, shingles
 
 WORDS = ["granite", "erodes", "slowly", "water", "crystals", "why", "river", "sand", "stone", "北京", "🪨"]
 SENTENCES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -392,10 +392,23 @@ def test_a_short_text_is_its_own_only_shingle():
 def test_jaccard_is_that_of_sets(one, other):
     salts = np.zeros(1, dtype=np.uint64)
     sets = [np.unique(shingles(pa.array([text]), salts)[0]) for text in (one, other)]
-    assert jaccard(*sets) == similarity(one, other)
+    assert jaccards(sets[0], [sets[1]])[0] == pytest.approx(similarity(one, other))
 
 
-def test_jaccard():
-    assert jaccard(np.array([1, 2]), np.array([2, 3])) == pytest.approx(1 / 3)
-    assert jaccard(np.array([1]), np.array([2])) == 0
-    assert jaccard(np.array([1, 4]), np.array([1, 4])) == 1
+def test_jaccards():
+    others = [np.array([2, 3]), np.array([7]), np.array([1, 2]), np.array([0, 1, 2, 9])]
+    assert jaccards(np.array([1, 2]), others) == pytest.approx([1 / 3, 0, 1, 1 / 2])
+
+
+def test_what_a_tenth_of_a_large_source_shares_tells_no_rows_apart(make_table):
+    """A template's words would make near duplicates of all its rows; the same rows of a small source are that."""
+    template = "You may search the web, run code and ask the weather service. Answer as briefly as you can. Question: "
+    words = ["granite", "tide", "lantern", "harbour", "violin", "copper", "meadow", "glacier", "saffron", "kettle"]
+    questions = [f"How do {a}, {b} and {c} differ?" for a in words for b in words for c in words]
+    rows = [{"instruction": f"{template}{question}", "response": "x"} for question in questions]
+    few = judge(make_table(rows[:50]), 0.8)[1]
+    assert (few.survivor >= 0).sum() >= 45
+    many = judge(make_table(rows), 0.8)[1]
+    kept = {questions[row] for row in np.flatnonzero(many.survivor < 0)}
+    assert len(kept) >= 500
+    assert ((many.survivor >= 0) <= (many.jaccard >= 0.8)).all()
