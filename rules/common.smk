@@ -18,6 +18,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.synthesis.limits import ANSWERING, share_limits
 from workflow_scripts.models.locate import model_files, on_hub
 
 use_this_python()
@@ -49,6 +50,11 @@ onsuccess:
     print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
 
 
+def without(section, *names):
+    """A section of the configuration without the named keys."""
+    return {name: value for name, value in config[section].items() if name not in names}
+
+
 SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
@@ -58,6 +64,7 @@ BENCHMARKS = {
     name: (CATALOGUE | config["decontamination"]["custom"])[name] for name in config["decontamination"]["benchmarks"]
 }
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
+share_limits(config["teacher"])
 TRAINED = ["capybara"]
 MODELS = ["base", *TRAINED]
 TASKS = config["evaluation"]["tasks"]
@@ -79,11 +86,6 @@ def as_json(value):
 def part(section, *names):
     """The named keys of a section of the configuration: what is not named reruns nothing when it changes."""
     return {name: config[section][name] for name in names}
-
-
-def without(section, *names):
-    """A section of the configuration without the named keys."""
-    return {name: value for name, value in config[section].items() if name not in names}
 
 
 def memory(section):
@@ -121,6 +123,13 @@ def embedder(wildcards, input):
     if not embeds():
         return ""
     return os.path.dirname(input.model[0] if isinstance(input.model, list) else input.model) if on_hub(model) else model
+
+
+def prompt_files():
+    """What the techniques say and draw from."""
+    return sorted(
+        str(path) for path in Path("workflow_scripts/synthesis").rglob("*") if path.suffix in (".jinja", ".yaml")
+    )
 
 
 def teacher_files():

@@ -25,12 +25,14 @@ rule assemble_conversations:
         runtime=30,
     params:
         include=as_json(config["conversations"]["include"]),
+        max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """
         python -m workflow_scripts.assemble_conversations \
             --synthesis {input.synthesis:q} \
             --seeds {input.seeds:q} \
             --include {params.include:q} \
+            --max-chars {params.max_chars} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

@@ -254,7 +254,7 @@ rule label_seeds:
     params:
         settings=as_json(config["seeds"]["labels"]),
         model=embedder,
-        teacher=as_json(without("teacher", "resources") if config["seeds"]["labels"]["by"] == "teacher" else {}),
+        teacher=as_json(part("teacher", *ANSWERING) if config["seeds"]["labels"]["by"] == "teacher" else {}),
         cache=subpath(output.labelled, with_suffix=".cache"),
     shell:
         """

@@ -4,9 +4,8 @@
 rule synthesize_shard:
     input:
         code=source_files("synthesize_shard"),
-        prompts=multiext("workflow_scripts/synthesis/prompts/", "follow_up.jinja", "expert.jinja"),
+        prompts=prompt_files(),
         teacher=teacher_files(),
-        moves="workflow_scripts/synthesis/moves.yaml",
         seeds="<results>/seeds/data.jsonl",
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
@@ -25,7 +24,7 @@ rule synthesize_shard:
         gpu=config["teacher"]["resources"]["gpus"],
     params:
         settings=as_json(config["synthesis"]),
-        teacher=as_json(without("teacher", "resources")),
+        teacher=as_json(part("teacher", *ANSWERING)),
         # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
         folder=subpath(output.data, ancestor=2),
     shell:
@@ -37,6 +36,7 @@ rule synthesize_shard:
             --teacher {params.teacher:q} \
             --threads {threads} \
             --cache {params.folder:q}/cache \
+            --server-log {params.folder:q}/servers/{wildcards.shard}.log \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
@@ -50,6 +50,7 @@ rule collect_synthesis:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
         rejected=expand("<results>/synthesis/shards/{shard}.rejected.jsonl", shard=SHARDS),
         stats=expand("<results>/synthesis/shards/{shard}.stats.json", shard=SHARDS),
+        model=embedder_files(),
     output:
         data="<results>/synthesis/data.jsonl",
         rejected="<results>/synthesis/rejected.jsonl",
@@ -59,17 +60,22 @@ rule collect_synthesis:
     benchmark:
         "<benchmarks>/collect_synthesis.tsv"
     conda:
-        "../envs/data.yaml"
+        "../envs/labels.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("seeds"),
+        runtime=60,
+    params:
+        deduplication=as_json(config["seeds"]["deduplication"]),
+        model=embedder,
     shell:
         """
-        python -m workflow_scripts.collect_synthesis \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.collect_synthesis \
             --shards {input.shards:q} \
             --shards-rejected {input.rejected:q} \
             --shards-stats {input.stats:q} \
+            --deduplication {params.deduplication:q} \
+            --model={params.model:q} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from workflow_scripts.cleaning import vicuna
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.errors import UserError
@@ -20,7 +21,10 @@ def from_seed(seed: Row) -> Row:
     return _row(
         conversation,
         seed["source"],
-        {**{key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain")}, "seed": seed["id"]},
+        {
+            **{key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")},
+            "seed": seed["id"],
+        },
     )
 
 
@@ -59,6 +63,30 @@ def _row(conversation: list[dict[str, str]], source: str, provenance: Row) -> Ro
     }
 
 
+def tidied(rows: list[Row], max_chars: int | None) -> tuple[list[Row], Rejections, Counter[str]]:
+    """The conversations cleaned and, where they are longer than `max_chars`, split on whole exchanges, as Vicuna's were.
+
+    Also those of which nothing is left, and how many were split, and how many parts are still too long.
+    """
+    whole, rejections, counts = [], Rejections(), Counter({"split": 0, "parts": 0, "still_too_long": 0})
+    for row in rows:
+        conversation = vicuna.clean(row["conversation"])
+        if not conversation:
+            rejections.add(
+                row["id"], "digit_run", {"source": row["source"], "text": row["conversation"][0]["output"][:200]}
+            )
+            continue
+        parts = [conversation] if max_chars is None else vicuna.split(conversation, max_chars)
+        if len(parts) > 1:
+            counts.update(split=1, parts=len(parts))
+        if max_chars is not None:
+            counts.update(still_too_long=len(vicuna.too_long(parts, max_chars)))
+        for number, part in enumerate(parts):
+            place = {"part": number} if len(parts) > 1 else {}
+            whole.append({**row, "id": content_id(part), "conversation": part, "provenance": row["provenance"] | place})
+    return whole, rejections, counts
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write all conversations, those that were taken out, and the statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,6 +98,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument(
         "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
+    )
+    parser.add_argument(
+        "--max-chars", required=True, type=json.loads, help="longest conversation, in characters, or null"
     )
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
@@ -83,7 +114,9 @@ def main(argv: list[str] | None = None) -> None:
         included, refused = from_file(entry)
         rows += included
         rejections.rows += refused.rows
-    rows_in = len(rows) + len(rejections.rows)
+    rows, unfit, counts = tidied(rows, args.max_chars)
+    rejections.rows += unfit.rows
+    rows_in = len(rows) + len(rejections.rows)  # a part of a split conversation is a row of its own
     unique: dict[str, Row] = {}
     for row in rows:
         if row["id"] in unique:
@@ -99,6 +132,7 @@ def main(argv: list[str] | None = None) -> None:
         list(unique.values()),
         rejections,
         rows_in,
+        **counts,
         per_source=dict(Counter(row["source"] for row in unique.values()).most_common()),
     )
     logging.info("%d conversations, rejected %s", len(unique), rejections.by_reason())

@@ -27,6 +27,7 @@ from workflow_scripts.labels.teacher import LabelError, label
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.synthesis.cache import RequestCache
 from workflow_scripts.synthesis.client import TeacherClient, TeacherError
+from workflow_scripts.synthesis.limits import shared_limits
 from workflow_scripts.synthesis.teacher import Teacher, serve
 
 FILLED = {"domain": pa.string(), "skills": pa.list_(pa.string()), "difficulty": pa.string()}
@@ -88,7 +89,7 @@ def by_classifier(model_name: str) -> Labeller:
 @contextlib.contextmanager
 def by_teacher(teacher: Teacher, settings: Row, cache: Path, seeds_in_all: int, bar: tqdm) -> Iterator[Labeller]:
     """Labels by the teacher; it raises UserError past the configured rate of seeds that it cannot label."""
-    client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache))
+    client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity)
     grid = load_grid()
     # Only so many seeds at once: a teacher that answers none is then noticed after a few, not after a whole table.
     seats = asyncio.Semaphore(settings["concurrency"])
@@ -156,7 +157,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file of deduplicate_meanings")
     parser.add_argument("--settings", required=True, type=json.loads, help="`seeds.labels` of the config, as JSON")
     parser.add_argument("--embedding-model", required=True, help="the model of embed_seeds, for the classifier")
-    parser.add_argument("--teacher", required=True, type=json.loads, help="`teacher` of the config, as JSON")
+    parser.add_argument("--teacher", required=True, type=json.loads, help="which teacher, from `teacher` of the config")
     parser.add_argument("--threads", required=True, type=int, help="threads for a teacher that runs in this job")
     parser.add_argument(
         "--cache", required=True, type=Path, help="folder of finished requests; shared, and kept when the job fails"
@@ -165,6 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rejected", required=True, type=Path, help="parquet file to write")
     args = parser.parse_args(argv)
 
+    args.teacher |= shared_limits() if args.settings["by"] == "teacher" else {}
     total = count_rows([args.seeds])
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress(total, "labelling seeds", "seed"))
@@ -174,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
             case "classifier":
                 labeller = by_classifier(args.embedding_model) if total else nothing
             case "teacher":
-                teacher = stack.enter_context(serve(args.teacher, args.threads))
+                teacher = stack.enter_context(serve(args.teacher, args.threads, args.cache.with_suffix(".server.log")))
                 labeller = stack.enter_context(by_teacher(teacher, args.teacher, args.cache, total, bar))
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")

@@ -72,6 +72,16 @@ def seed_section(seeds: Row) -> Row:
     }
 
 
+def synthesis_section(synthesis: Row) -> Row:
+    """What the page tells of the synthesis: each source beside the released file's, and what was drawn."""
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["conversations"]
+    rows = [
+        {"source": source, "ours": ours, "published": published.get(source)}
+        for source, ours in synthesis["per_source"].items()
+    ]
+    return {"rows": rows, "stats": synthesis, "moves": Markup(figures.composition(synthesis["moves"], "follow-ups"))}
+
+
 def example_conversations(path: Path, count: int) -> list[Row]:
     """A few conversations of different sources, first in the order of the file; amplified ones (the longest) first."""
     rows = sorted(read_jsonl(path), key=lambda row: -len(row["conversation"]))
@@ -146,6 +156,7 @@ def main(argv: list[str] | None = None) -> None:
         teacher=args.teacher,
         stages=stages(args),
         seeds=seed_section(read_json(args.seeds[0])) if args.seeds else None,
+        synthesis=synthesis_section(read_json(args.synthesis[0])) if args.synthesis else None,
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
         decontamination=read_json(args.decontamination),

@@ -23,7 +23,7 @@ def assemble(tmp_path):
         include = [{"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT"} for name in files]
         inputs = [part for name in ("synthesis", "seeds") for part in (f"--{name}", str(tmp_path / f"{name}.jsonl"))]
         out = [part for name in ("data", "rejected", "stats") for part in (f"--{name}", str(tmp_path / name))]
-        main([*inputs, "--include", json.dumps(include), *out])
+        main([*inputs, "--include", json.dumps(include), "--max-chars", "null", *out])
         stats = read_json(tmp_path / "stats")
         rows, rejected = (list(read_jsonl(tmp_path / name)) for name in ("data", "rejected"))
         assert stats["in"] == stats["out"] + sum(stats["rejected"].values())

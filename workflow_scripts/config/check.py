@@ -111,9 +111,23 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield f"evaluation.include_path: no such folder: {path}."
     for task in set(config["evaluation"]["num_fewshot"]) - set(config["evaluation"]["tasks"]):
         yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
+    for number, entry in enumerate(config["synthesis"]["recipe"]):
+        if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
+            yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
     teacher = config["teacher"]
-    if teacher["kind"] == "endpoint" and teacher["api_key_env"] and not os.environ.get(teacher["api_key_env"]):
+    # A run from imported answers needs no key; one that has none of them would miss it only after all the seeds.
+    answered = (Path(config["results"]) / config["run"] / "synthesis" / "cache").is_dir()
+    if (
+        teacher["kind"] == "endpoint"
+        and teacher["api_key_env"]
+        and not os.environ.get(teacher["api_key_env"])
+        and not answered
+    ):
         yield "teacher.api_key_env: names an environment variable that is not set. Export it."  # it may be the key itself
+    if teacher["kind"] == "vllm" and on_hub(teacher["model"]) and teacher["revision"] is None:
+        yield f"teacher.revision: missing; name the commit of {teacher['model']}, so that the run can be repeated."
+    if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):
+        yield "teacher.budget.max_money: nothing has a price. Give `teacher.price` per million tokens."
     if teacher["kind"] == "llama.cpp" and on_hub(teacher["model"]):
         yield f"teacher.model: {teacher['model']} is not a GGUF file; give its path, or package:NAME/FILE.gguf."
     base = config["training"]["base"]

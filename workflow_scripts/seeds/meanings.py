@@ -12,7 +12,7 @@ import numpy as np
 BLOCK_BYTES = 256 * 2**20
 
 
-def _neighbours(vectors: np.ndarray, most: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def neighbours(vectors: np.ndarray, most: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """For each row with any: the earlier rows within its distance, and the squared distances."""
     block = max(1, BLOCK_BYTES // max(1, 4 * len(vectors)))
     for start in range(0, len(vectors), block):
@@ -32,7 +32,7 @@ def survivors(vectors: np.ndarray, most: np.ndarray, groups: np.ndarray) -> tupl
     `groups` what rows must share to be compared. A row is judged against the survivors before it.
     """
     found, distance = np.full(len(vectors), -1), np.zeros(len(vectors), dtype=np.float32)
-    for row, others, distances in _neighbours(vectors, most):
+    for row, others, distances in neighbours(vectors, most):
         open_ = (found[others] < 0) & (groups[others] == groups[row])
         if open_.any():
             nearest = np.flatnonzero(open_)[np.argmin(distances[open_])]

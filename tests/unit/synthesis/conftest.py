@@ -14,6 +14,7 @@ class ScriptedTeacher:
         self.script = []
         self.requests = []  # bodies, as they came in
         self.headers = []
+        self.drips = 0.0  # seconds between two bytes of a reply's body
         self.at_once = self.most_at_once = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -38,7 +39,12 @@ class ScriptedTeacher:
                 for name, value in (headers | reply["headers"]).items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(reply["body"])
+                if teacher.drips:
+                    for byte in reply["body"]:
+                        self.wfile.write(bytes([byte]))
+                        teacher._over.wait(teacher.drips)
+                else:
+                    self.wfile.write(reply["body"])
                 self.close_connection = reply["headers"].get("Connection") == "close"
 
             def log_message(self, *_):

@@ -45,3 +45,22 @@ def test_a_file_that_holds_no_object_counts_as_none(stored, content):
     cache, path = stored
     path.write_bytes(content)
     assert cache.get(REQUEST) is None
+
+
+def test_all_finished_requests_in_the_order_of_their_hashes(tmp_path):
+    cache = RequestCache(tmp_path)
+    for seed in range(20):
+        cache.put({**REQUEST, "seed": seed}, {**ANSWER, "text": str(seed)})
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "host-1.jsonl").write_text("{}")
+    keys, requests, answers = zip(*cache.rows(), strict=True)
+    assert list(keys) == sorted(keys) == [path.stem for path in cache.files()]
+    assert sorted(request["seed"] for request in requests) == list(range(20))
+    assert all(answer["text"] == str(request["seed"]) for request, answer in zip(requests, answers, strict=True))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"request": {}, "answer": {}}', b'{"request": {}, "answer": 1}'])
+def test_a_file_of_another_content_is_no_finished_request(stored, content):
+    cache, path = stored
+    path.write_bytes(content)
+    assert list(cache.rows()) == [None]

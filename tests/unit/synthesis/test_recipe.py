@@ -1,0 +1,254 @@
+"""Which path a seed takes, and the row that comes of it; through a real HTTP teacher."""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.synthesis import prompts
+from workflow_scripts.synthesis.cache import RequestCache
+from workflow_scripts.synthesis.client import TeacherClient, TeacherError
+from workflow_scripts.synthesis.draft import BadTurn, begin
+from workflow_scripts.synthesis.recipe import TECHNIQUES, make, path
+from workflow_scripts.synthesis.scribe import Scribe
+
+SAMPLING = {
+    kind: {"temperature": 0.5, "top_p": 0.9, "max_tokens": tokens}
+    for kind, tokens in {"instruction": 101, "follow_up": 102, "answer": 103, "judge": 104}.items()
+}
+SETTINGS = {
+    "recipe": [{"path": ["amplify"], "weight": 1}],
+    "exchanges": [{"count": 2, "weight": 1}],
+    "moves": [],
+    "techniques": {
+        "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},
+        "lamini_topic": {"topics": 2},
+    },
+    "judge": {"min_mean": None},
+    "attempts": 1,
+    "cut_off": "trim",
+    "random_seed": 0,
+    "sampling": SAMPLING,
+}
+TEACHER = {"model": "m", "kind": "endpoint", "identity": "endpoint m"}
+HARDER = "Why does granite erode so slowly on a rainy coast, and which of its minerals gives way first?"
+ANSWERS = [
+    "Its crystals interlock, and water finds few ways in.",
+    "Feldspar goes first.",
+    "Deserts keep granite domes.",
+]
+GOES_ON = " granite last on a rainy coast where crystals interlock?"
+SKILLS = ["Factuality", "Insightfulness", "Logical Correctness"]
+MIXED = [
+    {"path": ["evol_instruct", "amplify"], "weight": 3},
+    {"path": ["orca", "amplify"], "weight": 1},
+    {"path": ["flask", "orca", "amplify"], "weight": 4},
+    {"path": ["amplify"], "weight": 2},
+]
+
+
+@pytest.fixture
+def made(teacher, tmp_path):
+    """A function: the row of a seed with these replies of the teacher (a dict as JSON); all of them must be asked for."""
+
+    def run(seed, *replies, **settings):
+        teacher.script.clear()
+        teacher.requests.clear()
+        for reply in replies:
+            teacher.says(json.dumps(reply) if isinstance(reply, dict) else reply)
+        told = {"concurrency": 1, "timeout": 10, "retries": 0}
+
+        async def whole():
+            cache = RequestCache(tmp_path / f"cache{len(list(tmp_path.iterdir()))}")
+            client = TeacherClient(teacher.base_url, "m", told, cache)
+            try:
+                return await make(seed, Scribe(client.ask, SETTINGS | settings, prefill=True), TEACHER)
+            finally:
+                await client.close()
+                assert len(teacher.requests) == len(replies)
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def names(recipe, seed, number):
+    """The path of a seed like `seed` with an id of its own."""
+    draft = begin({**seed, "id": f"{number:016x}"}, 0)
+    return " ".join(technique.name for technique in path(draft, recipe)), draft.rng.random()
+
+
+def counted(recipe, seed, count=2000):
+    paths = Counter(names(recipe, seed, number)[0] for number in range(count))
+    return {name: number / count for name, number in paths.items()}
+
+
+def test_techniques_are_those_of_the_schema():
+    schema = yaml.safe_load(Path("rules/schemas/config.schema.yaml").read_text())["properties"]["synthesis"]
+    known = schema["properties"]["recipe"]["items"]["properties"]["path"]["items"]["enum"]
+    assert sorted(TECHNIQUES) == sorted(known)
+    assert all(technique.name == name and technique.citation for name, technique in TECHNIQUES.items())
+
+
+@pytest.mark.parametrize(
+    ("fields", "shares"),
+    [
+        ({}, {"evol_instruct amplify": 3 / 6, "orca amplify": 1 / 6, "amplify": 2 / 6}),
+        (
+            {"skills": SKILLS},
+            {"evol_instruct amplify": 0.3, "orca amplify": 0.1, "flask orca amplify": 0.4, "amplify": 0.2},
+        ),
+        ({"kind": "post", "skills": SKILLS}, {"orca amplify": 1 / 3, "amplify": 2 / 3}),
+    ],
+    ids=["no skills", "any", "post"],
+)
+def test_paths_are_drawn_by_weight_among_those_that_fit(make_seed, fields, shares):
+    assert counted(MIXED, make_seed(**fields)) == pytest.approx(shares, abs=0.035)
+
+
+def test_a_seed_that_fits_no_path_is_amplified(make_seed):
+    recipe = [{"path": ["flask", "amplify"], "weight": 1}, {"path": ["evol_instruct", "amplify"], "weight": 1}]
+    assert counted(recipe, make_seed(kind="post"), 20) == {"amplify": 1}
+
+
+def test_paths_that_do_not_fit_and_the_scale_of_weights_change_no_draw(make_seed):
+    """So a path for labelled seeds may be added to a run, and the others keep their conversations."""
+    seed = make_seed()
+    without = [entry for entry in MIXED if "flask" not in entry["path"]]
+    doubled = [{**entry, "weight": 2 * entry["weight"]} for entry in MIXED]
+    for number in range(200):
+        assert names(MIXED, seed, number) == names(without, seed, number) == names(doubled, seed, number)
+
+
+def test_another_order_of_the_recipe_keeps_the_shares_though_not_each_draw(make_seed):
+    seed = make_seed(skills=SKILLS)
+    assert counted(MIXED[::-1], seed) == pytest.approx(counted(MIXED, seed), abs=0.05)
+    assert any(names(MIXED, seed, number) != names(MIXED[::-1], seed, number) for number in range(50))
+
+
+def test_a_path_hangs_on_the_seeds_id_and_the_random_seed(make_seed):
+    seeds = [make_seed(f"Why does granite number {number} last?") for number in range(20)]
+    drawn = [path(begin(seed, 0), MIXED) for seed in seeds]
+    assert drawn == [path(begin({**seed, "domain": "Math"}, 0), MIXED) for seed in seeds]
+    assert drawn != [path(begin(seed, 1), MIXED) for seed in seeds]
+
+
+def test_provenance_is_complete(made, make_seed):
+    seed = make_seed(
+        response="Old answer.", domain="Geology", skills=SKILLS, difficulty="major level", license="CC0-1.0"
+    )
+    recipe = [{"path": ["evol_instruct", "orca", "amplify"], "weight": 1}]
+    row = made(seed, HARDER, {"asks_for_more": True}, ANSWERS[0], ANSWERS[1], GOES_ON, ANSWERS[2], recipe=recipe)
+    provenance, conversation = row["provenance"], row["conversation"]
+    assert row["id"] == content_id(conversation) and row["source"] == "Airoboros"
+    assert [exchange["output"] for exchange in conversation] == ANSWERS[1:]
+    assert conversation[0]["input"] == HARDER and conversation[1]["input"].endswith(GOES_ON)
+    evolved, orca, amplified = provenance.pop("steps")
+    assert evolved == {"name": "evol_instruct", "operations": ["deepen"], "eliminated": []}
+    assert orca["name"] == "orca" and orca["known_answer"] is True
+    assert amplified["name"] == "amplify" and amplified["planned"] == 2 and len(amplified["moves"]) == 1
+    used = {"evol_in_depth", "evol_gain", "expert", "orca_answer", "follow_up"}
+    if orca["theme"] != "empty":
+        used.add("orca_system")
+    folder = Path(prompts.__file__).parent
+    assert provenance == {
+        "seed": seed["id"],
+        "dataset": "a/b",
+        "revision": "c0ffee",
+        "license": "CC0-1.0",
+        "kind": "instruction",
+        "domain": "Geology",
+        "skills": SKILLS,
+        "difficulty": "major level",
+        "techniques": ["evol_instruct", "orca", "amplify"],
+        "first_answer": "teacher",
+        "stopped": None,
+        "scores": None,
+        "teacher": TEACHER,
+        "prompts": {
+            name: hashlib.sha256((folder / f"{name}.jinja").read_bytes()).hexdigest()[:16] for name in sorted(used)
+        },
+        "sampling": SAMPLING,
+    }
+
+
+@pytest.mark.parametrize("response", ["Old answer.", ""])
+def test_whose_the_first_answer_is(made, make_seed, response):
+    row = made(make_seed(response=response), *([] if response else [ANSWERS[0]]), GOES_ON, ANSWERS[1])
+    assert row["conversation"][0]["output"] == (response or ANSWERS[0])
+    assert row["provenance"]["first_answer"] == ("seed" if response else "teacher")
+    assert row["provenance"]["techniques"] == ["amplify"]
+    assert set(row["provenance"]["prompts"]) == {"expert", "follow_up"}
+
+
+def test_an_eliminated_evolution_leaves_the_seeds_answer(made, make_seed):
+    seed = make_seed(response=ANSWERS[0])
+    recipe = [{"path": ["evol_instruct", "amplify"], "weight": 1}]
+    row = made(seed, HARDER, {"asks_for_more": False}, GOES_ON, ANSWERS[1], recipe=recipe)
+    assert row["conversation"][0] == {"input": seed["instruction"], "output": ANSWERS[0]}
+    assert row["provenance"]["first_answer"] == "seed"
+
+
+def test_a_row_tells_why_it_ended(made, make_seed):
+    exchanges = [{"count": 4, "weight": 1}]
+    row = made(make_seed(response=ANSWERS[0]), GOES_ON, ANSWERS[1], "", exchanges=exchanges)
+    assert row["provenance"]["stopped"] == "follow_up:empty"
+    assert row["provenance"]["steps"][0]["planned"] == 4 and len(row["conversation"]) == 2
+
+
+def test_a_bad_step_ends_the_seed(made, make_seed):
+    with pytest.raises(BadTurn, match=r"^instruction:no_list$"):
+        made(make_seed(), "Granite.", recipe=[{"path": ["lamini_topic", "amplify"], "weight": 1}])
+
+
+@pytest.mark.parametrize("answered", range(3))
+def test_a_failing_teacher_ends_the_seed(made, make_seed, teacher, monkeypatch, answered):
+    says = teacher.says
+    good = iter([ANSWERS[0], GOES_ON, ANSWERS[1]][:answered])
+    monkeypatch.setattr(teacher, "says", lambda text: says(text) if text else teacher.sends({}, status=500))
+    with pytest.raises(TeacherError):
+        made(make_seed(), *good, "")
+
+
+@pytest.mark.parametrize(
+    ("scores", "least", "passes"),
+    [((4, 4), 4, True), ((3, 5), 4, True), ((3, 4), 3.5, True), ((3, 4), 3.6, False), ((1, 1), 1, True)],
+)
+def test_a_judge_wants_a_mean_over_all_answers(made, make_seed, scores, least, passes):
+    seed = make_seed(response=ANSWERS[0], skills=SKILLS)
+    judged = [dict.fromkeys(SKILLS, score) for score in scores]
+    replies = [GOES_ON, ANSWERS[1], *judged]
+    if passes:
+        row = made(seed, *replies, judge={"min_mean": least})
+        assert row["provenance"]["scores"] == [
+            {"exchange": number, "scores": judgement} for number, judgement in enumerate(judged, 1)
+        ]
+        assert "flask_scores" in row["provenance"]["prompts"]
+    else:
+        with pytest.raises(BadTurn, match=r"^judge:low_score$"):
+            made(seed, *replies, judge={"min_mean": least})
+
+
+def test_a_mean_is_over_skills_too(made, make_seed):
+    seed = make_seed(response=ANSWERS[0], skills=SKILLS)
+    judged = [dict(zip(SKILLS, values, strict=True)) for values in ((5, 1, 3), (5, 5, 5))]
+    row = made(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4})
+    assert [list(judgement["scores"].values()) for judgement in row["provenance"]["scores"]] == [[5, 1, 3], [5, 5, 5]]
+    with pytest.raises(BadTurn):
+        made(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4.01})
+
+
+@pytest.mark.parametrize("skills", [None, [], ["Geology of walls"]])
+def test_without_skills_nothing_can_be_judged(made, make_seed, skills):
+    row = made(make_seed(response=ANSWERS[0], skills=skills), GOES_ON, ANSWERS[1], judge={"min_mean": 5})
+    assert row["provenance"]["scores"] is None
+
+
+def test_the_same_seed_makes_the_same_row(made, make_seed):
+    seed, replies = make_seed(response=ANSWERS[0]), (GOES_ON, ANSWERS[1])
+    assert made(seed, *replies) == made(dict(reversed(seed.items())), *replies)

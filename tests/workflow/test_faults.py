@@ -1,0 +1,255 @@
+"""Synthesis by a teacher that fails: nothing is lost, nothing paid twice, nothing told."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.scripted_teacher import Served, fingerprint, served
+from tests.workflow.conftest import Project, environment
+
+pytestmark = pytest.mark.slow
+
+CONCURRENCY = 4
+JOBS = 2  # at once
+KILLS = 10
+CANARY = "canary-5d1f0c6e2b"
+DATA = "results/mine/synthesis/data.jsonl"
+CHEAP_FAULTS = "429,500,truncated,empty_choices,content_type,reset"
+SUBJECTS = [
+    "lighthouses", "glaciers", "sourdough", "violins", "compasses", "monsoons", "beehives", "suspension bridges",
+    "tidal pools", "printing presses",
+]  # fmt: skip
+
+
+def sources() -> dict[str, list[dict[str, str]]]:
+    """Forty seeds in two sources, written here."""
+    asked = {
+        "made": [
+            ("Why do {} matter to people who never see one?", "They carry work that others rely on, and {} fail slowly."),
+            ("Give three reasons why {} are hard to copy.", "Their makers adjust {} by ear and touch. Drawings leave that out."),
+        ],
+        "found": [
+            ("How would you explain {} to a patient child?", "Begin with what can be held. With {} that is the weight."),
+            ("What is the oldest mistake about {}, and who corrected it?", "That {} need no care. Travellers saw otherwise."),
+        ],
+    }  # fmt: skip
+    return {
+        name: [
+            {"instruction": question.format(subject), "response": answer.format(subject)}
+            for subject in SUBJECTS
+            for question, answer in pairs
+        ]
+        for name, pairs in asked.items()
+    }
+
+
+def configure(project: Project, base_url: str, *, reverse: bool = False, shard_size: int = 20, **teacher) -> list[str]:
+    """Options of snakemake for a run on the forty seeds with the teacher at `base_url`."""
+    entries = []
+    for name, rows in sources().items():
+        path = project.folder / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        entries.append({"id": name, "label": name, "path": path.name, "layout": "instruction", "license": "MIT"})
+    sampling = yaml.safe_load((project.folder / "config.yaml").read_text())["synthesis"]["sampling"]
+    own = {
+        "run": "mine",
+        "seeds": {
+            "sources": entries[::-1] if reverse else entries,
+            "limit": 40,
+            "cleaning": {"rules": ["empty"]},
+            "deduplication": {"semantic": None},
+            "labels": {"by": "none"},
+        },
+        "teacher": {
+            "kind": "endpoint", "model": "scripted", "base_url": base_url, "prefill": False, "concurrency": CONCURRENCY,
+            "timeout": 2, "retries": 8, "max_failure_rate": 0.5, **teacher,
+        },
+        "synthesis": {
+            "shard_size": shard_size,
+            "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
+            "sampling": {kind: values | {"max_tokens": 700} for kind, values in sampling.items()},
+        },
+    }  # fmt: skip
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump(own))
+    return ["--configfile", "mine.yaml", "--set-threads", f"synthesize_shard={2 // JOBS}"]
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def stored(project: Project) -> set[str]:
+    """Fingerprints of the requests whose answers are on disk."""
+    held = [json.loads(path.read_text()) for path in (project.folder / DATA).parent.glob("cache/??/*.json")]
+    return {fingerprint(entry["request"]) for entry in held}
+
+
+def nothing_is_lost(project: Project) -> dict:
+    """The stage's statistics, which must account for every seed."""
+    stage = (project.folder / DATA).parent
+    stats = json.loads((stage / "stats.json").read_text())
+    grown, rejected = rows(stage / "data.jsonl"), rows(stage / "rejected.jsonl")
+    seeds = {seed["id"] for seed in rows(stage.parent / "seeds" / "data.jsonl")}
+    assert stats["in"] == len(seeds) == 40
+    assert stats["out"] == len(grown) and sum(stats["rejected"].values()) == len(rejected)
+    assert Counter(seeds) == Counter([row["provenance"]["seed"] for row in grown] + [row["id"] for row in rejected])
+    return stats
+
+
+class Recorded:
+    """A finished run with faults: its project, and the record of its server, which is switched off by now."""
+
+    def __init__(self, folder: Path):
+        folder.joinpath("project").mkdir()
+        self.project = Project(folder / "project")
+        options = ("--delay", "0.02", "--fault-rate", "0.3", "--slow", "30", "--retry-after", "0.5")
+        with served(folder / "server", *options) as server:
+            self.base_url = server.base_url
+            self.printed = self.project.run(DATA, *configure(self.project, server.base_url))
+            self.events = server.events()
+        self.data = (self.project.folder / DATA).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Recorded:
+    """Done once for all tests that look at it, or replay it."""
+    return Recorded(tmp_path_factory.mktemp("faults"))
+
+
+def test_every_seed_ends_as_a_conversation_or_a_rejected_row(recorded):
+    stats = nothing_is_lost(recorded.project)
+    assert stats["out"] >= 36
+    met = Counter(event.get("fault") for event in recorded.events if event["event"] == "fault")
+    arrivals = sum(event["event"] == "arrival" for event in recorded.events)
+    gone = sum(event["event"] == "gone" for event in recorded.events)  # clients that did not wait for a slow reply
+    assert {"429", "500", "truncated", "empty_choices", "content_type", "reset"} == set(met) and gone > 0
+    assert 0.2 < (sum(met.values()) + gone) / arrivals < 0.4
+
+
+def test_no_good_reply_was_asked_for_again(recorded):
+    replies = Counter(event["hash"] for event in recorded.events if event["event"] == "reply")
+    assert set(replies.values()) == {1}
+    assert set(replies) == stored(recorded.project)
+
+
+@pytest.mark.parametrize("change", [{}, {"shard_size": 7, "reverse": True}], ids=["same", "other shards, other order"])
+def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, recorded, change):
+    cache = "results/mine/synthesis/cache"
+    shutil.copytree(recorded.project.folder / cache, project.folder / cache)
+    project.run(DATA, *configure(project, recorded.base_url, **change))
+    assert (project.folder / DATA).read_bytes() == recorded.data
+    assert json.loads((project.folder / DATA).with_name("stats.json").read_text())["requests"] == 0
+
+
+def alive(project: Project) -> list[int]:
+    """Processes that work in the project's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(project.folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except psutil.Error:
+            pass  # gone by now, or another user's
+    return found
+
+
+def kill(project: Project, leader: subprocess.Popen) -> None:
+    """`kill -9` of a whole process group; nothing of it may stay behind."""
+    os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
+    deadline = time.monotonic() + 10
+    while left := alive(project):
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
+    time.sleep(0.3)  # the server notices that its clients are gone
+
+
+def killed_at_random(project: Project, server: Served, options: list[str]) -> list[tuple[int, set[str]]]:
+    """Runs that are killed at random moments. For each kill: number of events until then, and what was on disk."""
+    rng = random.Random(4)
+    kills = []
+    for _ in range(KILLS):
+        before = len(server.events("reply"))
+        project.run("--unlock", *options)
+        leader = subprocess.Popen(
+            project.command(DATA, *options), cwd=project.folder, start_new_session=True, env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        wanted, deadline = before + rng.randint(0, 18), time.monotonic() + 120
+        while len(server.events("reply")) < wanted:
+            assert leader.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.2))
+        assert leader.poll() is None, "the run was over before it could be killed"
+        kill(project, leader)
+        kills.append((len(server.events()), stored(project)))
+    return kills
+
+
+def test_killed_ten_times_nothing_stored_is_asked_again(project, tmp_path_factory):
+    options = ("--delay", "0.1", "--fault-rate", "0.3", "--faults", CHEAP_FAULTS, "--retry-after", "0.5")
+    with served(tmp_path_factory.mktemp("server"), *options) as server:
+        words = configure(project, server.base_url)
+        project.run("results/mine/seeds/data.jsonl", *words)
+        kills = killed_at_random(project, server, words)
+        project.run("--unlock", *words)
+        project.run(DATA, *words)
+        events = server.events()
+
+    delivered, lost = set(), set()
+    for until, on_disk in kills:
+        assert not on_disk & {event["hash"] for event in events[until:] if event["event"] == "arrival"}
+        delivered = {event["hash"] for event in events[:until] if event["event"] == "reply"}
+        assert on_disk <= delivered
+        # Delivered in the moment of a kill, and not written yet: no more than were under way.
+        fresh = delivered - on_disk - lost
+        assert len(fresh) <= CONCURRENCY * JOBS
+        lost |= fresh
+    replies = Counter(event["hash"] for event in events if event["event"] == "reply")
+    twice = {request for request, times in replies.items() if times > 1}
+    print(
+        f"{len(events)} events, {len(replies)} requests, {len(kills[-1][1])} on disk at the last kill, {len(lost)} lost in a kill, {len(twice)} asked twice"
+    )
+    assert twice <= lost
+    assert set(replies) == stored(project)
+    assert nothing_is_lost(project)["out"] >= 36
+
+
+def places_with(secret: str, folder: Path) -> list[str]:
+    return [str(path) for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0], ids=["some refused", "all refused"])
+def test_a_key_is_sent_and_told_to_nobody_else(project, monkeypatch, tmp_path_factory, rate):
+    """Not even when the server's refusals repeat it and the openai package logs all that it can."""
+    monkeypatch.setenv("MY_TEACHER", CANARY)
+    monkeypatch.setenv("OPENAI_LOG", "debug")
+    options = ("--api-key", CANARY, "--faults", "401,500,content_type", "--fault-rate", str(rate))
+    with served(tmp_path_factory.mktemp("server"), *options) as server:
+        words = configure(project, server.base_url, api_key_env="MY_TEACHER", retries=1, max_failure_rate=0.99)
+        printed = project.run(DATA, "--show-failed-logs", "--printshellcmds", *words, check=rate < 1)
+        events = server.events("reply", "fault")
+    assert {"401", "500", "content_type"} == {event["fault"] for event in events if event["event"] == "fault"}
+    assert rate == 1 or nothing_is_lost(project)["out"] > 0
+    assert CANARY not in printed and places_with(CANARY, project.folder) == []
+    assert "MY_TEACHER" in (project.folder / "mine.yaml").read_text()
+
+
+def test_a_key_that_cannot_be_sent_is_not_told_either(project, monkeypatch, tmp_path_factory):
+    """A line break within it makes HTTP libraries complain, and cite."""
+    monkeypatch.setenv("MY_TEACHER", f"{CANARY}\n{CANARY}")
+    with served(tmp_path_factory.mktemp("server")) as server:
+        words = configure(project, server.base_url, api_key_env="MY_TEACHER", retries=0, max_failure_rate=0.0)
+        printed = project.run(DATA, "--show-failed-logs", *words, check=False)
+        assert server.events() == []
+    assert CANARY not in printed and places_with(CANARY, project.folder) == []

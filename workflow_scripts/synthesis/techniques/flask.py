@@ -1,0 +1,72 @@
+"""FLASK: an instruction made for the skills that its seed was labelled with, and scores of answers by those skills."""
+
+import functools
+
+from workflow_scripts.common.rows import Row
+from workflow_scripts.labels.grid import Grid, Label, load_grid
+from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.techniques.instruction import bare, fault, rewritable
+
+
+@functools.cache
+def _grid() -> Grid:
+    return load_grid()
+
+
+class Flask:
+    """No settings. FLASK's grid serves to evaluate; to write along it is ours."""
+
+    name = "flask"
+    citation = "Ye et al. 2023, FLASK, arXiv 2307.10928"
+
+    def fits(self, seed: Row) -> bool:
+        return rewritable(seed) and bool(seed["skills"])
+
+    async def apply(self, draft: Draft, scribe: Scribe) -> None:
+        """The opening's request rewritten so that it needs the seed's skills, at its domain and difficulty."""
+        seed, old = draft.seed, draft.instruction
+        prompt = scribe.prompt(
+            draft,
+            "flask_instruction",
+            instruction=old,
+            context=draft.context,
+            skills=_labels(_grid().skills, seed["skills"]),
+            domains=_labels(_grid().domains, [seed["domain"]]),
+            difficulties=_labels(_grid().difficulties, [seed["difficulty"]]),
+        )
+        draft.instruction = await scribe.write(
+            draft, "instruction", [{"role": "user", "content": prompt}], lambda text: fault(text, [old]), bare
+        )
+        draft.answer = ""
+        draft.steps.append({"name": self.name, "skills": seed["skills"]})
+
+
+async def scores(draft: Draft, scribe: Scribe) -> list[Row]:
+    """Each answer's score from 1 to 5 on each of the seed's skills: {exchange (from 1), scores: {skill: score}}.
+
+    Empty for a seed without skills. BadTurn if the judge gives no such scores.
+    """
+    skills = _labels(_grid().skills, draft.seed["skills"] or [])
+    if not skills:
+        return []
+    names = [label.name for label in skills]
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "integer", "minimum": 1, "maximum": 5} for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+    rows = []
+    for number, exchange in enumerate(draft.exchanges, 1):
+        earlier = draft.exchanges[: number - 1]
+        prompt = scribe.prompt(draft, "flask_scores", earlier=earlier, exchange=exchange, skills=skills)
+        judged = await scribe.judge(draft, [{"role": "user", "content": prompt}], schema)
+        rows.append({"exchange": number, "scores": {name: judged[name] for name in names}})
+    return rows
+
+
+def _labels(known: tuple[Label, ...], names: list[str]) -> list[Label]:
+    """The grid's labels of these names, in their order; a source may name a domain that is not the grid's."""
+    by_name = {label.name: label for label in known}
+    return [by_name[name] for name in dict.fromkeys(names) if name in by_name]
