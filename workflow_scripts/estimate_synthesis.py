@@ -19,6 +19,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import Row, read_json, read_jsonl
+from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
 from workflow_scripts.synthesis.budget import Ledger, price_of
 from workflow_scripts.synthesis.cache import RequestCache
@@ -328,12 +329,17 @@ def report(config: Row, tokens_per_second: float | None = None) -> str:
         assumed.append("paths, lengths of openings and what is in the cache: of these very seeds")
     else:
         limit = config["seeds"]["limit"]
-        unfinished = groups = expected_groups(limit, settings)
+        composition = config["seeds"].get("composition")
+        wanted = quotas(composition, limit) if composition else {}
+        ready = finished_labels(config)
+        amplified = sum(count for label, count in wanted.items() if label not in ready) if composition else limit
+        unfinished = groups = expected_groups(amplified, settings)
         cached = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
         parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); counted are `seeds.limit` = {limit:,}")
-        if composition := config["seeds"].get("composition"):
-            rows = sorted(quotas(composition, limit).items(), key=lambda item: (-item[1], item[0]))
-            parts.append(table(["source", "seeds"], [list(row) for row in rows]))
+        if composition:
+            rows = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
+            told = [[label, count, "as they are" if label in ready else "amplified"] for label, count in rows]
+            parts.append(table(["source", "seeds", "which are"], told))
         assumed.append(
             f"every source is full, every path fits every seed, every seed has an answer and skills; an opening has {OPENING} tokens, its answer {FIRST_ANSWER}"
         )
@@ -393,6 +399,13 @@ def report(config: Row, tokens_per_second: float | None = None) -> str:
     ]  # fmt: skip
     parts.append("Assumed:\n" + "\n".join(f"- {text}" for text in assumed))
     return "\n\n".join(parts)
+
+
+def finished_labels(config: dict[str, Any]) -> set[str]:
+    """Labels of sources whose rows need no teacher: all of them are conversations, or go in as they are."""
+    sources = [resolve(entry, registry()) for entry in config["seeds"]["sources"]]
+    grown = {source["label"] for source in sources if source["layout"] != "conversation" and not source.get("as_is")}
+    return {source["label"] for source in sources} - grown
 
 
 def main(argv: list[str] | None = None) -> None:

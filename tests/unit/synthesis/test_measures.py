@@ -81,7 +81,7 @@ def test_what_is_told_of_a_set():
     rows = [
         row([exchange("Why?", "One two three."), exchange("And granite?", "one two")], moves=["deepen"]),
         row(
-            [exchange("How?", "four"), exchange("basalt?", "five"), exchange("slate", "six")],
+            [exchange("How?", "four"), exchange("basalt?", "five"), exchange("slate it is", "six")],
             ["evol_instruct", "amplify"],
             ["deepen", "compare"],
         ),
@@ -90,9 +90,9 @@ def test_what_is_told_of_a_set():
     assert describe(rows) == {
         "exchanges": {2: 2, 3: 1},
         "mean_exchanges": 2.333,
-        "mean_user_chars": round((4 + 12 + 4 + 7 + 5 + 4 + 5) / 7, 1),
+        "mean_user_chars": round((4 + 12 + 4 + 7 + 11 + 4 + 5) / 7, 1),
         "mean_answer_chars": round((14 + 7 + 4 + 4 + 3 + 5 + 5) / 7, 1),
-        "mean_words": round((8 + 6 + 4) / 3, 1),
+        "mean_words": round((8 + 8 + 4) / 3, 1),
         "paths": {"amplify": 2, "evol_instruct > amplify": 1},
         "techniques": {"amplify": 3, "evol_instruct": 1},
         "moves": {"deepen": 2, "compare": 1},
