@@ -18,7 +18,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
-from workflow_scripts.synthesis.limits import ANSWERING, share_limits
+from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.models.locate import model_files, on_hub
 
 use_this_python()
@@ -65,6 +65,8 @@ BENCHMARKS = {
 }
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
 share_limits(config["teacher"])
+# Whose resources labelling takes.
+LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
 TRAINED = ["capybara"]
 MODELS = ["base", *TRAINED]
 TASKS = config["evaluation"]["tasks"]
@@ -126,10 +128,9 @@ def embedder(wildcards, input):
 
 
 def prompt_files():
-    """What the techniques say and draw from."""
-    return sorted(
-        str(path) for path in Path("workflow_scripts/synthesis").rglob("*") if path.suffix in (".jinja", ".yaml")
-    )
+    """What the techniques say, draw from and check by."""
+    own = (str(path) for path in Path("workflow_scripts/synthesis").rglob("*") if path.suffix in (".jinja", ".yaml"))
+    return [*sorted(own), "workflow_scripts/labels/flask.yaml", "workflow_scripts/cleaning/phrases.yaml"]
 
 
 def teacher_files():

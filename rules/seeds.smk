@@ -248,14 +248,14 @@ rule label_seeds:
         "../envs/labels.yaml"
     threads: 8
     resources:
-        mem_mb=memory("seeds"),
-        runtime=config["seeds"]["resources"]["minutes"],
-        gpu=config["seeds"]["resources"]["gpus"],
+        mem_mb=max(map(memory, LABELLERS)),
+        runtime=max(config[section]["resources"]["minutes"] for section in LABELLERS),
+        gpu=max(config[section]["resources"]["gpus"] for section in LABELLERS),
     params:
         settings=as_json(config["seeds"]["labels"]),
         model=embedder,
-        teacher=as_json(part("teacher", *ANSWERING) if config["seeds"]["labels"]["by"] == "teacher" else {}),
-        cache=subpath(output.labelled, with_suffix=".cache"),
+        teacher=as_json(answering(config["teacher"]) if config["seeds"]["labels"]["by"] == "teacher" else {}),
+        folder=subpath(output.labelled, ancestor=2),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.label_seeds \
@@ -264,7 +264,8 @@ rule label_seeds:
             --embedding-model={params.model:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.cache:q} \
+            --cache {params.folder:q}/synthesis/cache \
+            --server-log {params.folder:q}/seeds/label_server.log \
             --labelled {output.labelled:q} \
             --rejected {output.rejected:q} \
             2>&1 | tee {log:q}
@@ -293,8 +294,8 @@ rule select_seeds:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=max(4000, memory("seeds")),
+        runtime=60,
     params:
         settings=as_json(part("seeds", "limit", "composition", "spread_over")),
     shell:

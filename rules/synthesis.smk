@@ -24,7 +24,7 @@ rule synthesize_shard:
         gpu=config["teacher"]["resources"]["gpus"],
     params:
         settings=as_json(config["synthesis"]),
-        teacher=as_json(part("teacher", *ANSWERING)),
+        teacher=as_json(answering(config["teacher"])),
         # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
         folder=subpath(output.data, ancestor=2),
     shell:

@@ -68,14 +68,15 @@ def tidied(rows: list[Row], max_chars: int | None) -> tuple[list[Row], Rejection
 
     Also those of which nothing is left, and how many were split, and how many parts are still too long.
     """
-    whole, rejections, counts = [], Rejections(), Counter({"split": 0, "parts": 0, "still_too_long": 0})
+    whole, rejections, counts = [], Rejections(), Counter({"shortened": 0, "split": 0, "parts": 0, "still_too_long": 0})
     for row in rows:
         conversation = vicuna.clean(row["conversation"])
-        if not conversation:
+        if len(conversation) < min(2 if row["provenance"].get("techniques") else 1, len(row["conversation"])):
             rejections.add(
                 row["id"], "digit_run", {"source": row["source"], "text": row["conversation"][0]["output"][:200]}
             )
             continue
+        counts.update(shortened=int(len(conversation) < len(row["conversation"])))
         parts = [conversation] if max_chars is None else vicuna.split(conversation, max_chars)
         if len(parts) > 1:
             counts.update(split=1, parts=len(parts))

@@ -19,6 +19,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import Row, read_json, read_jsonl
+from workflow_scripts.config.check import mistakes
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
 from workflow_scripts.synthesis.budget import Ledger, price_of
@@ -420,7 +421,10 @@ def main(argv: list[str] | None = None) -> None:
         help="completion tokens that the teacher writes in a second, all requests together",
     )
     args = parser.parse_args(argv)
-    print(report(merged_config(args.configfile), args.tokens_per_second))
+    config = merged_config(args.configfile)
+    if wrong := mistakes(config, ["config.yaml", *map(str, args.configfile)]):
+        raise UserError("\n".join(["the configuration has mistakes:", *wrong]))
+    print(report(config, args.tokens_per_second))
 
 
 if __name__ == "__main__":

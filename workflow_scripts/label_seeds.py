@@ -158,6 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--settings", required=True, type=json.loads, help="`seeds.labels` of the config, as JSON")
     parser.add_argument("--embedding-model", required=True, help="the model of embed_seeds, for the classifier")
     parser.add_argument("--teacher", required=True, type=json.loads, help="which teacher, from `teacher` of the config")
+    parser.add_argument("--server-log", required=True, type=Path, help="file for what a server started here has to say")
     parser.add_argument("--threads", required=True, type=int, help="threads for a teacher that runs in this job")
     parser.add_argument(
         "--cache", required=True, type=Path, help="folder of finished requests; shared, and kept when the job fails"
@@ -176,7 +177,7 @@ def main(argv: list[str] | None = None) -> None:
             case "classifier":
                 labeller = by_classifier(args.embedding_model) if total else nothing
             case "teacher":
-                teacher = stack.enter_context(serve(args.teacher, args.threads, args.cache.with_suffix(".server.log")))
+                teacher = stack.enter_context(serve(args.teacher, args.threads, args.server_log))
                 labeller = stack.enter_context(by_teacher(teacher, args.teacher, args.cache, total, bar))
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")

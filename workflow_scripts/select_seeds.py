@@ -19,8 +19,9 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import Row, read_json, write_json, write_jsonl
 from workflow_scripts.common.tables import BATCH, REJECTED, batches
 from workflow_scripts.seeds.composition import choose, table
-from workflow_scripts.seeds.schema import to_row
+from workflow_scripts.seeds.schema import LARGE, to_row
 
+LARGE_REJECTED = pa.schema([(name, pa.large_string()) for name in REJECTED.names])
 LENGTHS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800]  # characters of a request with its context
 
 
@@ -95,9 +96,10 @@ def main(argv: list[str] | None = None) -> None:
             pa.Table.from_pylist([dict(zip(REJECTED.names, row, strict=True)) for row in over], REJECTED),
         ]
     )
+    rejected = rejected.cast(LARGE_REJECTED)
     parts, done = [], 0
     for seeds in batches(args.seeds):
-        parts.append(seeds.filter(pa.array(keep[done : done + seeds.num_rows])))
+        parts.append(seeds.filter(pa.array(keep[done : done + seeds.num_rows])).cast(LARGE))
         done += seeds.num_rows
     chosen = pa.concat_tables(parts).sort_by("id")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workflow_scripts.assemble_conversations import main
+from workflow_scripts.assemble_conversations import main, tidied
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, read_jsonl, write_jsonl
 
@@ -88,3 +88,21 @@ def test_a_file_without_conversations_names_file_row_and_columns(assemble):
 def test_nothing_to_work_on(assemble):
     with pytest.raises(UserError, match=r"there is no conversation.*`seeds.sources`.*`conversations.include`"):
         assemble()
+
+
+def test_an_amplified_conversation_that_is_cut_to_one_exchange_is_rejected_and_others_are_counted():
+    turn, run = (
+        {"input": "Why is granite hard?", "output": "Its crystals interlock."},
+        {"input": "And?", "output": "111111111"},
+    )
+    rows = [
+        {"id": "a", "source": "A", "conversation": [turn, run], "provenance": {"techniques": ["amplify"]}},
+        {"id": "b", "source": "B", "conversation": [turn, run], "provenance": {"techniques": []}},
+        {"id": "c", "source": "C", "conversation": [turn, turn, turn], "provenance": {"techniques": ["amplify"]}},
+    ]
+    whole, rejections, counts = tidied(rows, max_chars=100)
+    assert [row["reason"] for row in rejections.rows] == ["digit_run"]
+    assert [(row["source"], len(row["conversation"]), row["provenance"].get("part")) for row in whole] == [
+        ("B", 1, None), ("C", 2, 0), ("C", 1, 1),
+    ]  # fmt: skip
+    assert counts == {"shortened": 1, "split": 1, "parts": 2, "still_too_long": 0}

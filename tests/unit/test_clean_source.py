@@ -198,7 +198,10 @@ def test_a_seed_is_judged_alike_alone_and_among_others(make_table, rows):
 
 def test_main_mends_every_text(clean, make_table):
     broken, mended = "Itâ€™s a cafÃ© with a view of the sea.", "It's a café with a view of the sea."
-    talk = [{"input": broken, "output": f"{broken} {broken}"}, {"input": f"<p>{broken}</p>", "output": broken}]
+    talk = [
+        {"input": broken, "output": f"{broken} {broken}"},
+        {"input": f"<div class='markdown'><p>{broken}</p></div>", "output": broken},
+    ]
     rows = [
         {"instruction": broken, "context": broken, "response": broken, "meta": {"title": broken}},
         {"kind": "conversation", "instruction": broken, "response": broken, "conversation": talk},

@@ -99,7 +99,9 @@ def test_shards_are_joined_and_their_statistics_added(collect):
 
 
 def test_the_order_of_shards_changes_nothing(collect, embedder):
-    shards = [([row("Are domes old?")], [BAD], {}), ([row("Are walls old?", "flask")], [], {}), ([row("Who?")], [], {})]
+    """Of equals that stays whose id is first, wherever it stood."""
+    equals = [([row(f"Are {what} old?", "flask")], [], {}) for what in ("domes", "walls")]
+    shards = [([row("Basalt?")], [BAD], {}), *equals]
     told = [collect(*order, model="any") for order in itertools.permutations(shards)]
     assert all(one == told[0] for one in told)
     assert told[0][2]["rejected"] == {"bad_turn": 1, "same_meaning": 1}

@@ -82,6 +82,7 @@ def label_all(tmp_path, teacher, monkeypatch):
             "teacher": json.dumps(settings),
             "threads": 2,
             "cache": tmp_path / "cache",
+            "server-log": tmp_path / "server.log",
             "labelled": tmp_path / "labelled.parquet",
             "rejected": tmp_path / "labelled.rejected.parquet",
         }

@@ -14,7 +14,7 @@ def test_a_preset_prints_its_whole_graph(project, preset):
     files = [own["builds_on"]] if "builds_on" in own else []
     jobs = project.planned("--configfile", *files, str(preset))
     assert jobs["train_model"] == 1 and jobs["render_report"] == 1 and jobs["evaluate_task"] == 36
-    assert jobs.get("synthesize_shard", 0) == (0 if preset.stem == "released-data" else 40)
+    assert jobs.get("synthesize_shard", 0) == (0 if preset.stem == "released-data" else 29)
 
 
 def test_the_slurm_profile_is_understood(project):

@@ -1,4 +1,4 @@
-"""What can be mended in a text is mended: broken unicode, and HTML around a whole text."""
+"""What can be mended in a text is mended: broken unicode, and ChatGPT's HTML around a whole text."""
 
 import ftfy
 import ftfy.badness
@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from workflow_scripts.common.text_arrays import boolean
 from workflow_scripts.seeds.posts import to_text
 
-# A text that is one piece of HTML, as browser extensions scraped ShareGPT; code that speaks of HTML does not begin so.
-WRAPPED = r"(?s)^\s*<(?:div|p|h[1-6]|ol|ul|table|article|section)(?:\s[^>]*)?>.*</(?:div|p|h[1-6]|ol|ul|table|article|section)>\s*$"
+# A text that is one piece of ChatGPT's own HTML, as browser extensions scraped ShareGPT. HTML that somebody asked for, or
+# answered with, has no such class.
+WRAPPED = r"""(?s)^\s*<div[^>]*class=["'][^"'>]*\bmarkdown\b[^>]*>.*</div>\s*$"""
 
 
 def _compact(verbose: str) -> str:

@@ -143,7 +143,7 @@ def load(entry: dict[str, Any], rows: int | None) -> tuple[Any, dict[str, str]]:
 
 def _not_loaded(what: str, error: Exception) -> UserError:
     return UserError(
-        f"{what} cannot be loaded: {" ".join(str(error).split())[:400]}. Check the names, the network, HF_ENDPOINT, and HF_TOKEN for a gated dataset."
+        f"{what} cannot be loaded: {' '.join(str(error).split())[:400]}. Check the names, the network, HF_ENDPOINT, and HF_TOKEN for a gated dataset."
     )
 
 

@@ -15,7 +15,7 @@ def load_embedder(model: str) -> Any:
 
     from workflow_scripts.models.locate import local_model
 
-    return SentenceTransformer(str(local_model(model)) if model.startswith("package:") else model)
+    return SentenceTransformer(str(local_model(model) or model))
 
 
 def pieces(text: str) -> list[str]:

@@ -145,6 +145,10 @@ def _whole(columns: dict[str, pa.Array], *needed: str) -> tuple[dict[str, pa.Arr
 
 def _instruction(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> Adapted:
     columns, rejected = _whole(columns, "instruction", "response")
+    if "system" in columns:  # the answer obeys it; Capybara's layout has no place for it but the request
+        system = pc.fill_null(columns["system"], "")
+        joined = pc.binary_join_element_wise(system, columns["instruction"], "\n\n")
+        columns["instruction"] = pc.if_else(pc.equal(system, ""), columns["instruction"], joined)
     if "context" in columns:
         columns["context"] = pc.replace_substring_regex(columns["context"], NO_INPUT, "")
     return Adapted(columns, rejected)

@@ -7,6 +7,18 @@ import pyarrow as pa
 
 Row = dict[str, Any]
 
+
+def _large(kind: pa.DataType) -> pa.DataType:
+    """A type with 64-bit offsets in place of 32-bit ones."""
+    if pa.types.is_string(kind):
+        return pa.large_string()
+    if pa.types.is_list(kind):
+        return pa.large_list(_large(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _large(field.type)) for field in kind])
+    return kind
+
+
 EXCHANGES = pa.list_(pa.struct([("input", pa.string()), ("output", pa.string())]))
 SEED = pa.schema(
     [
@@ -29,6 +41,8 @@ SEED = pa.schema(
         ("meta", pa.string()),  # JSON: what else the source tells of a row
     ]
 )
+# The same for more than 2 GiB of text in one table.
+LARGE = pa.schema([(field.name, _large(field.type)) for field in SEED])
 # Cleaned, with the unit vector of its text, or null where nothing needs one.
 EMBEDDED = SEED.append(pa.field("embedding", pa.list_(pa.float32())))
 

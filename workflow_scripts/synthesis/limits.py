@@ -14,6 +14,12 @@ ANSWERING = ("kind", "model", "revision", "prefill", "context")  # what an answe
 VARIABLE = "CAPYBARA_TEACHER_LIMITS"
 
 
+def answering(teacher: dict[str, Any]) -> dict[str, Any]:
+    """What of `teacher:` its answers depend on; of a vLLM server's options, its number format and what is passed on."""
+    options = {name: teacher["vllm"][name] for name in ("dtype", "extra")}
+    return {name: teacher[name] for name in ANSWERING} | ({"options": options} if teacher["kind"] == "vllm" else {})
+
+
 def share_limits(teacher: dict[str, Any]) -> None:
     """Hand the rest of `teacher:` to all jobs of this process."""
     rest = {name: value for name, value in teacher.items() if name not in (*ANSWERING, "resources")}

@@ -65,7 +65,7 @@ class Scribe:
             number = _number(draft, "judge", messages, attempt)
             answer = await self._ask(messages, self.settings["sampling"]["judge"], number, response_format=form)
             try:
-                found = json.loads(answer["text"])
+                found = json.loads(_said(answer["text"]))
                 jsonschema.validate(found, schema)
                 return found
             except (ValueError, RecursionError, jsonschema.ValidationError):
@@ -73,10 +73,16 @@ class Scribe:
         raise BadTurn("judge:malformed")
 
     def _uncut(self, answer: Row) -> str:
-        text = answer["text"].strip()
+        text = _said(answer["text"])
         if answer["finish_reason"] != "length":
             return text
         return last_sentence(text) if self.settings["cut_off"] == "trim" else ""
+
+
+def _said(text: str) -> str:
+    """A reply without the thoughts that reasoning models write before it; nothing if it does not get beyond them."""
+    thought, mark, said = text.partition("</think>")
+    return (said if mark else "" if thought.lstrip().startswith("<think>") else thought).strip()
 
 
 def _number(draft: Draft, kind: str, messages: Messages, attempt: int) -> int:

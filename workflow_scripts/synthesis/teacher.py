@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -53,7 +54,8 @@ def identity(settings: dict[str, Any]) -> str:
     metadata and the end of its weights; for a server, whose weights nobody here can see, what the config says of them.
     """
     if settings["kind"] != "llama.cpp":
-        return " ".join([settings["kind"], settings["model"], *filter(None, [settings.get("revision")])])
+        options = [json.dumps(settings["options"], sort_keys=True)] if settings.get("options") else []
+        return " ".join([settings["kind"], settings["model"], *filter(None, [settings.get("revision")]), *options])
     path = local_model(settings["model"])
     size = path.stat().st_size
     digest = hashlib.sha256()

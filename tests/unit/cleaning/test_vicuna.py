@@ -17,7 +17,7 @@ def cleaned(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("<p>One.</p><p>Two &amp; three.</p>", "One.\n\nTwo & three."),
+        ("<div class='markdown'><p>One.</p><p>Two &amp; three.</p></div>", "One.\n\nTwo & three."),
         ("Use <p> for a paragraph & nothing else.", "Use <p> for a paragraph & nothing else."),
         ("1. a\n1. b\n1. c", "1. a\n2. b\n3. c"),
         ("1. a\n\ntext\n\n1. b", "1. a\n\ntext\n\n2. b"),
@@ -46,9 +46,9 @@ def test_a_run_of_digits_ends_the_conversation():
 
 
 def test_what_is_given_is_not_changed():
-    exchange = {"input": "a</s>", "output": "<p>b</p>"}
+    exchange = {"input": "a</s>", "output": "<div class='markdown'><p>b</p></div>"}
     assert clean([exchange]) == [{"input": "a< /s>", "output": "b"}]
-    assert exchange == {"input": "a</s>", "output": "<p>b</p>"}
+    assert exchange == {"input": "a</s>", "output": "<div class='markdown'><p>b</p></div>"}
 
 
 turns = st.text(max_size=30)

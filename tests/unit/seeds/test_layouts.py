@@ -443,3 +443,15 @@ def test_the_id_is_that_of_the_content_alone():
 def test_each_layout_has_a_kind_of_seed():
     assert set(KINDS) == set(LAYOUTS)
     assert set(KINDS.values()) == {"instruction", "problem", "post", "conversation"}
+
+
+def test_a_system_message_stands_before_the_request_whose_answer_obeys_it():
+    rows = [
+        {"instruction": "Say hello.", "response": "Ahoy!", "system": text} for text in ("You are a pirate.", "", None)
+    ]
+    table, _ = adapt(
+        pa.Table.from_pylist(rows),
+        {"label": "L", "license": "MIT", "layout": "instruction"},
+        {"dataset": "d", "revision": "r"},
+    )
+    assert table["instruction"].to_pylist() == ["You are a pirate.\n\nSay hello.", "Say hello.", "Say hello."]

@@ -9,7 +9,7 @@ from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.cache import RequestCache
 from workflow_scripts.synthesis.client import TeacherClient, TeacherError
 from workflow_scripts.synthesis.draft import BadTurn, begin
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.scribe import Scribe, _said
 
 SAMPLING = {
     kind: {"temperature": 0.25, "top_p": 0.5, "max_tokens": tokens}
@@ -215,3 +215,16 @@ def test_a_draft_remembers_the_prompts_that_made_it(make_seed):
     made.prompt(draft, "expert")
     made.prompt(draft, "expert")
     assert (draft.prompts, other.prompts) == ({"follow_up", "expert"}, set())
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("<think>\nThe user asks.</think>\n\nRivers carry sand.", "Rivers carry sand."),
+        ("The user asks.</think>Rivers carry sand.", "Rivers carry sand."),  # the chat template wrote the first mark
+        ("<think>The user asks", ""),
+        ("Rivers carry sand.", "Rivers carry sand."),
+    ],
+)
+def test_thoughts_before_a_reply_are_no_part_of_it(reply, said):
+    assert _said(reply) == said

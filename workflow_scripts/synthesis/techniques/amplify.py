@@ -61,7 +61,9 @@ class Amplify:
     async def apply(self, draft: Draft, scribe: Scribe) -> None:
         """Exchanges in the draft. BadTurn if fewer than two can be had; what is good before a bad one stays."""
         moves = plan(draft, scribe.settings["exchanges"], scribe.settings["moves"])
-        answer = draft.answer or await self._answer(draft, scribe, draft.question)
+        asked = draft.instruction == draft.seed["instruction"]
+        known = (asked and draft.seed["meta"].get("reference")) or ""
+        answer = draft.answer or await self._answer(draft, scribe, draft.question, known)
         draft.exchanges.append({"input": draft.question, "output": answer})
         made: list[str] = []
         for move in moves:
@@ -91,9 +93,13 @@ class Amplify:
         check = functools.partial(follow_up_fault, conversation=draft.exchanges, opening=move.opening)
         return await scribe.write(draft, "follow_up", messages, check, shape)
 
-    async def _answer(self, draft: Draft, scribe: Scribe, question: str) -> str:
+    async def _answer(self, draft: Draft, scribe: Scribe, question: str, known: str = "") -> str:
+        """An answer; to a question whose bare result is known, one that explains it."""
+        system = draft.system or scribe.prompt(draft, "expert")
+        if known:
+            system = f"{system}\n\n{scribe.prompt(draft, 'known_result', known=known)}"
         messages = [
-            {"role": "system", "content": draft.system or scribe.prompt(draft, "expert")},
+            {"role": "system", "content": system},
             *to_messages(draft.exchanges),
             {"role": "user", "content": question},
         ]

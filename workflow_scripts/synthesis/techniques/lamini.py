@@ -1,6 +1,6 @@
 """LaMini: new instructions, guided by examples or by a topic."""
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.rows import Row, content_id
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.scribe import Scribe
 from workflow_scripts.synthesis.techniques.instruction import bare, fault, replace, rewritable, topics
@@ -21,7 +21,8 @@ class LaminiExample:
 
     async def apply(self, draft: Draft, scribe: Scribe) -> None:
         """One more instruction of the kind of some others. BadTurn if there are no others."""
-        drawn = draft.rng.sample(scribe.seeds, min(len(scribe.seeds), LOOKED_AT))
+        # By hash, not by place: a seed more or less changes the examples of few others.
+        drawn = sorted(scribe.seeds, key=lambda seed: content_id(draft.seed["id"], seed["id"]))[:LOOKED_AT]
         usable = [seed for seed in drawn if _is_example(seed, draft)]
         same = [seed for seed in usable if seed["source"] == draft.seed["source"]]
         others = [seed for seed in usable if seed["source"] != draft.seed["source"]]
