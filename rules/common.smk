@@ -138,6 +138,11 @@ def teacher_files():
     return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
 
 
+def post_tasks(source):
+    """What is asked of posts, for a source that holds any."""
+    return "workflow_scripts/seeds/post_tasks.yaml" if source["layout"] == "post" else []
+
+
 def task_files(wildcards):
     """The user's own lm-eval task files, so that a change of them is noticed; the built-in ones are pinned."""
     folder = config["evaluation"]["include_path"]

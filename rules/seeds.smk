@@ -37,7 +37,7 @@ rule fetch_source:
 rule adapt_source:
     input:
         code=source_files("adapt_source"),
-        tasks="workflow_scripts/seeds/post_tasks.yaml",
+        tasks=lambda wildcards: post_tasks(SOURCES[wildcards.source]),
         rows="<results>/seeds/sources/{source}.parquet",
         origin="<results>/seeds/sources/{source}.json",
     output:
