@@ -91,7 +91,6 @@ def test_conversations_are_grown(results):
     steps = [row["provenance"]["steps"] for row in grown]
     assert all(made[-1]["name"] == "amplify" for made in steps)
     assert all(len(made[-1]["moves"]) == len(row["conversation"]) - 1 for row, made in zip(grown, steps, strict=True))
-    assert {row["provenance"]["techniques"][0] for row in grown} > {"amplify"}  # some went another way first
 
 
 def test_the_published_layouts(results):
