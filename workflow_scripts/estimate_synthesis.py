@@ -422,7 +422,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     config = merged_config(args.configfile)
-    if wrong := mistakes(config, ["config.yaml", *map(str, args.configfile)]):
+    keyless = config | {"teacher": config["teacher"] | {"api_key_env": None}}  # nothing is asked
+    if wrong := mistakes(keyless, ["config.yaml", *map(str, args.configfile)]):
         raise UserError("\n".join(["the configuration has mistakes:", *wrong]))
     print(report(config, args.tokens_per_second))
 
