@@ -2,17 +2,6 @@
 
 from pathlib import Path
 
-import jinja2
+from workflow_scripts.common.prompts import Prompts
 
-# These texts go to a teacher, never into a page, so nothing is escaped; a missing variable is an error.
-_environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def render(name: str, **values) -> str:
-    """The prompt `name`.jinja with its variables filled in."""
-    return _environment.get_template(f"{name}.jinja").render(**values).strip()
+render = Prompts(Path(__file__).parent).render
