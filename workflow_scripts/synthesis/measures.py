@@ -56,6 +56,7 @@ def _columns(conversations: list[list[dict[str, str]]]) -> Row:
 def describe(rows: list[Row]) -> Row:
     """Exchanges, lengths of turns, techniques and moves, diversity of the answers, and drift, of synthesised rows."""
     exchanges = [exchange for row in rows for exchange in row["conversation"]]
+    follow_ups = [len(exchange["input"]) for row in rows for exchange in row["conversation"][1:]]
     provenances = [row["provenance"] for row in rows]
     moves = (move for row in provenances for step in row["steps"] for move in step.get("moves", []))
     vocabulary = {word for exchange in exchanges for word in words(exchange["output"])}
@@ -63,6 +64,7 @@ def describe(rows: list[Row]) -> Row:
         "exchanges": dict(sorted(Counter(len(row["conversation"]) for row in rows).items())),
         "mean_exchanges": round(len(exchanges) / len(rows), 3),
         "mean_user_chars": round(mean(len(exchange["input"]) for exchange in exchanges), 1),
+        "mean_follow_up_chars": round(mean(follow_ups), 1) if follow_ups else None,
         "mean_answer_chars": round(mean(len(exchange["output"]) for exchange in exchanges), 1),
         "mean_words": round(mean(sum(len(words(text)) for text in _texts(row)) for row in rows), 1),
         "paths": dict(Counter(" > ".join(row["techniques"]) for row in provenances).most_common()),

@@ -8,7 +8,10 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json, write_jsonl
-from workflow_scripts.estimate_synthesis import (
+from workflow_scripts.estimate_synthesis import main, merged_config, report
+from workflow_scripts.synthesis.cache import RequestCache
+from workflow_scripts.synthesis.client import request_for, stored_form
+from workflow_scripts.synthesis.expectation import (
     PROMPT,
     REPLY,
     STEPS,
@@ -17,15 +20,11 @@ from workflow_scripts.estimate_synthesis import (
     expected_groups,
     hours,
     in_cache,
-    main,
     measured,
-    merged_config,
-    report,
     seed_groups,
     total,
 )
-from workflow_scripts.synthesis.cache import RequestCache
-from workflow_scripts.synthesis.client import request_for, stored_form
+from workflow_scripts.synthesis.limits import answering
 from workflow_scripts.synthesis.recipe import TECHNIQUES, make
 from workflow_scripts.synthesis.scribe import Scribe
 from workflow_scripts.synthesis.teacher import identity, served_name
@@ -78,10 +77,11 @@ def seeds(make_seed, config, tmp_path):
 def paid(config, tmp_path):
     """A function that makes a seed's conversation with a good teacher and stores what it says; the requests."""
     cache = RequestCache(tmp_path / config["run"] / "synthesis" / "cache")
-    name, who = served_name(config["teacher"]), identity(config["teacher"])
 
     def run(seed, seeds, keep=1000):
         asked = []
+        teacher = answering(config["teacher"])  # as a shard's job has it
+        name, who = served_name(teacher), identity(teacher)
 
         async def ask(messages, sampling, number, response_format=None):
             place = len(asked)
@@ -173,6 +173,15 @@ def test_seeds_that_are_not_there_yet_go_by_weight():
     ]
 
 
+def test_what_a_vllm_server_answered_is_found_and_with_other_options_is_not(config, seeds, paid, tmp_path):
+    cache = RequestCache(tmp_path / config["run"] / "synthesis" / "cache")
+    config["teacher"] |= {"kind": "vllm", "model": "a/b", "revision": "c0ffee"}
+    paid(seeds[0], seeds)
+    assert in_cache(seeds, config, cache)["finished"] == {seeds[0]["id"]}
+    config["teacher"]["vllm"] = {**config["teacher"]["vllm"], "dtype": "float16"}
+    assert in_cache(seeds, config, cache)["finished"] == set()
+
+
 def test_what_is_in_the_cache_is_found(config, seeds, paid, tmp_path):
     cache = RequestCache(tmp_path / config["run"] / "synthesis" / "cache")
     assert in_cache(seeds, config, cache)["finished"] == set()
@@ -228,7 +237,10 @@ def test_the_slowest_limit_gives_the_hours():
 def test_an_earlier_run_tells_lengths_repeats_and_speed(tmp_path):
     assert measured(tmp_path / "stats.json").again is None
     stats = {"requests": 80, "cached": 40, "faults": {"answer:url": 20}, "completion_tokens": 5000, "seconds": 50}
-    write_json(tmp_path / "stats.json", {**stats, "mean_user_chars": 80.2, "mean_answer_chars": 400.0})
+    write_json(
+        tmp_path / "stats.json",
+        {**stats, "mean_follow_up_chars": 80.2, "mean_user_chars": 900.0, "mean_answer_chars": 400.0},
+    )
     found = measured(tmp_path / "stats.json")
     assert (found.again, found.tokens_per_second) == (1.2, 100)
     assert (found.reply["follow_up"], found.reply["answer"], found.reply["judge"]) == (20, 100, REPLY["judge"])

@@ -91,6 +91,7 @@ def test_what_is_told_of_a_set():
         "exchanges": {2: 2, 3: 1},
         "mean_exchanges": 2.333,
         "mean_user_chars": round((4 + 12 + 4 + 7 + 11 + 4 + 5) / 7, 1),
+        "mean_follow_up_chars": round((12 + 7 + 11 + 5) / 4, 1),
         "mean_answer_chars": round((14 + 7 + 4 + 4 + 3 + 5 + 5) / 7, 1),
         "mean_words": round((8 + 8 + 4) / 3, 1),
         "paths": {"amplify": 2, "evol_instruct > amplify": 1},
