@@ -14,7 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from tests.scripted_teacher import Served, fingerprint, served
+from tests.scripted_replies import fingerprint
+from tests.scripted_teacher import Served, served
 from tests.workflow.conftest import Project, environment
 
 pytestmark = pytest.mark.slow
