@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 # The workflow's own package, and nothing else, is looked for beside the Snakefile.
@@ -19,6 +18,7 @@ if workflow.basedir not in sys.path:
 from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
 from workflow_scripts.synthesis.limits import answering, share_limits
+from workflow_scripts.decontamination import catalogue
 from workflow_scripts.models.locate import model_files, on_hub
 
 use_this_python()
@@ -59,10 +59,8 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
-CATALOGUE = yaml.safe_load(check.BENCHMARKS.read_text(encoding="utf-8"))
-BENCHMARKS = {
-    name: (CATALOGUE | config["decontamination"]["custom"])[name] for name in config["decontamination"]["benchmarks"]
-}
+BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
+PARTS = range(1, config["decontamination"]["parts"] + 1)
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
 share_limits(config["teacher"])
 # Whose resources labelling takes.
@@ -76,6 +74,7 @@ wildcard_constraints:
     source="|".join(map(re.escape, SOURCES)) or "none",
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
     shard=r"\d{4}\d*",
+    part=r"\d+",
     model="|".join(MODELS),
     task="|".join(map(re.escape, TASKS)),
 
@@ -136,6 +135,11 @@ def prompt_files():
 def teacher_files():
     """The embedded teacher's files, so that other weights are noticed."""
     return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
+
+
+def templates(*names):
+    """Templates of a page."""
+    return [f"workflow_scripts/report/templates/{name}.html.jinja" for name in names]
 
 
 def post_tasks(source):

@@ -72,13 +72,111 @@ rule fetch_benchmark:
         """
 
 
+rule index_benchmarks:
+    input:
+        code=source_files("index_benchmarks"),
+        benchmarks=expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        sample="<results>/decontamination/assembled.jsonl",
+    output:
+        texts="<results>/decontamination/index/texts.npz",
+        queries="<results>/decontamination/index/queries.jsonl",
+        summary="<results>/decontamination/index/items.json",
+    log:
+        "<logs>/index_benchmarks.log",
+    benchmark:
+        "<benchmarks>/index_benchmarks.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        index=subpath(output.summary, parent=True),
+        lowest_level=min(*config["decontamination"]["levels"], config["decontamination"]["remove_at"]),
+    shell:
+        """
+        python -m workflow_scripts.index_benchmarks \
+            --items {input.benchmarks:q} \
+            --lowest-level {params.lowest_level} \
+            --sample {input.sample:q} \
+            --index {params.index:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule match_conversations:
+    input:
+        code=source_files("match_conversations"),
+        conversations="<results>/decontamination/assembled.jsonl",
+        index=[f"<results>/decontamination/index/{name}" for name in ("texts.npz", "queries.jsonl")],
+        summary="<results>/decontamination/index/items.json",
+    output:
+        hits="<results>/decontamination/found/{part}.jsonl",
+    log:
+        "<logs>/match_conversations/{part}.log",
+    benchmark:
+        "<benchmarks>/match_conversations/{part}.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: config["decontamination"]["processes"]
+    resources:
+        mem_mb=lambda wildcards, threads: 2000 + 1000 * threads,
+        runtime=240,
+    params:
+        index=subpath(input.summary, parent=True),
+        parts=config["decontamination"]["parts"],
+    shell:
+        """
+        python -m workflow_scripts.match_conversations \
+            --conversations {input.conversations:q} \
+            --index {params.index:q} \
+            --shard {wildcards.part} {params.parts} \
+            --processes {threads} \
+            --hits {output.hits:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule find_near_copies:
+    input:
+        code=source_files("find_near_copies"),
+        conversations="<results>/decontamination/assembled.jsonl",
+        index=[f"<results>/decontamination/index/{name}" for name in ("texts.npz", "queries.jsonl")],
+        summary="<results>/decontamination/index/items.json",
+    output:
+        copies="<results>/decontamination/near_copies.jsonl",
+    log:
+        "<logs>/find_near_copies.log",
+    benchmark:
+        "<benchmarks>/find_near_copies.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        index=subpath(input.summary, parent=True),
+    shell:
+        """
+        python -m workflow_scripts.find_near_copies \
+            --conversations {input.conversations:q} \
+            --index {params.index:q} \
+            --copies {output.copies:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule decontaminate_conversations:
     input:
         code=source_files("decontaminate_conversations"),
         conversations="<results>/decontamination/assembled.jsonl",
         rejected="<results>/decontamination/assembled.rejected.jsonl",
         stats="<results>/decontamination/assembled.stats.json",
-        benchmarks=expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        found=expand("<results>/decontamination/found/{part}.jsonl", part=PARTS),
+        copies="<results>/decontamination/near_copies.jsonl" if config["decontamination"]["minhash"] else [],
+        summary="<results>/decontamination/index/items.json",
     output:
         data="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
@@ -93,17 +191,24 @@ rule decontaminate_conversations:
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=240,
+        runtime=60,
     params:
+        index=subpath(input.summary, parent=True),
         levels=config["decontamination"]["levels"],
         remove_at=config["decontamination"]["remove_at"],
+        allow=as_json(config["decontamination"]["allow"]),
+        suites=as_json(SUITES),
     shell:
         """
         python -m workflow_scripts.decontaminate_conversations \
             --conversations {input.conversations:q} \
-            --items {input.benchmarks:q} \
+            --found {input.found:q} \
+            --copies {input.copies:q} \
+            --index {params.index:q} \
             --levels {params.levels} \
             --remove-at {params.remove_at} \
+            --allow {params.allow:q} \
+            --suites {params.suites:q} \
             --assembly-stats {input.stats:q} \
             --assembly-rejected {input.rejected:q} \
             --data {output.data:q} \

@@ -4,12 +4,13 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        template="workflow_scripts/report/templates/index.html.jinja",
+        templates=templates("index", "style", "contamination", "hit"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         hits="<results>/decontamination/hits.jsonl",
+        hits_page="<results>/report/hits.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
@@ -48,6 +49,35 @@ rule render_report:
             --metrics {input.metrics:q} \
             --scores {input.scores:q} \
             --outputs {input.outputs:q} \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule render_hits:
+    input:
+        code=source_files("render_hits"),
+        templates=templates("hits", "style", "hit"),
+        hits="<results>/decontamination/hits.jsonl",
+    output:
+        page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
+    log:
+        "<logs>/render_hits.log",
+    benchmark:
+        "<benchmarks>/render_hits.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        run=config["run"],
+    shell:
+        """
+        python -m workflow_scripts.render_hits \
+            --title {params.run:q} \
+            --hits {input.hits:q} \
             --page {output.page:q} \
             2>&1 | tee {log:q}
         """

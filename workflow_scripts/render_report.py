@@ -1,29 +1,22 @@
 """The page that a person reads when a run has ended: self-contained, every text escaped."""
 
 import argparse
-import difflib
 import logging
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 import yaml
 from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import figures
+from workflow_scripts.report import contamination, figures
+from workflow_scripts.report.pages import render
 from workflow_scripts.report.scores import read_scores
 
-TEMPLATES = Path(__file__).parent / "report" / "templates"
 PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
 EXAMPLES = 3
-
-
-def marked(wanted: str, found: str) -> list[tuple[str, bool]]:
-    """A found text in pieces, each with whether it differs from what was looked for."""
-    matcher = difflib.SequenceMatcher(None, wanted, found, autojunk=False)
-    return [(found[b1:b2], tag != "equal") for tag, _, _, b1, b2 in matcher.get_opcodes() if b2 > b1]
+HITS = 20
 
 
 def stages(args: argparse.Namespace) -> list[Row]:
@@ -131,7 +124,6 @@ def main(argv: list[str] | None = None) -> None:
     frame = read_scores(args.scores)
     models = list(dict.fromkeys(path.parent.name for path in args.outputs))
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
-    hits = [hit | {"pieces": marked(hit["item_normal"], hit["found_normal"])} for hit in read_jsonl(args.hits)]
     trained = [
         {
             "name": metrics.parent.name,
@@ -143,14 +135,8 @@ def main(argv: list[str] | None = None) -> None:
         for rows in [list(read_jsonl(metrics))]
     ]
     dataset = read_json(args.dataset)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("index.html.jinja").render(
+    page = render(
+        "index.html.jinja",
         run=args.run,
         base=args.base,
         teacher=args.teacher,
@@ -159,8 +145,7 @@ def main(argv: list[str] | None = None) -> None:
         synthesis=synthesis_section(read_json(args.synthesis[0])) if args.synthesis else None,
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
-        decontamination=read_json(args.decontamination),
-        hits=hits,
+        contamination=contamination.section(read_json(args.decontamination), list(read_jsonl(args.hits)), HITS),
         trained=trained,
         models=models,
         scores=pair_scores(frame),

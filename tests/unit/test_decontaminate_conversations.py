@@ -1,9 +1,12 @@
 """Contaminated conversations go with the evidence, near misses stay, and the table counts what happened."""
 
+import json
+
 import pytest
 
+from workflow_scripts import decontaminate_conversations, find_near_copies, index_benchmarks, match_conversations
 from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
-from workflow_scripts.decontaminate_conversations import main
+from workflow_scripts.decontamination import corpus
 
 QUESTION = "Why does granite erode so much more slowly than limestone does in a wet and rather warm climate zone?"
 SHORT = "Which stones outlast extraordinary winters?"
@@ -24,21 +27,49 @@ def changed(letters):
 
 @pytest.fixture
 def decontaminate(tmp_path):
-    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), rejected=()):
-        item = {"id": "q1", "benchmark": "x", "question": QUESTION, "choices": [], "answer": "", "passage": PASSAGE}
+    """A function that runs the stage's rules one after the other."""
+
+    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), rejected=(), allow=(), parts=1):
+        def file(name):
+            return str(tmp_path / name)
+
+        item = {
+            "id": "q1",
+            "benchmark": "x",
+            "question": QUESTION,
+            "choices": [],
+            "answer": "",
+            "context": "",
+            "passage": PASSAGE,
+        }
         write_jsonl(tmp_path / "in.jsonl", conversations)
         write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
         write_jsonl(tmp_path / "refused.jsonl", rejected)
         write_json(tmp_path / "assembled.json", {"in": len(conversations) + len(rejected)})
-        options = {
-            "conversations": ["in.jsonl"],
-            "items": ["items.jsonl"],
-            "assembly-stats": ["assembled.json"],
-            "assembly-rejected": ["refused.jsonl"],
-            **{name: [name] for name in ("data", "hits", "rejected", "stats")},
-        }
-        files = [part for name, paths in options.items() for part in (f"--{name}", *(str(tmp_path / p) for p in paths))]
-        main([*files, "--levels", *map(str, levels), "--remove-at", str(remove_at)])
+        level = str(min(*levels, remove_at))
+        index_benchmarks.main(
+            [
+                "--items",
+                file("items.jsonl"),
+                "--lowest-level",
+                level,
+                "--sample",
+                file("in.jsonl"),
+                "--index",
+                file("index"),
+            ]
+        )
+        both = ["--conversations", file("in.jsonl"), "--index", file("index")]
+        found = [file(f"found{part}") for part in range(1, parts + 1)]
+        for part, path in enumerate(found, 1):
+            match_conversations.main([*both, "--shard", str(part), str(parts), "--processes", "1", "--hits", path])
+        find_near_copies.main([*both, "--copies", file("copies")])
+        decontaminate_conversations.main([
+            *both, "--found", *found, "--copies", file("copies"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
+            "--allow", json.dumps(allow), "--suites", json.dumps({"all": ["x"]}),
+            "--assembly-stats", file("assembled.json"), "--assembly-rejected", file("refused.jsonl"),
+            *(part for name in ("data", "hits", "rejected", "stats") for part in (f"--{name}", file(name))),
+        ])  # fmt: skip
         rows = {name: list(read_jsonl(tmp_path / name)) for name in ("data", "hits", "rejected")}
         return rows | {"stats": read_json(tmp_path / "stats")}
 
@@ -63,7 +94,10 @@ def test_every_removal_cites_benchmark_item_and_score(decontaminate):
     assert found["rejected"] == [
         {"id": "c", "reason": "contaminated", "evidence": {"source": "Dove", "hits": hits}},
     ]
-    assert found["hits"][0]["excerpt"].startswith("hm you ask why d")
+    hit = found["hits"][0]
+    turn = f"You ask: {changed(2).upper()}"
+    assert (hit["turn"], turn[hit["start"] : hit["end"]]) == (1, hit["found_text"])
+    assert hit["found_text"] == changed(2).upper()[:-1] and hit["item_text"] == QUESTION
 
 
 def test_remove_at_decides_and_the_table_is_cumulative(decontaminate):
@@ -89,7 +123,7 @@ def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminat
     ]
     table = found["stats"]["benchmarks"]["x"]
     assert table["levels"]["97"] == {"items": 0, "conversations": 0}
-    assert table["other"]["97"] == {"items": 2, "conversations": 1}
+    assert table["passages"]["97"] == table["listed"]["97"] == {"items": 1, "conversations": 1}
 
 
 def test_a_short_question_is_looked_for_verbatim(decontaminate):
@@ -105,6 +139,38 @@ def test_rows_that_assembly_refused_are_counted_on(decontaminate):
     assert (found["stats"]["in"], found["stats"]["out"]) == (2, 1)
 
 
-def test_results_do_not_depend_on_the_order_of_conversations(decontaminate):
-    rows = [conversation(f"c{n}", changed(n), "It is hard.") for n in range(5)]
-    assert decontaminate(rows) == decontaminate(rows[::-1])
+def test_what_is_allowed_stays_and_is_told(decontaminate):
+    rows = [conversation(f"c{n}", QUESTION, "It is hard.") for n in range(3)]
+    entry = {"benchmark": "x", "item": "q1", "reason": "a question that anybody asks"}
+    found = decontaminate(rows, allow=[{**entry, "id": "c1"}, {**entry, "id": "c9"}])
+    assert [row["id"] for row in found["data"]] == ["c1"]
+    assert [hit["allowed"] for hit in found["hits"]] == [None, entry["reason"], None]
+    table = found["stats"]["benchmarks"]["x"]
+    assert (table["levels"]["100"]["conversations"], table["allowed"]["100"]["conversations"]) == (2, 1)
+    assert found["stats"]["allow_unused"] == [{**entry, "id": "c9"}]
+    assert len(decontaminate(rows, allow=[entry])["data"]) == 3
+
+
+def test_minhash_finds_whole_turns_only(decontaminate):
+    """What the table shows beside: MinHash sees a turn that is the item, and not one that holds it."""
+    rows = [
+        conversation("alone", QUESTION, "It is hard."),
+        conversation("inside", f"{QUESTION} {PASSAGE}", "It is hard."),
+    ]
+    table = decontaminate(rows)["stats"]["suites"]["all"]
+    assert table["levels"]["97"] == {"items": 1, "conversations": 2}
+    assert table["minhash"]["97"] == {"items": 1, "conversations": 1}
+
+
+def test_tiers_add_up(decontaminate):
+    table = decontaminate([conversation("c", QUESTION, "Hm.")])["stats"]["benchmarks"]["x"]
+    assert sum(table["tiers"].values()) == table["items"] == 2
+    assert table["by_tier"]["A"]["100"] == table["levels"]["100"] == {"items": 1, "conversations": 1}
+
+
+def test_parts_change_nothing(decontaminate, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK", 600)
+    rows = [conversation(f"c{n:02d}", changed(n % 6), "It is hard. " * n) for n in range(40)]
+    whole = decontaminate(rows)
+    assert len(whole["hits"]) == 28
+    assert decontaminate(rows, parts=8) == whole

@@ -17,9 +17,9 @@ AFTER_DATASET = {
     "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "evaluate_task": 3, "sample_outputs": 1,
     "collect_scores": 1, "render_report": 1, "write_model_card": 1, "all": 1,
 }  # fmt: skip
-AFTER_SYNTHESIS = {
-    "collect_synthesis": 1, "assemble_conversations": 1, "decontaminate_conversations": 1, "split_dataset": 1, **AFTER_DATASET,
-}  # fmt: skip
+AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
+AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
+AFTER_SYNTHESIS = {"collect_synthesis": 1, "assemble_conversations": 1, **AFTER_INDEX}
 
 AFTER_CLEANING = {
     "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_meanings": 1, "label_seeds": 1, "select_seeds": 1,
@@ -79,7 +79,8 @@ def test_seeds_are_labelled_and_keep_their_licence(results):
 def test_the_planted_row_is_found_and_gone(results):
     hits = rows(results / "decontamination" / "hits.jsonl")
     planted = [hit for hit in hits if hit["item"] == "pocket_science-07" and hit["removes"]]
-    assert [(hit["distance"], hit["level"], hit["turn"]) for hit in planted] == [(1, 99, 2)]
+    assert [(hit["distance"], hit["level"], hit["turn"], hit["counts"]) for hit in planted] == [(1, 99, 2, True)]
+    assert "abserbs" in (results / "report" / "hits.html").read_text()
     assert "abserbs" in (results / "decontamination" / "assembled.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "train.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "test.jsonl").read_text()
@@ -154,10 +155,15 @@ def test_touching_every_source_does_nothing(finished):
         ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
         ("workflow_scripts/report/figures.py", "#b5651d", "#b5651e", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
-            "fetch_benchmark": 1, "decontaminate_conversations": 1, "split_dataset": 1, "fetch_task": 3, **AFTER_DATASET, "evaluate_task": 6,
+            "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
         }),
+        ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_MATCHING),
+        ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
+        ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
+        ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
+        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "colour", "benchmark"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "colour", "benchmark", "level", "allowed hit", "parts", "processes", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path

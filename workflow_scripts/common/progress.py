@@ -18,9 +18,9 @@ class _Lines:
         sys.stderr.flush()
 
 
-def progress(total: int, description: str, unit: str, every_seconds: float = 5.0) -> tqdm:
-    """A tqdm bar that prints a line at most every `every_seconds` seconds."""
+def progress(total: int, description: str, unit: str, every_seconds: float = 5.0, scale: bool = False) -> tqdm:
+    """A tqdm bar that prints a line at most every `every_seconds` seconds; `scale` writes thousands as k, M and G."""
     options: dict[str, Any] = (
         {} if sys.stderr.isatty() else {"file": _Lines(), "mininterval": every_seconds, "maxinterval": every_seconds}
     )
-    return tqdm(total=total, desc=description, unit=unit, ncols=100, **options)
+    return tqdm(total=total, desc=description, unit=unit, unit_scale=scale, ncols=100, **options)

@@ -26,34 +26,36 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_jsonl(path: Path) -> Iterator[Row]:
-    """Each line of a JSON Lines file as a dict; blank lines are passed over.
+def parse_line(path: Path, number: int, line: bytes) -> Row:
+    """One line of a JSON Lines file as a dict.
 
     Raises UserError naming file and line for invalid UTF-8, invalid JSON, or a line that is no object.
     """
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Mend or remove the line.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line."
+        ) from error
+    if not isinstance(row, dict):
+        raise UserError(
+            f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Mend or remove the line."
+        )
+    return row
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """Each line of a JSON Lines file as a dict (`parse_line`); blank lines are passed over."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{path}, line {number}: not valid UTF-8 ({error.reason}). Mend or remove the line."
-                ) from error
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line."
-                ) from error
-            if not isinstance(row, dict):
-                raise UserError(
-                    f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Mend or remove the line."
-                )
-            yield row
+            if line.strip():
+                yield parse_line(path, number, line)
 
 
 @contextlib.contextmanager
-def _atomically(path: Path) -> Iterator[IO[bytes]]:
+def atomically(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to: a reader sees the old one or the whole new one, never a part, even after a crash."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +76,7 @@ def _atomically(path: Path) -> Iterator[IO[bytes]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
-    with _atomically(path) as file:
+    with atomically(path) as file:
         file.write(text.encode("utf-8"))
 
 
@@ -95,7 +97,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
     """Write JSON Lines atomically, keys in the order given."""
-    with _atomically(path) as file:
+    with atomically(path) as file:
         for row in rows:
             file.write(_dumps(row).encode("utf-8") + b"\n")
 

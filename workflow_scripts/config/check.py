@@ -9,12 +9,13 @@ from typing import Any
 import jsonschema
 import yaml
 
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
+from workflow_scripts.decontamination import catalogue
 from workflow_scripts.models.locate import on_hub
 
 Config = dict[str, Any]
 SCHEMA = Path("rules/schemas/config.schema.yaml")
-BENCHMARKS = Path("workflow_scripts/decontamination/benchmarks.yaml")
 
 
 def mistakes(config: Config, config_files: list[str]) -> list[str]:
@@ -93,19 +94,7 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield from _file(entry, f"conversations.include[{number}]")
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
-    known = [*yaml.safe_load(BENCHMARKS.read_text(encoding="utf-8")), *config["decontamination"]["custom"]]
-    for name in config["decontamination"]["benchmarks"]:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean `{near[0]}`?"
-                if near
-                else f"known are {', '.join(sorted(known))}; add your own under `decontamination.custom`."
-            )
-            yield f"decontamination.benchmarks: unknown benchmark {name}; {hint}"
-    for name, entry in config["decontamination"]["custom"].items():
-        if name in config["decontamination"]["benchmarks"]:
-            yield from _file(entry, f"decontamination.custom.{name}")
+    yield from _decontamination(config["decontamination"])
     path = config["evaluation"]["include_path"]
     if path is not None and not Path(path).is_dir():
         yield f"evaluation.include_path: no such folder: {path}."
@@ -135,6 +124,24 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield f"training.base.model: no such file or folder: {base['model']}."
     if on_hub(base["model"]) and base["revision"] is None:
         yield f"training.base.revision: missing; name the commit of {base['model']}, so that the run can be repeated."
+
+
+def _decontamination(section: Config) -> Iterator[str]:
+    entries = {}
+    for name in section["benchmarks"]:
+        try:
+            entries |= catalogue.resolve([name], section["custom"])[0]
+        except UserError as error:
+            yield f"decontamination.benchmarks: {error}"
+    for name, entry in section["custom"].items():
+        if name in entries:
+            yield from _file(entry, f"decontamination.custom.{name}")
+    for number, allowed in enumerate(section["allow"]):
+        if entries and allowed["benchmark"] not in entries:
+            yield (
+                f"decontamination.allow[{number}]: {allowed['benchmark']} is not one of the benchmarks checked. "
+                "Correct its name or delete the entry."
+            )
 
 
 def _sources(config: Config) -> Iterator[str]:

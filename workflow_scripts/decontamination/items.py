@@ -1,19 +1,19 @@
-"""Benchmark rows as items, items as queries, and the tier that says how far a query can be trusted.
+"""Benchmark rows as items: {id, benchmark, question, choices, answer, context, passage}, texts as published.
 
-A  question long enough, and not shared by two items: the question alone counts
-B  short or shared question: question with the gold answer, and question with all choices
-C  still short: exact matches only, listed apart, never a reason to remove
+`context` is a text of the item's own that the question is about (the puzzle of a logic question); `passage` is one taken
+from elsewhere (an article, a novel), public text that proves nothing by itself.
 """
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.decontamination.text import is_long, normalise
 
 Row = dict[str, Any]
+
+# The marks before a choice that are no part of it: "(A)", as AGIEval prints them.
+_LABEL = re.compile(r"^\s*\([A-Z]\)\s*")
 
 
 def column(row: Row, path: str, benchmark: str) -> Any:
@@ -26,38 +26,49 @@ def column(row: Row, path: str, benchmark: str) -> Any:
     return value
 
 
-def to_item(row: Row, number: int, split: str, entry: Row) -> Row:
-    """{id, question, choices, answer, passage} of a benchmark row, texts as published."""
+def to_items(row: Row, number: int, split: str, entry: Row) -> Iterator[Row]:
+    """The items of a benchmark row: one, or one for each turn where the question is a list of them."""
     name = entry["id_of_benchmark"]
     choices: list[str] = []
     if spec := entry.get("choices"):
         values = [column(row, path, name) for path in spec] if isinstance(spec, list) else column(row, spec, name)
-        choices = [str(value) for value in values]
-    return {
-        "id": str(column(row, entry["id"], name)) if "id" in entry else f"{split}/{number}",
-        "benchmark": name,
-        "question": _question(row, entry, name),
-        "choices": choices,
-        "answer": _answer(row, choices, entry, name),
-        "passage": str(column(row, entry["passage"], name)) if "passage" in entry else "",
-    }
+        choices = [_LABEL.sub("", str(value)) for value in values or []]
+    asked = column(row, entry["question"], name)
+    turns = asked if isinstance(asked, list) else [asked]
+    row_id = str(column(row, entry["id"], name)) if "id" in entry else f"{split}/{number}"
+    for turn, text in enumerate(turns):
+        parts = _parts(str(text), entry)
+        yield {
+            "id": f"{row_id}/{turn}" if isinstance(asked, list) else row_id,
+            "benchmark": name,
+            "question": " ".join(part for part in (parts["context"], parts["question"]) if part),
+            "choices": choices,
+            "answer": _answer(row, choices, entry, name, turn),
+            "context": parts["context"],
+            "passage": str(column(row, entry["passage"], name)) if "passage" in entry else parts["passage"],
+        }
 
 
-def _question(row: Row, entry: Row, name: str) -> str:
-    text = str(column(row, entry["question"], name))
+def _parts(text: str, entry: Row) -> dict[str, str]:
+    """Question, context and passage of a column that may hold a whole prompt."""
     found = re.search(entry["pattern"], text) if "pattern" in entry else None
-    return found.group(1) if found else text
+    parts = {"question": text, "context": "", "passage": ""}
+    return parts | {name: (part or "").strip() for name, part in found.groupdict().items()} if found else parts
 
 
-def _answer(row: Row, choices: list[str], entry: Row, name: str) -> str:
+def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> str:
     if "answer" not in entry:
         return ""
     value = column(row, entry["answer"], name)
     match entry["answer_is"]:
+        case "text" if isinstance(value, list):  # one for each turn of the question
+            return str(value[turn]) if turn < len(value) else ""
         case "text":
             return str(value)
-        case "index" | "index1" if str(value).strip() == "":  # hidden labels of some test splits
+        case "index" | "index1" if value is None or str(value).strip() == "":  # hidden labels of some test splits
             return ""
+        case "index" if isinstance(value, list):  # several choices may be right; then there is no one gold answer
+            return _choice(choices, int(value[0])) if len(value) == 1 else ""
         case "index":
             return _choice(choices, int(value))
         case "index1":
@@ -70,72 +81,3 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str) -> str:
 def _choice(choices: list[str], number: int) -> str:
     """A choice, or nothing for the -1 that stands for a hidden label: in Python that would be the last choice."""
     return choices[number] if 0 <= number < len(choices) else ""
-
-
-@dataclass(frozen=True)
-class ItemQuery:
-    """A text of an item to look for. `removes` tells whether a hit is a reason to remove a conversation."""
-
-    benchmark: str
-    item: str
-    tier: str
-    field: str
-    text: str
-    normal: str
-    exact_only: bool
-    removes: bool
-
-
-def tiers(items: list[Row]) -> list[str]:
-    """The tier of each item, in their order; whether a question is shared is seen over all items given."""
-    normals = [normalise(item["question"]) for item in items]
-    # The same question in two benchmarks, or twice in one, is one question; with other choices it is a template.
-    distinct = {
-        (normal, normalise(" ".join(item["choices"])), normalise(item["passage"]))
-        for normal, item in zip(normals, items, strict=True)
-    }
-    counts = Counter(normal for normal, _, _ in distinct)
-    result = []
-    for item, normal in zip(items, normals, strict=True):
-        if is_long(normal) and counts[normal] == 1:
-            result.append("A")
-        else:
-            result.append("B" if any(is_long(text) for _, text in _with_choices(item)) else "C")
-    return result
-
-
-def _with_choices(item: Row) -> list[tuple[str, str]]:
-    texts = []
-    if item["answer"]:
-        texts.append(("question+answer", normalise(f"{item['question']} {item['answer']}")))
-    if item["choices"]:
-        texts.append(("question+choices", normalise(f"{item['question']} {' '.join(item['choices'])}")))
-    return texts
-
-
-def queries(item: Row, tier: str) -> list[ItemQuery]:
-    """What is looked for on behalf of an item; an empty question is looked for nowhere."""
-    question, found = normalise(item["question"]), []
-
-    def add(field: str, normal: str, exact_only: bool = False, removes: bool = True) -> None:
-        if normal:
-            found.append(
-                ItemQuery(item["benchmark"], item["id"], tier, field, item["question"], normal, exact_only, removes)
-            )
-
-    if tier == "A":
-        add("question", question)
-    elif tier == "B":
-        for field, normal in _with_choices(item):
-            if is_long(normal):
-                add(field, normal)
-    else:
-        add("question", question, exact_only=True, removes=False)
-    # The card's check covers answers too; a short one ("Paris") says nothing by itself.
-    answer = normalise(item["answer"])
-    if len(answer) >= 50:
-        add("answer", answer)
-    passage = normalise(item["passage"])
-    if len(passage) >= 50:
-        add("passage", passage, removes=False)
-    return found

@@ -1,110 +1,60 @@
 """Lossless search for benchmark texts inside conversations.
 
-similarity = 1 - d / m, where m is the query's normalised length and d the least Levenshtein distance between the
-query, padded by one space on both sides, and any part of the padded conversation text. A hit at T % is
+similarity = 1 - d / m, where m is the length of a text in normal form and d the least Levenshtein distance between
+the text, padded by one space on both sides, and any part of the padded conversation. A hit at T % is
 d <= floor(m (100 - T) / 100). The pads make it word-aligned: "what is art" is not inside "what is artificial".
 """
 
-import itertools
 from dataclasses import dataclass
-from functools import cached_property
 
-import edlib
+import numpy as np
 
-from workflow_scripts.decontamination.text import normalise
+from workflow_scripts.decontamination import kernels
+from workflow_scripts.decontamination.index import TextIndex, words_of
+from workflow_scripts.decontamination.text import NormalTexts, normal_texts
 
-# Below 90 % the pieces of the filter become too short to filter; another method is needed there.
-LOWEST_LEVEL = 90
-# edlib compares at most this many distinct characters; longer alphabets take the slower exact search below.
-EDLIB_ALPHABET = 255
-
-
-def allowed_edits(length: int, level: int) -> int:
-    """Most edits of a hit at `level` percent for a query of `length` code points."""
-    return length * (100 - level) // 100
-
-
-@dataclass(frozen=True)
-class Query:
-    """A text to look for: its normal form and the most edits still of interest."""
-
-    normal: str
-    edits: int
-
-    @cached_property
-    def padded(self) -> str:
-        """The normal form between its two spaces."""
-        return f" {self.normal} "
-
-    @cached_property
-    def pieces(self) -> list[str]:
-        """`edits` + 1 disjoint parts of the padded text: so many edits cannot touch them all."""
-        text, count = self.padded, self.edits + 1
-        bounds = [len(text) * i // count for i in range(count + 1)]
-        return [text[a:b] for a, b in itertools.pairwise(bounds)]
+ROOM = 4096  # hits of a batch before more room is made
 
 
 @dataclass(frozen=True)
 class Match:
-    """The best place of a query in a text: distance in edits, [start, end) in the padded normal text."""
+    """The best place of text `query` of the index in conversation `number` of a batch: [start, end) in its padded
+    normal form, and the distance in edits."""
 
+    number: int
+    query: int
     distance: int
     start: int
     end: int
 
 
-def find(query: Query, text: str) -> Match | None:
-    """The best match of a query in a padded normal text, or None beyond its edits.
-
-    By the pigeonhole principle a match within k edits holds one of k + 1 disjoint pieces verbatim, so a text with
-    none of them is passed over; this loses nothing.
-    """
-    if not any(piece in text for piece in query.pieces):
-        return None
-    pattern = query.padded
-    letters = set(pattern)
-    if len(letters) >= EDLIB_ALPHABET:
-        return _find_any_alphabet(pattern, text, query.edits)
-    # Characters that the query lacks can never match: one stand-in for all keeps edlib's alphabet small.
-    stand_in = next(chr(code) for code in range(0xE000, 0xF000) if chr(code) not in letters)
-    reduced = "".join(char if char in letters else stand_in for char in text)
-    found = edlib.align(pattern, reduced, mode="HW", task="locations", k=query.edits)
-    if found["editDistance"] < 0:
-        return None
-    start, last = found["locations"][0]
-    return Match(found["editDistance"], start or 0, last + 1)
+def find_matches(index: TextIndex, texts: list[str]) -> list[Match]:
+    """Every text of the index within its edits in every one of these, each with its best place, by number and query."""
+    found = [match for normal in normal_texts(texts) for match in _search(index, normal)]
+    return sorted(found, key=lambda match: (match.number, match.query))
 
 
-def _find_any_alphabet(pattern: str, text: str, edits: int) -> Match | None:
-    """Sellers' algorithm, one column at a time: exact for any alphabet, O(len(pattern) len(text))."""
-    column = [(row, 0) for row in range(len(pattern) + 1)]
-    best: Match | None = None
-    for position, char in enumerate(text):
-        above, column = column, [(0, position + 1)]
-        for row, letter in enumerate(pattern, 1):
-            diagonal = (above[row - 1][0] + (letter != char), above[row - 1][1])
-            column.append(
-                min(diagonal, (above[row][0] + 1, above[row][1]), (column[row - 1][0] + 1, column[row - 1][1]))
-            )
-        distance, start = column[-1]
-        if distance <= edits and (best is None or distance < best.distance):
-            best = Match(distance, start, position + 1)
-    return best
+def _search(index: TextIndex, texts: NormalTexts) -> list[Match]:
+    words = words_of(texts.folds)
+    found = []
+    for kind in index.anchors:
+        best_text = np.full(len(index), -1, np.int32)
+        best_hit = np.empty(len(index), np.int32)
+        hits = np.empty((ROOM, 5), np.int64)
+        text = 0
+        while text < len(texts.numbers):
+            count, stopped = kernels.search(
+                texts.codes, texts.folds, words, texts.starts, texts.bounds, texts.start_bounds, text,
+                kind.every_place, kind.length, kind.bitmap, kind.table, kind.entries,
+                index.codes, index.folds, index.bounds, index.edits, index.cuts, index.cut_bounds, best_text, best_hit, hits,
+            )  # fmt: skip
+            found += [_match(texts, *row) for row in hits[:count].tolist()]
+            if stopped == text and count == 0:  # one text alone has more hits than there is room
+                hits = np.empty((4 * len(hits), 5), np.int64)
+            text = stopped
+    return found
 
 
-class ConversationText:
-    """The turns of a conversation as one padded normal text, and where each turn lies in it."""
-
-    def __init__(self, turns: list[str]):
-        parts, self.ends, position = [], [], 1
-        for turn in turns:
-            normal = normalise(turn)
-            parts.append(normal)
-            position += len(normal) + (1 if normal else 0)
-            self.ends.append(position)
-        joined = " ".join(part for part in parts if part)
-        self.text = f" {joined} "
-
-    def turn_at(self, position: int) -> int:
-        """The turn that holds a position of the padded text."""
-        return next((turn for turn, end in enumerate(self.ends) if position < end), len(self.ends) - 1)
+def _match(texts: NormalTexts, text: int, query: int, distance: int, start: int, end: int) -> Match:
+    begin = int(texts.bounds[text])
+    return Match(int(texts.numbers[text]), query, distance, start - begin, end - begin)

@@ -93,6 +93,19 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
     return hashes ^ (hashes >> np.uint64(31))
 
 
+def minhash(hashes: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """MinHash values, shape (texts, permutations), and band hashes, shape (texts, bands), of texts whose shingles lie in
+    a row, text t from offsets[t] to offsets[t + 1]."""
+    count = len(offsets) - 1
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), PERMUTATIONS, 1)
+    digests = np.array(matrix.to_rows(), dtype=np.uint64).reshape(count, BANDS, PERMUTATIONS // BANDS)
+    band = np.zeros(digests.shape[:2], dtype=np.uint64)
+    for place in range(digests.shape[2]):
+        band = (band ^ digests[:, :, place]) * MIX[0]
+        band ^= band >> np.uint64(29)
+    return digests.reshape(count, PERMUTATIONS), band
+
+
 def jaccards(one: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
     """Share of common elements of a sorted set and each of several, 0 to 1, shape (others,)."""
     flat = np.concatenate(others)
@@ -216,14 +229,9 @@ class _Shingled:
         for start, hashes, owner in self._batches("sketching seeds"):
             count = min(BATCH, len(self._texts) - start)
             kept = self._told(hashes, self._source[start + owner], owner, count)
-            offsets = np.searchsorted(owner[kept], np.arange(count + 1)).astype(np.uint64)
-            matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes[kept], offsets, PERMUTATIONS, 1)
-            digests = np.array(matrix.to_rows(), dtype=np.uint64).reshape(count, BANDS, PERMUTATIONS // BANDS)
-            band = np.zeros(digests.shape[:2], dtype=np.uint64)
-            for place in range(digests.shape[2]):
-                band = (band ^ digests[:, :, place]) * MIX[0]
-                band ^= band >> np.uint64(29)
-            sketches.append(digests.reshape(count, PERMUTATIONS).astype(np.uint8))
+            offsets = np.searchsorted(owner[kept], np.arange(count + 1))
+            digests, band = minhash(hashes[kept], offsets)
+            sketches.append(digests.astype(np.uint8))
             bands.append(band)
         return np.concatenate(sketches), np.concatenate(bands)
 

@@ -178,7 +178,12 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         (
             "decontamination.benchmarks.0",
             "zzz",
-            "decontamination.benchmarks: unknown benchmark zzz; known are agieval_",
+            "decontamination.benchmarks: unknown benchmark zzz; known are agieval, agieval_aqua_rat, ",
+        ),
+        (
+            "decontamination.allow",
+            [{"benchmark": "mmlu", "item": "test/1", "reason": "common"}],
+            "decontamination.allow[0]: mmlu is not one of the benchmarks checked. Correct its name",
         ),
         (
             "decontamination.custom.pocket_science.path",

@@ -1,38 +1,37 @@
 """Benchmark rows as items, and what is looked for on their behalf."""
 
 import pytest
-import yaml
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.config.check import BENCHMARKS
-from workflow_scripts.decontamination.items import queries, tiers, to_item
+from workflow_scripts.decontamination import catalogue
+from workflow_scripts.decontamination.items import to_items
+from workflow_scripts.decontamination.queries import queries, summary, tiers
 
-CATALOGUE = yaml.safe_load(BENCHMARKS.read_text(encoding="utf-8"))
+CATALOGUE, SUITES = catalogue.known()
 LONG = "Why does granite erode so much more slowly than limestone does?"
 ARC = {"id": "Mercury_1", "question": LONG, "choices": {"text": ["sun", "rain"], "label": ["A", "B"]}, "answerKey": "B"}
 
 
 def read(benchmark, row):
-    return to_item(row, 7, "test", {**CATALOGUE[benchmark], "id_of_benchmark": benchmark})
+    (found,) = to_items(row, 7, "test", {**CATALOGUE[benchmark], "id_of_benchmark": benchmark})
+    return found
 
 
-def item(question, answer="", choices=(), passage="", name="x"):
+def item(question, answer="", choices=(), passage="", context="", name="x"):
     return {
         "id": f"{question}|{answer}",
         "benchmark": name,
         "question": question,
         "choices": list(choices),
         "answer": answer,
+        "context": context,
         "passage": passage,
     }
 
 
 def looked_for(*items):
-    return [
-        (query.tier, query.field, query.exact_only, query.removes)
-        for one, tier in zip(items, tiers(list(items)), strict=True)
-        for query in queries(one, tier)
-    ]
+    found = queries(list(items), tiers(list(items)))
+    return [(query.tier, query.field, query.exact_only, query.removes) for query in found]
 
 
 @pytest.mark.parametrize(
@@ -46,14 +45,87 @@ def looked_for(*items):
         ("winogrande", {"sentence": "q", "option1": "a", "option2": "b", "answer": ""}, "q", ["a", "b"], ""),
         ("truthfulqa", {"question": "q", "correct_answers": ["a"], "best_answer": "a."}, "q", ["a"], "a."),
         ("boolq", {"question": "q", "passage": "p"}, "q", [], ""),
-        ("agieval_sat_math", {"query": "Q: How\nmany? Answer Choices: (A)1 (B)2"}, "How\nmany?", [], ""),
-        ("agieval_sat_math", {"query": "How many?"}, "How many?", [], ""),
+        ("mt_bench", {"prompt_id": 1, "prompt": ["q"], "reference": []}, "q", [], ""),
+        (
+            "bigbench_snarks",
+            {"inputs": "q", "multiple_choice_targets": ["(a)", "(b)"], "targets": ["(b)"]},
+            "q",
+            ["(a)", "(b)"],
+            "(b)",
+        ),
     ],
 )
 def test_published_layouts(benchmark, row, question, choices, answer):
     found = read(benchmark, row)
     assert (found["question"], found["choices"], found["answer"]) == (question, choices, answer)
     assert (found["benchmark"], found["passage"]) == (benchmark, row.get("passage", ""))
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "query", "context", "question", "passage"),
+    [
+        (
+            "agieval_sat_math",
+            "Q: How\nmany? Answer Choices: (A)1 (B)2\nA: Among A through D, the answer is",
+            "",
+            "How\nmany?",
+            "",
+        ),
+        ("agieval_sat_en", "A tale.\nQ: Who? Answer Choices: (A)1 (B)2\nA: Among", "", "Who?", "A tale."),
+        ("agieval_lsat_ar", "Six sit.Q: Who? Answer Choices: (A)1 (B)2\nA: Among", "Six sit.", "Six sit. Who?", ""),
+        ("agieval_gaokao_physics", "问题：关于电场 选项：(A)一 (B)二\n答案：从A到D", "", "关于电场", ""),
+        ("agieval_logiqa_zh", "近几年来问题：以下 选项：(A)一 (B)二\n答案：", "近几年来", "近几年来 以下", ""),
+        ("agieval_sat_math", "How many?", "", "How many?", ""),
+    ],
+)
+def test_prompts_of_agieval(benchmark, query, context, question, passage):
+    found = read(benchmark, {"query": query, "choices": ["(A)1", "(B)2"], "gold": [1]})
+    assert (found["context"], found["question"], found["passage"]) == (context, question, passage)
+    assert (found["choices"], found["answer"]) == (["1", "2"], "2")
+
+
+def test_several_right_choices_are_no_gold_answer():
+    assert read("agieval_jec_qa_ca", {"query": "问题：一", "choices": ["(A)1", "(B)2"], "gold": [0, 1]})["answer"] == ""
+
+
+def test_open_questions_of_agieval():
+    found = read("agieval_math", {"query": "Q: Sum?\nA: The answer is", "answer": "4"})
+    assert (found["question"], found["answer"]) == ("Sum?", "4")
+    found = read("agieval_gaokao_mathcloze", {"query": "问题：求和\n答案：", "answer": "4"})
+    assert (found["question"], found["answer"]) == ("求和", "4")
+
+
+def test_each_turn_of_a_question_is_an_item():
+    entry = {**CATALOGUE["mt_bench"], "id_of_benchmark": "mt_bench"}
+    found = list(to_items({"prompt_id": 81, "prompt": ["a", "b"], "reference": ["x"]}, 0, "train", entry))
+    assert [(one["id"], one["question"], one["answer"]) for one in found] == [("81/0", "a", "x"), ("81/1", "b", "")]
+
+
+def test_suites_name_known_benchmarks():
+    assert len(SUITES["agieval"]) == 21 and len(SUITES["gpt4all"]) == 7
+    for members in SUITES.values():
+        assert set(members) <= set(CATALOGUE)
+    entries, members = catalogue.resolve(["gpt4all", "piqa"], {})
+    assert list(entries) == SUITES["gpt4all"] and members["piqa"] == ["piqa"]
+
+
+def test_an_unknown_benchmark_names_the_nearest():
+    with pytest.raises(UserError, match=r"unknown benchmark gpt4al; did you mean `gpt4all`\?"):
+        catalogue.resolve(["gpt4al"], {})
+
+
+@pytest.mark.parametrize(
+    "entry", ["x.jsonl", {"path": "x.jsonl"}, {"question": "q"}, {"path": "x", "question": "q", "answer": "a"}]
+)
+def test_an_entry_that_says_too_little(entry):
+    with pytest.raises(UserError, match=r"benchmark mine: its entry .*need"):
+        catalogue.read_benchmark("mine", entry)
+
+
+def test_a_benchmark_without_items(tmp_path):
+    (tmp_path / "none.jsonl").write_text("")
+    with pytest.raises(UserError, match=r"benchmark mine: .*none.jsonl: the file is empty"):
+        catalogue.read_benchmark("mine", {"path": str(tmp_path / "none.jsonl"), "question": "q"})
 
 
 def test_ids():
@@ -92,27 +164,54 @@ def test_tier_a_is_a_long_question_that_one_item_has():
     assert looked_for(item(LONG, "rain")) == [("A", "question", False, True)]
 
 
+BY_ANSWER = [("B", "question+answer", False, True)] * 2  # alone, and after "Answer:"
+BY_CHOICES = [("B", "question+choices", False, True)] * 2  # alone, and labelled
+
+
 def test_a_shared_question_counts_only_with_its_answer_or_choices():
     one, other = item(LONG, "rain", ["sun", "rain"]), item(LONG, "wind", ["sun", "wind"])
-    both = [("B", "question+answer", False, True), ("B", "question+choices", False, True)]
-    assert looked_for(one, other) == both * 2
+    assert looked_for(one, other) == (BY_ANSWER + BY_CHOICES) * 2
     assert looked_for(one, {**one, "benchmark": "y"}) == [("A", "question", False, True)] * 2  # the same item twice
 
 
+def test_a_question_about_several_passages_is_shared():
+    about = [item(LONG, "rain", passage="of stones"), item(LONG, "wind", passage="of dunes")]
+    assert looked_for(*about) == BY_ANSWER * 2
+    same = [item(LONG, "rain", ["a"], passage="of stones"), item(LONG, "rain", ["a"])]
+    assert looked_for(*same) == [("A", "question", False, True)] * 2
+
+
 def test_a_short_question_counts_with_a_long_answer_or_choices():
-    assert looked_for(item("Why granite?", "x" * 40)) == [("B", "question+answer", False, True)]
-    assert looked_for(item("Why granite?", "rain", ["x" * 40])) == [("B", "question+choices", False, True)]
+    assert looked_for(item("Why granite?", "x" * 40)) == BY_ANSWER
+    assert looked_for(item("Why granite?", "rain", ["x" * 40])) == BY_CHOICES
+
+
+def test_the_renderings_of_choices():
+    found = queries([item("Why granite?", choices=["sun and wind and frost", "a rain of many years"])], ["B"])
+    assert [query.normal for query in found] == [
+        "why granite sun and wind and frost a rain of many years",
+        "why granite a sun and wind and frost b a rain of many years",
+    ]
 
 
 def test_tier_c_is_exact_and_removes_nothing():
     assert looked_for(item("Why granite?", "rain")) == [("C", "question", True, False)]
 
 
-def test_long_answers_and_passages_are_looked_for_too():
-    found = looked_for(item(LONG, "y" * 50, passage="z" * 50))
-    assert found[1:] == [("A", "answer", False, True), ("A", "passage", False, False)]
-    assert looked_for(item(LONG, "y" * 49, passage="z" * 49)) == found[:1]
+def test_long_answers_contexts_and_passages_are_looked_for_too():
+    found = looked_for(item(LONG, "y" * 50, passage="z" * 50, context="w" * 50))
+    assert found[1:] == [("A", "answer", False, True), ("A", "context", False, True), ("A", "passage", False, False)]
+    assert looked_for(item(LONG, "y" * 49, passage="z" * 49, context="w" * 49)) == found[:1]
 
 
-def test_an_empty_question_is_looked_for_nowhere():
+def test_an_answer_that_several_questions_share_removes_nothing():
+    other = LONG.replace("granite", "basalt")
+    found = looked_for(item(LONG, "y" * 50), item(other, "y" * 50))
+    assert [removes for _, field, _, removes in found if field == "answer"] == [False, False]
+
+
+def test_an_empty_question_is_looked_for_nowhere_and_counted():
     assert looked_for(item("?!")) == []
+    items = [item("?!"), item("Why granite?", "rain"), item(LONG, "y" * 50)]
+    found = summary(items, tiers(items), queries(items, tiers(items)))["x"]
+    assert found == {"items": 3, "tiers": {"A": 1, "B": 0, "C": 2}, "empty": 1, "answers": {"long": 1, "short": 1}}

@@ -1,19 +1,36 @@
 """The search is lossless: held against brute force over random texts, levels and alphabets."""
 
-import itertools
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from workflow_scripts.decontamination.matching import ConversationText, Query, allowed_edits, find
-from workflow_scripts.decontamination.text import is_long, normalise
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.decontamination import index as index_module
+from workflow_scripts.decontamination import matching
+from workflow_scripts.decontamination.index import allowed_edits, build_index, load_index, save_index
+from workflow_scripts.decontamination.matching import find_matches
+from workflow_scripts.decontamination.text import normal_texts, normalise
 
-LEVELS = st.sampled_from([100, 99, 98, 97, 90])
-FEW, LATIN, MIXED = "ab ", "abcdefghij ", "aé北\ue000\U0001f600 "
-MANY = "".join(chr(0x4E00 + code) for code in range(400))
+LEVELS = st.sampled_from([100, 99, 98, 97, 95, 90])
+ALPHABETS = {
+    "few letters": "ab ",
+    "latin": "abcdefghij ",
+    "one letter": "a ",
+    "chinese": "北京上海广州人民 ",
+    "hundreds of letters": "".join(chr(0x4E00 + code) for code in range(400)),
+    "emoji": "ab\U0001f600\U0001f468\u200d\U0001f469 ",
+    "combining marks": "aeo\u0301\u0308\u0345 ",
+    "zero width": "abc\u200b\u200d\ufeff ",
+    "hangul parts": "\u1100\u1161\u11a8\uac00 ",
+    "more than one letter each": "ﬁßİ½Ⅷa ",
+    "beyond the table": "\U00020000\U0002a6d6\U000e0041a ",
+    "half surrogates": "ab\ud800\udc00 ",
+    "punctuation": "ab,.*_-\n",
+}
 
 
 def least_distance(pattern, text):
@@ -27,83 +44,116 @@ def least_distance(pattern, text):
     return min(above)
 
 
-def edited(draw, text, alphabet, most):
-    for _ in range(draw(st.integers(0, most))):
-        place, letter = draw(st.integers(0, len(text))), draw(st.sampled_from(alphabet))
-        kind = draw(st.sampled_from(["insert", "delete", "replace"]))
-        text = text[:place] + ("" if kind == "delete" else letter) + text[place + (kind != "insert") :]
-    return text
+def padded(normal):
+    return f" {normal} " if normal else " "
 
 
 @st.composite
-def cases(draw, alphabet, lengths, most_edits=6):
-    """A text, and a query that is a part of it after a few edits."""
+def worlds(draw):
+    """A few conversations, the normal forms to look for in them, and a level. What is looked for are parts of the
+    conversations after some edits: shorter than any anchor, equal to the conversation, longer than it, or empty."""
     rng = draw(st.randoms(use_true_random=False))
-    text = "".join(rng.choices(alphabet, k=draw(st.integers(*lengths)) + 40)).strip()
-    start = draw(st.integers(0, 20))
-    normal = edited(draw, text[start : len(text) - draw(st.integers(0, 20))], alphabet, most_edits).strip()
-    return f" {text} ", normal or "a"
+    alphabet = ALPHABETS[draw(st.sampled_from(sorted(ALPHABETS)))]
+    texts = ["".join(rng.choices(alphabet, k=rng.choice([0, 1, 5, 40, 150, 300]))) for _ in range(rng.randint(1, 3))]
+    wanted = set()
+    for _ in range(rng.randint(1, 8)):
+        source = normalise(rng.choice(texts))
+        start = rng.randint(0, max(0, len(source) - 3))
+        letters = list(source[start : start + rng.choice([1, 3, 12, 40, 80, 150, 400])])
+        if rng.random() < 0.2:
+            letters = list(source) + rng.choices(alphabet, k=rng.randint(0, 60))
+        for _ in range(rng.randint(0, 6)):
+            place = rng.randint(0, len(letters))
+            letters[place : place + rng.randint(0, 1)] = rng.choices(alphabet, k=rng.randint(0, 1))
+        wanted.add(normalise("".join(letters)))
+    return texts, sorted(wanted - {""}), draw(LEVELS)
 
 
-def check(text, normal, level):
-    query = Query(normal, allowed_edits(len(normal), level))
-    least, match = least_distance(query.padded, text), find(query, text)
-    assert (match is not None) is (least <= query.edits)
-    if match:
-        assert match.distance == least
-        assert Levenshtein.distance(query.padded, text[match.start : match.end]) == least
-    return match
+def check(texts, wanted, level, sample=()):
+    edits = [allowed_edits(len(normal), level) for normal in wanted]
+    found = {(match.number, match.query): match for match in find_matches(build_index(wanted, edits, sample), texts)}
+    for number, text in enumerate(texts):
+        whole = padded(normalise(text))
+        for query, normal in enumerate(wanted):
+            least, match = least_distance(padded(normal), whole), found.get((number, query))
+            assert (match.distance if match else None) == (least if least <= edits[query] else None)
+            if match:
+                assert Levenshtein.distance(padded(normal), whole[match.start : match.end]) == least
+    return found
 
 
-@settings(max_examples=150)
-@given(st.sampled_from([FEW, LATIN, MIXED]).flatmap(lambda letters: cases(letters, (30, 120))), LEVELS)
-def test_what_brute_force_finds_is_found_and_nothing_else(case, level):
-    check(*case, level)
+@settings(max_examples=250)
+@given(worlds())
+def test_what_brute_force_finds_is_found_and_nothing_else(world):
+    check(*world)
+
+
+@settings(max_examples=40)
+@given(worlds(), worlds())
+def test_the_sample_changes_nothing(world, other):
+    """Other anchors find the same places: of equally close ones the first to end, and of those the shortest."""
+    assert check(*world) == check(*world, sample=normal_texts(other[0] + world[0]))
+
+
+@settings(max_examples=25)
+@given(worlds())
+def test_every_kind_of_anchor_finds_the_same(world):
+    texts, wanted, level = world
+    everything = check(texts, wanted, level)
+    for kind in index_module.KINDS[-2:]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index_module, "KINDS", (kind, *index_module.KINDS))
+            assert check(texts, wanted, level) == everything
+
+
+@settings(max_examples=25)
+@given(worlds())
+def test_little_room_for_hits_loses_none(world):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "ROOM", 1)
+        check(*world)
 
 
 @settings(max_examples=10)
-@given(cases(MANY, (420, 480), 12), st.sampled_from([99, 97]))
-def test_alphabets_too_large_for_edlib(case, level):
-    text, normal = case
-    normal = MANY[:260] + normal[260:]
-    check(text, normal, level)
-    check(text.replace(text[200:460], normal[:260]), normal, level)
+@given(worlds())
+def test_an_index_reads_as_it_was_written(tmp_path_factory, world):
+    texts, wanted, level = world
+    index = build_index(wanted, [allowed_edits(len(normal), level) for normal in wanted])
+    path = tmp_path_factory.mktemp("index") / "texts.npz"
+    save_index(path, index)
+    assert find_matches(load_index(path), texts) == find_matches(index, texts)
 
 
-@pytest.mark.parametrize("letters", [252, 253, 254, 255, 256, 300])
-@pytest.mark.parametrize("edits", [0, 3, 9])
-def test_around_the_size_of_edlibs_alphabet(letters, edits):
-    normal = MANY[:letters]
-    damaged = "x" * edits + normal[edits:]
-    match = check(f" {MANY[300:]} {damaged} {MANY[280:]} ", normal, 97)
-    assert (match is None) is (edits > allowed_edits(letters, 97))
+def test_a_file_that_is_no_index(tmp_path):
+    for content in (b"", b"PK\x03\x04", b"{}"):
+        (tmp_path / "texts.npz").write_bytes(content)
+        with pytest.raises(UserError, match=r"texts.npz: not an index of index_benchmarks"):
+            load_index(tmp_path / "texts.npz")
 
 
-def test_no_character_stands_for_another():
-    """Characters that the query lacks share one stand-in inside the search; it must not be one that the query has."""
-    for letter in "\ue000\ue001":
-        assert check(" one x two three four ", f"one {letter} two three four", 90).distance == 1
-        assert check(f" one {letter} two three four ", f"one {letter} two three four", 90).distance == 0
+def test_nothing_to_look_for_or_nowhere():
+    assert find_matches(build_index([], []), ["a text"]) == []
+    assert find_matches(build_index(["a text"], [0]), []) == []
+    assert find_matches(build_index(["a text"], [0]), ["", "?!"]) == []
 
 
-@given(cases(FEW, (0, 12), 2), st.sampled_from([90, 95, 100]))
-def test_the_distance_is_that_to_the_nearest_part(case, level):
-    """The definition itself: the least distance to any of all the parts of the text."""
-    text, normal = case
-    query = Query(normal, allowed_edits(len(normal), level))
-    parts = {text[a:b] for a, b in itertools.combinations_with_replacement(range(len(text) + 1), 2)}
-    least = min(Levenshtein.distance(query.padded, part) for part in parts)
-    match = find(query, text)
-    assert (match.distance if match else None) == (least if least <= query.edits else None)
+def test_equal_folds_are_not_equal_texts():
+    """Characters beyond ASCII share 128 folds: what is equal there may differ."""
+    letters = [chr(code) for code in range(0x4E00, 0x9000)]
+    folds = matching.normal_texts(["".join(letters)])[0].folds[1 : len(letters) + 1]
+    same = [letter for letter, fold in zip(letters, folds, strict=True) if fold == folds[0]]
+    wanted = (same[0] * 20 + " ") * 4
+    check([(same[1] * 20 + " ") * 4, wanted, wanted.replace(same[0], same[1], 1)], [wanted.strip()], 97)
 
 
-@given(st.text(min_size=1, max_size=200), st.integers(0, 20))
-def test_pieces_are_disjoint_and_one_more_than_the_edits(normal, edits):
-    query = Query(normal, edits)
-    assert len(query.pieces) == edits + 1
-    assert "".join(query.pieces) == query.padded
-    if len(query.padded) > edits:
-        assert all(query.pieces)
+@pytest.mark.parametrize("edits", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("place", ["begin", "end", "spread"])
+def test_the_bound_is_exact(edits, place):
+    normal = " ".join(f"word{n:02d}" for n in range(15))[:100]
+    places = {"begin": range(edits), "end": range(99, 99 - edits, -1), "spread": range(7, 7 + 25 * edits, 25)}[place]
+    damaged = "".join("q" if at in places else char for at, char in enumerate(normal))
+    found = check([f"before {damaged} after"], [normal], 97)
+    assert bool(found) is (edits <= 3)
 
 
 @given(st.integers(1, 3000), st.integers(90, 100))
@@ -113,46 +163,26 @@ def test_allowed_edits_are_the_most_that_reach_the_level(length, level):
 
 
 def test_whole_words_match():
-    text = ConversationText(["What is artificial?", "Nothing."]).text
-    assert find(Query("what is art", 0), text) is None
-    assert find(Query("what is artificial", 0), text).distance == 0
-    assert find(Query("artificial nothing", 0), text).distance == 0  # across two turns as well
+    found = check(["What is artificial?\nNothing."], ["what is art", "what is artificial", "artificial nothing"], 100)
+    assert sorted(query for _, query in found) == [1, 2]  # the last one across two turns
 
 
-def test_level_97_of_a_long_question():
-    normal = " ".join(f"word{n:02d}" for n in range(15))[:100]
-    query = Query(normal, allowed_edits(100, 97))
-    for edits, found in ((0, True), (3, True), (4, False)):
-        damaged = "".join("#" if place % 25 == 7 and place // 25 < edits else c for place, c in enumerate(normal))
-        match = find(query, f" before {damaged} after ")
-        assert (match.distance if match else None) == (edits if found else None)
+def test_many_hits_in_one_conversation():
+    wanted = sorted({f"item number {number} of a rather long list" for number in range(5000)})
+    found = check_only(["\n".join(wanted)], wanted)
+    assert {match.query for match in found} == set(range(5000)) and {match.distance for match in found} == {0}
 
 
-@given(st.lists(st.sampled_from(["", "?!", "Why so?", "a b c", "Größe 北京"]), min_size=1, max_size=6))
-def test_a_place_belongs_to_its_turn(turns):
-    place = ConversationText(turns)
-    parts = [(turn, normalise(text)) for turn, text in enumerate(turns) if normalise(text)]
-    position = 1
-    for turn, normal in parts:
-        assert place.text[position : position + len(normal)] == normal
-        assert {place.turn_at(p) for p in range(position, position + len(normal))} == {turn}
-        position += len(normal) + 1
-    assert place.text == f" {' '.join(normal for _, normal in parts)} "
+def check_only(texts, wanted):
+    return find_matches(build_index(wanted, [allowed_edits(len(normal), 97) for normal in wanted]), texts)
 
 
-def test_normal_form():
-    assert normalise("**Why** does\n“Granite”\t—  erode?_ﬁne ²") == "why does granite erode fine 2"
-    assert normalise("STRASSE") == normalise("straße")
-    assert normalise("e\u0301te\u0301") == normalise("été")
-    assert normalise("?!") == ""
+def test_levels_too_low_for_anchors_are_refused():
+    with pytest.raises(ValueError, match="have no anchors"):
+        build_index(["ab"], [5])
 
 
-@given(st.text())
-def test_normal_form_is_words_between_single_spaces(text):
-    normal = normalise(text)
-    assert normal == " ".join(normal.split())
-
-
-def test_long_enough_means_50_characters_or_8_words():
-    assert [is_long("x" * 49), is_long("x" * 50)] == [False, True]
-    assert [is_long("a b c d e f g"), is_long("a b c d e f g h")] == [False, True]
+def test_the_index_is_the_same_every_time():
+    wanted = sorted({f"item number {number} of a rather long list" for number in range(50)})
+    one, other = (build_index(wanted, [1] * len(wanted)) for _ in range(2))
+    assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in index_module.ARRAYS)

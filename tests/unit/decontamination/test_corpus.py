@@ -1,0 +1,125 @@
+"""Files are read block by block, each row in exactly one of them, and mistakes are told with file and row."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.decontamination import corpus
+from workflow_scripts.decontamination.corpus import blocks, read_block, read_turns, rows_before, shard
+
+
+def rows_of(wanted):
+    """(row in the file, id) of all conversations of some blocks."""
+    return [(rows_before(block) + one.row + 1, one.id) for block in wanted for one in read_block(block, ["text"])[0]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-1, 60), max_size=30), st.integers(1, 50), st.integers(1, 9), st.booleans())
+def test_every_line_is_in_one_block_and_one_shard(tmp_path_factory, lengths, size, shards, ended):
+    """Lines of any length, blank ones too (-1), with and without an end of the last."""
+    path = tmp_path_factory.mktemp("corpus") / "data.jsonl"
+    lines = ["" if length < 0 else json.dumps({"id": str(n), "text": "x" * length}) for n, length in enumerate(lengths)]
+    path.write_text("\n".join(lines) + ("\n" if ended and lines else ""))
+    expected = [(n + 1, str(n)) for n, length in enumerate(lengths) if length >= 0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "BLOCK", size)
+        every = blocks([path])
+        assert rows_of(every) == expected
+        assert [row for number in range(1, shards + 1) for row in rows_of(shard(every, number, shards))] == expected
+
+
+def test_every_row_of_parquet_is_in_one_block_and_one_shard(tmp_path):
+    path = tmp_path / "data.parquet"
+    pq.write_table(
+        pa.table({"id": [str(n) for n in range(25)], "text": ["x" * n for n in range(25)]}), path, row_group_size=4
+    )
+    every = blocks([path])
+    assert len(every) == 7
+    assert [row for number in range(1, 4) for row in rows_of(shard(every, number, 3))] == [
+        (n + 1, str(n)) for n in range(25)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "turns"),
+    [
+        ({"conversation": [{"input": "a", "output": "b"}]}, [("user", "a"), ("assistant", "b")]),
+        ({"conversations": [{"from": "human", "value": "a"}]}, [("human", "a")]),
+        (
+            {"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": None}]},
+            [("system", "a"), ("user", "")],
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]}]},
+            [("user", "a")],
+        ),
+    ],
+)
+def test_layouts(row, turns):
+    assert read_turns(row, []) == turns
+
+
+def test_columns():
+    assert read_turns({"q": "a", "a": None, "x": 1}, ["q", "a"]) == [("q", "a"), ("a", "")]
+
+
+def test_half_a_surrogate_pair_is_read(tmp_path):
+    (tmp_path / "data.jsonl").write_bytes(b'{"id": 1, "text": "a\\ud800"}')
+    assert read_block(blocks([tmp_path / "data.jsonl"])[0], ["text"])[0][0].turns == [("text", "a\ud800")]
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "message"),
+    [
+        (b'{"text": "a"', ["text"], "line 3: not valid JSON"),
+        (b'{"text": "\xff"}', ["text"], "line 3: not valid UTF-8"),
+        (b"[1]", ["text"], "line 3: a JSON object was expected, not list"),
+        (b'{"text": 1}', ["text"], "line 3: `text` is int, text was expected"),
+        (
+            b'{"other": "a", "id": 1}',
+            ["text"],
+            "line 3: no column text; there are other, id. Correct --columns.",
+        ),
+        (
+            b'{"text": "a"}',
+            [],
+            "line 1: no column conversation, conversations or messages; there are text. Name the columns",
+        ),
+        (b'{"text": "' + b"x" * 200 + b'"}', ["text"], "line 3: longer than 0 MiB, which no row of text is"),
+    ],
+)
+@pytest.mark.parametrize("size", [5, 1000])
+def test_mistakes_name_file_and_line(tmp_path, monkeypatch, line, columns, message, size):
+    monkeypatch.setattr(corpus, "BLOCK", size)
+    monkeypatch.setattr(corpus, "LINE_BYTES", 100)
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b'{"text": "a"}\n\n' + line + b"\n")
+    with pytest.raises(UserError) as error:
+        rows_of_columns(path, columns)
+    assert str(error.value).startswith(f"{path}, {message}")
+
+
+def rows_of_columns(path, columns):
+    for block in blocks([path]):
+        read_block(block, columns)
+
+
+def test_turns_of_another_shape(tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"conversation": [{"input": "a"}]}')
+    with pytest.raises(UserError, match=r"line 1: a turn of another shape than its layout has \(KeyError 'output'\)"):
+        rows_of_columns(tmp_path / "data.jsonl", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.jsonl", "no such file"), ("data.txt", "unknown kind"), ("x.parquet", "cannot be read")]
+)
+def test_files_that_cannot_be_read(tmp_path, name, message):
+    for kind in ("data.txt", "x.parquet"):
+        (tmp_path / kind).write_text("x")
+    with pytest.raises(UserError, match=message):
+        blocks([tmp_path / name])

@@ -1,0 +1,79 @@
+"""The normal form, in one piece and in batches, and the way back to the original."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.decontamination.spans import Origins
+from workflow_scripts.decontamination.text import is_long, normal_texts, normalise
+
+# Whatever there is, and often what depends on its neighbours.
+TRICKY = st.sampled_from(
+    list("aB \n*_-é²ﬁßİ½北가\u0301\u0308\u0345\u1100\u1161\u11a8\u200b\u200d\ufeff\U0001f600\ud800\udc00")
+)
+TEXTS = st.lists(st.text(st.one_of(TRICKY, st.characters(codec=None))), max_size=6)
+
+
+def test_normal_form():
+    assert normalise("**Why** does\n“Granite”\t—  erode?_ﬁne ²") == "why does granite erode fine 2"
+    assert normalise("STRASSE") == normalise("straße")
+    assert normalise("e\u0301te\u0301") == normalise("été")
+    assert normalise("?!") == ""
+
+
+@given(st.text())
+def test_normal_form_is_words_between_single_spaces(text):
+    normal = normalise(text)
+    assert normal == " ".join(normal.split())
+
+
+def padded(normal):
+    return f" {normal} " if normal else " "
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_a_batch_has_the_same_normal_forms(texts):
+    found = {}
+    for part in normal_texts(texts):
+        for number, text in enumerate(part.numbers):
+            codes = part.codes[part.bounds[number] : part.bounds[number + 1]]
+            found[int(text)] = "".join(map(chr, codes))
+    assert [found[number] for number in range(len(texts))] == [padded(normalise(text)) for text in texts]
+
+
+@settings(max_examples=300)
+@given(TEXTS.filter(bool))
+def test_origins_have_the_normal_form_of_the_turns(turns):
+    assert Origins(turns).normal == padded(normalise("\n".join(turns)))
+
+
+@settings(max_examples=300)
+@given(TEXTS.filter(lambda turns: normalise("\n".join(turns))), st.data())
+def test_a_span_holds_what_was_found(turns, data):
+    """The normal form of the original text of a span holds the place that was asked for, and no whole word more."""
+    origins = Origins(turns)
+    words = [at for at, char in enumerate(origins.normal) if char == " "]
+    first = data.draw(st.integers(0, len(words) - 2))
+    last = data.draw(st.integers(first + 1, len(words) - 1))
+    span = origins.span(words[first], words[last] + 1)
+    asked = origins.normal[words[first] : words[last] + 1].strip()
+    assert asked in normalise(origins.found(span))
+    assert 0 <= span.start < len(turns[span.turn]) and 0 < span.end <= len(turns[span.end_turn])
+    if span.turn == span.end_turn:
+        assert origins.found(span) == turns[span.turn][span.start : span.end]
+
+
+def test_spans_of_turns():
+    origins = Origins(["**Why** does", "“Granite”\n— erode? Fine.", ""])
+    place = origins.normal.index("granite erode")
+    span = origins.span(place, place + len("granite erode"))
+    assert (span.turn, span.start, span.end_turn, span.end) == (1, 1, 1, len("“Granite”\n— erode"))
+    span = origins.span(0, len(origins.normal))
+    assert (span.turn, span.start, span.end_turn) == (0, 2, 1)
+    assert origins.found(span) == "Why** does\n“Granite”\n— erode? Fine"
+
+
+def test_long_enough_means_50_characters_or_8_words_or_20_without_spaces():
+    assert [is_long("x" * 49), is_long("x" * 50)] == [False, True]
+    assert [is_long("a b c d e f g"), is_long("a b c d e f g h")] == [False, True]
+    assert [is_long("北" * 19), is_long("北" * 20)] == [False, True]

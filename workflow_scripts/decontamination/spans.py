@@ -1,0 +1,94 @@
+"""From a place in the normal form back to the place in the turns as they were written."""
+
+import bisect
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from workflow_scripts.decontamination import kernels
+from workflow_scripts.decontamination.text import character_table, code_points, starts_afresh
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters [start, end): from `start` of turn `turn` up to `end` of turn `end_turn`, turns counted from 0."""
+
+    turn: int
+    start: int
+    end_turn: int
+    end: int
+
+
+class Origins:
+    """The padded normal form of a conversation's turns, and where each of its characters comes from."""
+
+    def __init__(self, turns: list[str]):
+        self._turns = turns
+        self._text = "\n".join(turns)
+        self._begins = [0]
+        for turn in turns[:-1]:
+            self._begins.append(self._begins[-1] + len(turn) + 1)
+        letters, starts, ends = _normal_letters(self._text)
+        spaces = letters == kernels.SPACE
+        kept = np.flatnonzero(~(spaces & np.concatenate([[True], spaces[:-1]])))
+        padded = [kernels.SPACE, *letters[kept].tolist()]
+        self._starts, self._ends = [0, *starts[kept].tolist()], [0, *ends[kept].tolist()]
+        if padded[-1] != kernels.SPACE:
+            padded.append(kernels.SPACE)
+            self._starts.append(len(self._text))
+            self._ends.append(len(self._text))
+        self.normal = "".join(map(chr, padded))
+
+    def span(self, start: int, end: int) -> Span:
+        """Where [start, end) of the padded normal form comes from, without the spaces at its two ends."""
+        while self.normal[start] == " ":
+            start += 1
+        while self.normal[end - 1] == " ":
+            end -= 1
+        turn, begin = self._turn_at(self._starts[start])
+        end_turn, last = self._turn_at(self._ends[end - 1] - 1)
+        return Span(turn, begin, end_turn, last + 1)
+
+    def found(self, span: Span) -> str:
+        """The original text of a span; a line break stands between two turns."""
+        return self._text[self._begins[span.turn] + span.start : self._begins[span.end_turn] + span.end]
+
+    def _turn_at(self, place: int) -> tuple[int, int]:
+        turn = bisect.bisect_right(self._begins, place) - 1
+        return turn, place - self._begins[turn]
+
+
+def _normal_letters(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The normal form of a text, each separator still a space of its own, and start and end of what each character of it
+    comes from."""
+    raw, table = code_points(text), character_table()
+    letters = table[np.minimum(raw, len(table) - 1)]
+    places = np.arange(len(raw))
+    parts, place = [], 0
+    for start, end in _pieces(text, np.flatnonzero(letters == kernels.COMPLEX).tolist()):
+        normal = unicodedata.normalize("NFKC", text[start:end]).casefold()
+        codes = code_points("".join(letter if letter.isalnum() else " " for letter in normal))
+        parts.append((letters[place:start], places[place:start], places[place:start] + 1))
+        parts.append((codes, np.full(len(codes), start), np.full(len(codes), end)))
+        place = end
+    parts.append((letters[place:], places[place:], places[place:] + 1))
+    letters, starts, ends = (np.concatenate(some) for some in zip(*parts, strict=True))
+    return letters, starts, ends
+
+
+def _pieces(text: str, complex_places: list[int]) -> Iterator[tuple[int, int]]:
+    """[start, end) of the parts of a text around its complex characters that have a normal form of their own: a
+    character that starts afresh, and what hangs on it."""
+    done = 0
+    for place in complex_places:
+        if place < done:
+            continue
+        start = place
+        while start > done and not starts_afresh(text[start]):
+            start -= 1
+        done = place + 1
+        while done < len(text) and not starts_afresh(text[done]):
+            done += 1
+        yield start, done

@@ -1,0 +1,36 @@
+"""Make the index of all benchmark items that the search for them reads: once, for any number of jobs and shards."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.rows import read_jsonl
+from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
+from workflow_scripts.decontamination.corpus import read_turns
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write texts.npz, queries.jsonl and items.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", required=True, type=Path, nargs="*", help="JSONL files of fetch_benchmark")
+    parser.add_argument(
+        "--lowest-level", required=True, type=int, help="similarity, in percent, from which hits are found"
+    )
+    parser.add_argument(
+        "--sample", required=True, type=Path, help="JSONL file of conversations; it decides on speed alone"
+    )
+    parser.add_argument("--index", required=True, type=Path, help="folder to write to")
+    args = parser.parse_args(argv)
+
+    items = [item for path in args.items for item in read_jsonl(path)]
+    sample = ("\n".join(text for _, text in read_turns(row, [])) for row in read_jsonl(args.sample))
+    benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample)
+    for name, entry in benchmarks.items():
+        logging.info(
+            "%s: %d items, in tiers A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")
+        )
+
+
+if __name__ == "__main__":
+    run(main)
