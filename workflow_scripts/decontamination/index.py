@@ -23,6 +23,8 @@ from workflow_scripts.decontamination.text import NormalTexts, code_points
 KINDS = ((12, False), (8, False), (12, True), (6, False), (8, True), (4, False), (3, False), (4, True))
 ARRAYS = ("codes", "folds", "bounds", "edits", "cuts", "cut_bounds")
 COUNTERS = 2**22
+# The best anchors take memory and time that grow with the square of a text's length; a long one gets good ones instead.
+MOST_CHOICES = 4_000_000
 # What an occurrence among the texts to look for counts, beside one in the sample.
 RARITY = 0.01
 # Below 90 % segments are too short to tell texts apart; another method is needed there.
@@ -113,7 +115,7 @@ def _anchors(
         kernels.count_grams(words_of(texts.folds), found, length, seen)
     costs = kernels.look_up(hashes, seen) + RARITY * kernels.look_up(hashes, own)
     query, rank, number, without = kernels.choose_all(
-        places, costs, index.bounds, index.edits, wanted, length, index.cuts, index.cut_bounds
+        places, costs, index.bounds, index.edits, wanted, length, MOST_CHOICES, index.cuts, index.cut_bounds
     )
     order = np.argsort(hashes[number], kind="stable")
     number, query, rank = number[order], query[order], rank[order]

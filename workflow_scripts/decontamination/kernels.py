@@ -138,6 +138,23 @@ def choose_anchors(places, costs, count, length, chosen):
 
 
 @njit(cache=True)
+def choose_evenly(places, costs, begin, end, count, length, chosen):
+    """The cheapest gram within each of `count` equal parts of [begin, end), to `chosen`; False if a part has none."""
+    number = 0
+    for some in range(count):
+        first, last = begin + (end - begin) * some // count, begin + (end - begin) * (some + 1) // count
+        best = -1
+        while number < len(places) and places[number] + length <= last:
+            if places[number] >= first and (best < 0 or costs[number] < costs[best]):
+                best = number
+            number += 1
+        if best < 0:
+            return False
+        chosen[some] = best
+    return True
+
+
+@njit(cache=True)
 def build_table(keys, firsts, table):
     """Write an open-addressing table: (hash, 1 + number of its first anchor) or (0, 0), shape (a power of two, 2)."""
     mask = np.uint64(len(table) - 1)
@@ -152,8 +169,8 @@ def build_table(keys, firsts, table):
 @njit(cache=True)
 def build_entries(words, bounds, cuts, cut_bounds, places, queries, ranks, length, last, entries):
     """What the search reads of each anchor in one go, shape (anchors, 4), uint64: the folds after its gram and before
-    it, up to eight within its segment; and packed query (32 bits), rank (16), numbers of folds after and before (4 each)
-    and whether it is the last of its hash (1); and its place in its segment."""
+    it, up to eight within its segment; packed query (32 bits), numbers of folds after and before (4 each) and whether it is
+    the last of its hash (1); and packed rank (32 bits) and its place in its segment (32)."""
     for anchor in range(len(places)):
         query, rank = queries[anchor], ranks[anchor]
         segment = cuts[cut_bounds[query] + rank : cut_bounds[query] + rank + 2]
@@ -164,12 +181,11 @@ def build_entries(words, bounds, cuts, cut_bounds, places, queries, ranks, lengt
         entries[anchor, 1] = words[places[anchor] - 8] & ~low_mask(8 - before) if before else np.uint64(0)
         entries[anchor, 2] = (
             np.uint64(query) << np.uint64(32)
-            | np.uint64(rank) << np.uint64(16)
             | np.uint64(after) << np.uint64(8)
             | np.uint64(before) << np.uint64(4)
             | np.uint64(last[anchor])
         )
-        entries[anchor, 3] = offset
+        entries[anchor, 3] = np.uint64(rank) << np.uint64(32) | np.uint64(offset)
 
 
 @njit(cache=True, inline="always")
@@ -306,14 +322,14 @@ def search(
                 before_mask = ~low_mask(np.uint64(8) - (packed >> np.uint64(4) & np.uint64(15)))
                 if gram >= 8 and (words[gram - 8] & before_mask) != entries[anchor, 1]:
                     continue
-                query, rank = np.int64(packed >> np.uint64(32)), np.int64(packed >> np.uint64(16) & np.uint64(0xFFFF))
+                query, rank = np.int64(packed >> np.uint64(32)), np.int64(entries[anchor, 3] >> np.uint64(32))
                 known = best_text[query] == text
                 if known and hits[best_hit[query], 2] == 0:
                     continue
                 pattern, pattern_end = pattern_bounds[query], pattern_bounds[query + 1]
                 cut = cut_bounds[query]
                 at, size = pattern + cuts[cut + rank], np.int64(cuts[cut + rank + 1] - cuts[cut + rank])
-                place = gram - np.int64(entries[anchor, 3])
+                place = gram - np.int64(entries[anchor, 3] & np.uint64(0xFFFFFFFF))
                 if place < begin or place + size > end:
                     continue
                 same = 0
@@ -386,7 +402,7 @@ def build_bitmap(keys, bitmap):
 
 
 @njit(cache=True)
-def choose_all(places, costs, bounds, edits, wanted, length, cuts, cut_bounds):
+def choose_all(places, costs, bounds, edits, wanted, length, most_choices, cuts, cut_bounds):
     """The anchors of the texts `wanted`: (query, rank, number in `places`) of each, and the texts that have too few grams
     among those at `places` (ascending).
 
@@ -406,7 +422,13 @@ def choose_all(places, costs, bounds, edits, wanted, length, cuts, cut_bounds):
         while last < len(places) and places[last] < end:
             last += 1
         chosen = np.empty(count, np.int64)
-        if last - first < count or not choose_anchors(places[first:last], costs[first:last], count, length, chosen):
+        if last - first < count:
+            enough = False
+        elif count * (last - first) <= most_choices:
+            enough = choose_anchors(places[first:last], costs[first:last], count, length, chosen)
+        else:
+            enough = choose_evenly(places[first:last], costs[first:last], begin, end, count, length, chosen)
+        if not enough:
             without[missing] = query
             missing += 1
         else:

@@ -1,5 +1,6 @@
 """The search is lossless: held against brute force over random texts, levels and alphabets."""
 
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -114,6 +115,14 @@ def test_little_room_for_hits_loses_none(world):
         check(*world)
 
 
+@settings(max_examples=60)
+@given(worlds())
+def test_the_quick_choice_of_anchors_loses_nothing(world):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "MOST_CHOICES", 0)
+        check(*world)
+
+
 @settings(max_examples=10)
 @given(worlds())
 def test_an_index_reads_as_it_was_written(tmp_path_factory, world):
@@ -175,6 +184,17 @@ def test_many_hits_in_one_conversation():
 
 def check_only(texts, wanted):
     return find_matches(build_index(wanted, [allowed_edits(len(normal), 97) for normal in wanted]), texts)
+
+
+def test_a_long_text_is_looked_for():
+    """100,000 characters, of which 3,000 may differ."""
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abcdefghij", k=rng.randint(3, 9))) for _ in range(14_500)]
+    text = " ".join(words)
+    for number in range(0, len(words), 100):
+        words[number] = words[number].upper() + "x"
+    found = check_only([f"Before. {' '.join(words)} After."], [text])
+    assert [match.distance for match in found] == [145]
 
 
 def test_levels_too_low_for_anchors_are_refused():
