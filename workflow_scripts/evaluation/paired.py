@@ -1,0 +1,77 @@
+"""Two models on the same documents: the mean difference, how sure it is, and whether it is beyond noise.
+
+Both models answer the same documents, so the spread that counts is that of the differences, which is smaller than that of
+two independent samples (Miller, Adding Error Bars to Evals, arXiv 2411.00640, §4.2). The standard error and the interval
+are those of SciPy's paired t-test. Where every item is right or wrong, the p-value is McNemar's exact one: the
+chance of so uneven a split of the items on which the models disagree. Several scores are looked at side by side, so
+the p-values of a model are adjusted by Benjamini and Hochberg before one is called beyond noise.
+"""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from workflow_scripts.common.rows import Row
+
+LEVEL = 0.05  # share of false alarms among the differences that are called beyond noise
+CONFIDENCE = 0.95
+
+
+def compare(base: np.ndarray, tuned: np.ndarray) -> Row:
+    """Difference of two models' item results, `tuned` less `base`, float arrays of the same documents in one order.
+
+    {documents, base, tuned, difference, stderr, low, high, gained, lost, test, p}; gained and lost are the items that
+    turned right and wrong, None where items are not 0 or 1. One item gives no standard error: stderr, low, high are NaN.
+    """
+    if base.shape != tuned.shape or not len(base):
+        raise ValueError(f"not the same documents: {base.shape} and {tuned.shape}")
+    differences = tuned - base
+    row: Row = {
+        "documents": len(base),
+        "base": float(base.mean()),
+        "tuned": float(tuned.mean()),
+        "difference": float(differences.mean()),
+    }
+    if len(base) == 1:
+        row |= {"stderr": math.nan, "low": math.nan, "high": math.nan}
+        p = 1.0
+    elif np.ptp(differences) == 0:  # the t-test divides by zero; of equal differences none says more than the first
+        row |= {"stderr": 0.0, "low": row["difference"], "high": row["difference"]}
+        p = 1.0 if row["difference"] == 0 else 0.0
+    else:
+        found = stats.ttest_rel(tuned, base)
+        interval = found.confidence_interval(CONFIDENCE)
+        row |= {
+            "stderr": float(differences.std(ddof=1) / math.sqrt(len(base))),
+            "low": float(interval.low),
+            "high": float(interval.high),
+        }
+        p = float(found.pvalue)
+    if np.isin(base, (0, 1)).all() and np.isin(tuned, (0, 1)).all():
+        gained, lost = int((differences > 0).sum()), int((differences < 0).sum())
+        disagree = gained + lost
+        p = float(stats.binomtest(gained, disagree, 0.5).pvalue) if disagree else 1.0
+        return row | {"gained": gained, "lost": lost, "test": "McNemar, exact", "p": p}
+    return row | {"gained": None, "lost": None, "test": "paired t", "p": p}
+
+
+def adjust(p_values: list[float]) -> list[float]:
+    """Benjamini and Hochberg's adjusted p-values, in the order given."""
+    return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if p_values else []
+
+
+def combine(rows: list[Row], weights: list[float]) -> Row:
+    """The difference of a suite's average from its tasks' comparisons, whose errors are taken as independent.
+
+    {difference, stderr, low, high, p}, by the normal distribution; without a standard error of each task there is none.
+    """
+    total = math.fsum(weights)
+    difference = math.fsum(row["difference"] * weight for row, weight in zip(rows, weights, strict=True)) / total
+    variance = math.fsum((row["stderr"] * weight) ** 2 for row, weight in zip(rows, weights, strict=True))
+    stderr = math.sqrt(variance) / total
+    if math.isnan(stderr):
+        return {"difference": difference, "stderr": math.nan, "low": math.nan, "high": math.nan, "p": 1.0}
+    half = stats.norm.ppf((1 + CONFIDENCE) / 2) * stderr
+    p = float(2 * stats.norm.sf(abs(difference) / stderr)) if stderr else float(difference == 0)
+    return {"difference": difference, "stderr": stderr, "low": difference - half, "high": difference + half, "p": p}
