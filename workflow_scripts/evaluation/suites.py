@@ -1,0 +1,103 @@
+"""Suites: which tasks a configuration asks for, each with its shots, and how a suite's average is formed.
+
+Nothing here imports lm-eval: Snakemake asks this module what to plan.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SUITES = Path(__file__).parent / "suites.yaml"
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One value of a suite: a task's entry and metric, or another suite's plain mean."""
+
+    task: str
+    entry: str
+    metric: str
+    filter: str = "none"
+    suite: str | None = None
+
+
+@cache
+def registered() -> dict[str, Config]:
+    """All suites of suites.yaml by name."""
+    return yaml.safe_load(SUITES.read_text(encoding="utf-8"))
+
+
+def known(custom: dict[str, Config]) -> dict[str, Config]:
+    """The registered suites and the configuration's own, which may take a registered one's name."""
+    return registered() | custom
+
+
+def entry_name(task: str, shots: int | None) -> str:
+    """The name of a task with its shots, as files carry it: two suites may ask for one task with other shots."""
+    return task if shots is None else f"{task}.{shots}shot"
+
+
+def members(name: str, suites: dict[str, Config]) -> list[Member]:
+    """A suite's values in its order. KeyError for a suite that is not known."""
+    suite = suites[name]
+    tasks = suite["tasks"]
+    found = []
+    for task in tasks:
+        own = {key: suite.get(key) for key in ("shots", "metric", "filter")} | (
+            (tasks[task] or {}) if isinstance(tasks, dict) else {}
+        )
+        if "suite" in own:
+            found.append(Member(task, "", "", suite=own["suite"]))
+        else:
+            found.append(Member(task, entry_name(task, own["shots"]), own["metric"], own["filter"] or "none"))
+    return found
+
+
+def _asked(name: str, suites: dict[str, Config]) -> Iterator[tuple[str, Config]]:
+    suite = suites[name]
+    for member in members(name, suites):
+        if member.suite:
+            yield from _asked(member.suite, suites)
+        else:
+            own = (suite["tasks"][member.task] or {}) if isinstance(suite["tasks"], dict) else {}
+            yield member.entry, {"task": member.task, "shots": own.get("shots", suite.get("shots"))}
+
+
+def entries(evaluation: Config) -> dict[str, Config]:
+    """{entry name: {task, shots}} of all suites and single tasks that `evaluation` of the config names, each once."""
+    suites = known(evaluation["custom"])
+    found: dict[str, Config] = {}
+    for name in evaluation["suites"]:
+        found.update(_asked(name, suites))
+    for task in evaluation["tasks"]:
+        shots = evaluation["num_fewshot"].get(task)
+        found[entry_name(task, shots)] = {"task": task, "shots": shots}
+    return found
+
+
+def batches(names: list[str], size: int) -> list[list[str]]:
+    """The entries in groups of at most `size`, in their order: those of a group share one load of the model."""
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+def average(values: list[float], errors: list[float | None], weights: list[float]) -> tuple[float, float | None]:
+    """Weighted mean of tasks and its standard error, the tasks' own errors taken as independent; None if one is missing."""
+    total = math.fsum(weights)
+    value = math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / total
+    if any(error is None for error in errors):
+        return value, None
+    variance = math.fsum((error * weight) ** 2 for error, weight in zip(errors, weights, strict=True))
+    return value, math.sqrt(variance) / total
+
+
+RULES = {
+    "mean": "plain mean of the tasks",
+    "by_documents": "mean weighted by the tasks' documents",
+}
