@@ -1,0 +1,84 @@
+"""What a model did with every single document, as a table that two models are compared by."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from workflow_scripts.common.rows import Row
+
+# What names a document: the hash of its content and, where a data set repeats one, which of its copies this is.
+KEY = ["task", "filter", "doc_hash", "copy"]
+FIXED = pa.schema(
+    [
+        ("task", pa.string()),
+        ("filter", pa.string()),
+        ("doc_hash", pa.string()),
+        ("copy", pa.int32()),
+        ("doc_id", pa.int32()),  # its place in the split
+        ("prompt", pa.string()),
+        ("options", pa.list_(pa.string())),  # of a multiple choice: what was scored, in the order of the choices
+        ("loglikelihoods", pa.list_(pa.float64())),
+        ("outputs", pa.list_(pa.string())),  # of a generation: what was written, before any filter
+        ("target", pa.string()),
+        ("document", pa.string()),  # as JSON
+    ]
+)
+
+
+def table(samples: dict[str, list[Row]]) -> pa.Table:
+    """lm-eval's `samples` as a table of `FIXED` and one float column for each metric, in the documents' order."""
+    rows = [row for task in sorted(samples) for row in _rows(task, samples[task])]
+    metrics = sorted({name for row in rows for name in row["metrics"]})
+    schema = FIXED
+    for name in metrics:
+        schema = schema.append(pa.field(name, pa.float64()))
+    flat = [{**row, **row["metrics"]} for row in rows]
+    return pa.Table.from_pylist(flat, schema=schema)
+
+
+def metrics_of(schema: pa.Schema) -> list[str]:
+    """The metrics that a table of items has a column for."""
+    return [name for name in schema.names if name not in FIXED.names]
+
+
+def _rows(task: str, samples: list[Row]) -> list[Row]:
+    seen: Counter[tuple[str, str]] = Counter()
+    rows = []
+    for sample in sorted(samples, key=lambda sample: (sample["filter"], sample["doc_id"])):
+        name = (sample["filter"], sample["doc_hash"])
+        contexts = [arguments[0] for arguments in sample["arguments"]]
+        scored = all(_is_loglikelihood(response) for response in sample["resps"])
+        rows.append(
+            {
+                "task": task,
+                "filter": sample["filter"],
+                "doc_hash": sample["doc_hash"],
+                "copy": seen[name],
+                "doc_id": sample["doc_id"],
+                "prompt": contexts[0],
+                "options": _options(sample["arguments"]) if scored else [],
+                "loglikelihoods": [response[0][0] for response in sample["resps"]] if scored else [],
+                "outputs": [] if scored else [str(text) for response in sample["resps"] for text in response],
+                "target": json.dumps(sample["target"], ensure_ascii=False, default=str),
+                "document": json.dumps(sample["doc"], ensure_ascii=False, default=str),
+                "metrics": {
+                    metric: float(sample[metric])
+                    for metric in sample["metrics"]
+                    if metric != "bypass" and isinstance(sample[metric], int | float)
+                },
+            }
+        )
+        seen[name] += 1
+    return rows
+
+
+def _is_loglikelihood(response: Any) -> bool:
+    return len(response) == 1 and isinstance(response[0], tuple | list) and isinstance(response[0][0], float)
+
+
+def _options(arguments: list[tuple[str, str]]) -> list[str]:
+    """The continuations; where each has a context of its own, as in WinoGrande, that context, which makes the choice."""
+    contexts = {context for context, _ in arguments}
+    return [continuation if len(contexts) == 1 else context for context, continuation in arguments]
