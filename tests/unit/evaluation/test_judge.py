@@ -1,0 +1,87 @@
+"""The judge: both orders, ties, and a judge that follows the order."""
+
+import asyncio
+import json
+
+import pytest
+
+from workflow_scripts.evaluation.judge import ATTEMPTS, NoVerdict, judge, outcome, read, summary
+
+
+@pytest.mark.parametrize(
+    ("tuned_first", "base_first", "wanted"),
+    [("A", "B", "win"), ("B", "A", "loss"), ("A", "A", "tie"), ("B", "B", "tie"), ("tie", "B", "tie"), ("A", "tie", "tie"), ("tie", "tie", "tie")],
+)  # fmt: skip
+def test_a_win_is_a_win_in_both_orders(tuned_first, base_first, wanted):
+    assert outcome(tuned_first, base_first) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["A", '{"verdict": "A"}', '{"reason": "x", "verdict": "C"}', "[]", '{"reason": 1, "verdict": "A"}']
+)
+def test_what_is_no_judgement(text):
+    with pytest.raises(ValueError):
+        read(text)
+
+
+def replies(*texts):
+    """An `ask` that gives these texts one after another, and the prompts it was asked."""
+    left, asked = list(texts), []
+
+    async def ask(messages, sampling, seed, response_format=None):
+        asked.append((messages[0]["content"], seed))
+        return {"text": left.pop(0)}
+
+    return ask, asked
+
+
+TURNS = [{"input": "Why?", "output": "Because one."}, {"input": "And then?", "output": "Then two."}]
+OTHER = [{"input": "Why?", "output": "Because three."}, {"input": "And then?", "output": "Then four."}]
+
+
+def test_the_judge_sees_both_and_is_asked_again_if_it_gives_no_verdict():
+    ask, asked = replies("I think A", json.dumps({"reason": "clearer", "verdict": "B"}))
+    assert asyncio.run(judge(ask, TURNS, OTHER, "Two.", 64)) == {"reason": "clearer", "verdict": "B"}
+    assert [seed for _, seed in asked] == [0, 1]
+    prompt = asked[0][0]
+    assert prompt.index("Then two.") < prompt.index("Then four.") and "last answer" in prompt
+    assert "<reference>\nTwo.\n</reference>" in prompt
+
+
+def test_a_judge_that_never_judges():
+    ask, _ = replies(*["no"] * ATTEMPTS)
+    with pytest.raises(NoVerdict, match="no judgement in 3 attempts: not JSON"):
+        asyncio.run(judge(ask, TURNS[:1], OTHER[:1], "", 64))
+
+
+def judged(*verdicts):
+    """Judgements of two turns of each question."""
+    return [
+        {
+            "id": str(number // 2),
+            "turn": number % 2 + 1,
+            "tuned_first": first,
+            "base_first": second,
+            "outcome": outcome(first, second),
+        }
+        for number, (first, second) in enumerate(verdicts)
+    ]
+
+
+def test_counts_share_and_error_by_hand():
+    made = summary(judged(("A", "B"), ("A", "B"), ("A", "A"), ("tie", "tie"), ("B", "A"), ("A", "B")))
+    assert (made["questions"], made["wins"], made["ties"], made["losses"]) == (3, 3, 2, 1)
+    # Questions: 1, 0.5, 0.5; mean 2/3, variance 1/12, standard error sqrt(1/36).
+    assert made["share"] == pytest.approx(2 / 3) and made["stderr"] == pytest.approx(1 / 6)
+    assert (made["low"], made["high"]) == (0, 1)  # Student's t of two degrees of freedom is 4.3
+    assert made["p"] == pytest.approx(10 / 16)
+    assert made["agreement"] == pytest.approx(5 / 6)
+
+
+def test_a_judge_that_always_takes_the_first():
+    made = summary(judged(*[("A", "A")] * 8))
+    assert (made["share"], made["ties"], made["p"], made["first_preferred"], made["agreement"]) == (0.5, 8, 1, 1, 0)
+
+
+def test_nothing_judged():
+    assert summary([])["questions"] == 0
