@@ -17,6 +17,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.models.locate import model_files, on_hub
@@ -67,7 +68,12 @@ share_limits(config["teacher"])
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
 TRAINED = ["capybara"]
 MODELS = ["base", *TRAINED]
-TASKS = config["evaluation"]["tasks"]
+# Each lm-eval task with its shots, by the name that its files carry; those of a batch share one load of the model.
+ENTRIES = suites.entries(config["evaluation"])
+TASKS = list(ENTRIES)
+BATCHES = suites.batches(TASKS, config["evaluation"]["tasks_per_job"])
+ALONE = [batch[0] for batch in BATCHES if len(batch) == 1]
+LM_EVAL_TASKS = list(dict.fromkeys(entry["task"] for entry in ENTRIES.values()))
 
 
 wildcard_constraints:
@@ -76,7 +82,9 @@ wildcard_constraints:
     shard=r"\d{4}\d*",
     part=r"\d+",
     model="|".join(MODELS),
-    task="|".join(map(re.escape, TASKS)),
+    task="|".join(map(re.escape, ALONE)) or "none",
+    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)),
+    code_task=r"humaneval_completions[^/]*",
 
 
 def as_json(value):
@@ -148,9 +156,10 @@ def post_tasks(source):
 
 
 def task_files(wildcards):
-    """The user's own lm-eval task files, so that a change of them is noticed; the built-in ones are pinned."""
+    """The project's and the user's own lm-eval task files, so that a change of them is noticed; the built-in ones are pinned."""
     folder = config["evaluation"]["include_path"]
-    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+    own = sorted(str(path) for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+    return [*sorted(map(str, Path("workflow_scripts/evaluation/lm_eval_tasks").glob("*.yaml"))), *own]
 
 
 def include_path_option():

@@ -4,7 +4,7 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit"),
+        templates=templates("index", "style", "contamination", "hit", "evaluation"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
@@ -16,6 +16,13 @@ rule render_report:
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
         metrics=expand("<results>/training/{trained}/metrics.jsonl", trained=TRAINED),
         scores="<results>/evaluation/scores.csv",
+        evaluation=[
+            "<results>/evaluation/averages.csv",
+            "<results>/evaluation/comparisons.csv",
+            "<results>/evaluation/suite_comparisons.csv",
+        ],
+        evaluation_data=["workflow_scripts/evaluation/suites.yaml", "workflow_scripts/evaluation/published.yaml"],
+        two_turn=two_turn_files("stats.json"),
         outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
     output:
         page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
@@ -33,6 +40,7 @@ rule render_report:
         run=config["run"],
         base=config["training"]["base"]["model"],
         teacher=config["teacher"]["model"],
+        evaluation=as_json(part("evaluation", "suites", "custom", "limit")),
     shell:
         """
         python -m workflow_scripts.render_report \
@@ -48,6 +56,9 @@ rule render_report:
             --audit {input.audit:q} \
             --metrics {input.metrics:q} \
             --scores {input.scores:q} \
+            --evaluation {input.evaluation:q} \
+            --evaluation-settings {params.evaluation:q} \
+            --two-turn {input.two_turn:q} \
             --outputs {input.outputs:q} \
             --page {output.page:q} \
             2>&1 | tee {log:q}
@@ -78,6 +89,35 @@ rule render_hits:
         python -m workflow_scripts.render_hits \
             --title {params.run:q} \
             --hits {input.hits:q} \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule render_flips:
+    input:
+        code=source_files("render_flips"),
+        templates=templates("flips", "style"),
+        flips="<results>/evaluation/flips.jsonl",
+    output:
+        page=report("<results>/report/flips.html", caption="report/render_flips.rst", category="Report"),
+    log:
+        "<logs>/render_flips.log",
+    benchmark:
+        "<benchmarks>/render_flips.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        run=config["run"],
+    shell:
+        """
+        python -m workflow_scripts.render_flips \
+            --run {params.run:q} \
+            --flips {input.flips:q} \
             --page {output.page:q} \
             2>&1 | tee {log:q}
         """

@@ -1,6 +1,7 @@
-"""All scores of all models as one table, each with what it takes to reproduce it."""
+"""All scores of all models as one table, each with what it takes to reproduce it, and the averages of the suites."""
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
@@ -9,21 +10,25 @@ import pandas as pd
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.evaluation import suites
+
+AVERAGES = ["suite", "model", "rule", "value", "stderr", "tasks", "documents", "limit", "missing"]
 
 
 def scores(result: Row, model: str, asked: str) -> list[Row]:
-    """One row a metric of each task in an lm-eval result: value, standard error, shots, documents, versions.
+    """One row a metric of each task in an lm-eval result: value, standard error, and the conditions it was made under.
 
-    A group (such as mmlu) gives its subtasks too; `asked` is the task that the config names.
+    A group (such as mmlu) gives its subtasks too; `asked` is the entry that the config names, a task with its shots.
     """
+    about = result.get("capybara", {})
     rows = []
     for task, values in result["results"].items():
+        data = about.get("tasks", {}).get(task, {})
         for key, value in values.items():
             metric, comma, filtered = key.partition(",")
-            if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
+            if not comma or metric.endswith("_stderr") or metric == "bypass" or not isinstance(value, int | float):
                 continue
             stderr = values.get(f"{metric}_stderr,{filtered}")
-            documents = result.get("n-samples", {}).get(task, {}).get("effective")
             rows.append(
                 {
                     "model": model,
@@ -34,31 +39,82 @@ def scores(result: Row, model: str, asked: str) -> list[Row]:
                     "value": value,
                     "stderr": stderr if isinstance(stderr, int | float) else None,
                     "shots": result.get("n-shot", {}).get(task),
-                    "documents": documents,
+                    "documents": result.get("n-samples", {}).get(task, {}).get("effective"),
+                    "of_documents": result.get("n-samples", {}).get(task, {}).get("original"),
+                    "dataset": data.get("dataset"),
+                    "revision": data.get("revision"),
                     "task_version": result.get("versions", {}).get(task),
                     "lm_eval": result.get("lm_eval_version"),
-                    "chat_template": bool(result.get("chat_template")),
-                    "dtype": result["config"].get("model_args", {}).get("dtype"),
+                    "backend": about.get("backend"),
+                    "adapter": about.get("adapter"),
+                    "chat_template": bool(result.get("chat_template") or about.get("chat_template")),
+                    "dtype": (result["config"].get("model_args") or {}).get("dtype"),
                     "batch_size": result["config"].get("batch_size"),
+                    "device": result["config"].get("device"),
                 }
             )
-    if not rows:
+    if not rows and "bypass" not in str(list(result["results"].values())):
         raise UserError(f"the result of {asked} for {model} holds no score. Check its `limit`.")
     return rows
 
 
+def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
+    """Each suite's averages for each model, by each of its rules; one with a missing task has no value, but says which."""
+    known = suites.known(settings["custom"])
+    rows = []
+    for model in dict.fromkeys(frame["model"]):
+        held = {
+            (row.asked, row.task, row.metric, row.filter): row for row in frame[frame["model"] == model].itertuples()
+        }
+        for suite in settings["suites"]:
+            for rule in known[suite]["average"]:
+                rows.append(
+                    {"suite": suite, "model": model, "rule": rule, "limit": settings["limit"]}
+                    | _average(suite, rule, known, held)
+                )
+    return pd.DataFrame(rows, columns=AVERAGES)
+
+
+def _average(suite: str, rule: str, known: dict[str, Row], held: dict[tuple[str, ...], Row]) -> Row:
+    values, errors, sizes, missing = [], [], [], []
+    for member in suites.members(suite, known):
+        if member.suite:
+            nested = _average(member.suite, "mean", known, held)
+            missing += nested["missing"].split()
+            found = (nested["value"], nested["stderr"], nested["documents"])
+        elif (row := held.get((member.entry, member.task, member.metric, member.filter))) is not None:
+            found = (row.value, None if pd.isna(row.stderr) else row.stderr, row.documents)
+        else:
+            missing.append(member.entry)
+            continue
+        values.append(found[0])
+        errors.append(found[1])
+        sizes.append(found[2])
+    named = {"tasks": len(values), "documents": sum(sizes), "missing": " ".join(missing)}
+    if missing:
+        return {"value": None, "stderr": None, **named}
+    value, stderr = suites.average(values, errors, sizes if rule == "by_documents" else [1.0] * len(values))
+    return {"value": value, "stderr": stderr, **named}
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Write scores.csv from files named <model>/<task>.json."""
+    """Write scores.csv and averages.csv from files named <model>/<entry>.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", required=True, type=Path, nargs="+", help="JSON files of evaluate_task")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
     parser.add_argument("--scores", required=True, type=Path, help="CSV file to write")
+    parser.add_argument("--averages", required=True, type=Path, help="CSV file to write")
     args = parser.parse_args(argv)
 
     rows = [row for path in args.results for row in scores(read_json(path), path.parent.name, path.stem)]
-    frame = pd.DataFrame(rows).sort_values(["asked", "task", "metric", "model"], kind="stable")
+    frame = pd.DataFrame(rows).sort_values(["asked", "task", "metric", "filter", "model"], kind="stable")
     args.scores.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(args.scores, index=False)
-    logging.info("%s", frame[["model", "task", "metric", "value", "stderr"]].to_string(index=False))
+    mean = averages(frame, args.settings)
+    mean.to_csv(args.averages, index=False)
+    logging.info("%s", frame[["model", "asked", "task", "metric", "value", "stderr"]].to_string(index=False))
+    if len(mean):
+        logging.info("%s", mean.to_string(index=False))
 
 
 if __name__ == "__main__":

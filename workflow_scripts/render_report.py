@@ -1,18 +1,17 @@
 """The page that a person reads when a run has ended: self-contained, every text escaped."""
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
-import pandas as pd
 import yaml
 from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import contamination, figures
+from workflow_scripts.report import contamination, evaluation, figures
 from workflow_scripts.report.pages import render
-from workflow_scripts.report.scores import read_scores
 
 PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
 EXAMPLES = 3
@@ -84,24 +83,6 @@ def example_conversations(path: Path, count: int) -> list[Row]:
     return list(by_source.values())[:count]
 
 
-def pair_scores(frame: pd.DataFrame) -> list[Row]:
-    """One row a task and metric, with the scores of every model side by side and the conditions they were made under."""
-    rows = []
-    for (task, metric), group in frame.groupby(["task", "metric"], sort=False):
-        first = group.iloc[0]
-        rows.append(
-            {
-                "task": task,
-                "metric": metric,
-                "shots": first["shots"],
-                "documents": first["documents"],
-                "task_version": first["task_version"],
-                "models": {row["model"]: row for _, row in group.iterrows()},
-            }
-        )
-    return rows
-
-
 def main(argv: list[str] | None = None) -> None:
     """Write index.html."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -117,11 +98,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
     parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
+    evaluation.add_arguments(parser)
     parser.add_argument("--outputs", required=True, type=Path, nargs="+", help="outputs.jsonl of each model")
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
     args = parser.parse_args(argv)
 
-    frame = read_scores(args.scores)
     models = list(dict.fromkeys(path.parent.name for path in args.outputs))
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
     trained = [
@@ -148,11 +129,9 @@ def main(argv: list[str] | None = None) -> None:
         contamination=contamination.section(read_json(args.decontamination), list(read_jsonl(args.hits)), HITS),
         trained=trained,
         models=models,
-        scores=pair_scores(frame),
-        score_figure=Markup(figures.scores(frame.to_dict("records"))),
-        lm_eval=frame["lm_eval"].iloc[0],
-        dtype=frame["dtype"].iloc[0],
-        chat_template=bool(frame["chat_template"].iloc[0]),
+        evaluation=evaluation.section(
+            args, args.scores, json.loads(args.evaluation_settings), args.base, dataset["train"]
+        ),
         examples=example_conversations(args.train, EXAMPLES),
         outputs=outputs,
         prompts=list(outputs[models[0]]),

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
             "documents": group["documents"].iloc[0],
             "models": dict(zip(group["model"], group["value"], strict=True)),
         }
-        for (task, metric), group in frame.groupby(["task", "metric"], sort=False)
+        for (task, _, metric), group in frame.groupby(["task", "shots", "metric"], sort=False, dropna=False)
     ]
     dataset = read_json(args.dataset)
     for key in ("per_source", "licenses"):
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
         audit=read_json(args.audit[0]),
         scores=scores,
         lm_eval=frame["lm_eval"].iloc[0],
-        chat_template=bool(frame["chat_template"].iloc[0]),
+        chat_template=bool(frame[frame["model"] == "capybara"]["chat_template"].iloc[0]),
     )
     write_text(args.card, str(card))
     logging.info("%s", args.card)

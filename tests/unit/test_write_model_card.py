@@ -17,7 +17,7 @@ def test_hostile_text_is_plain(text):
 
 
 def test_filters_are_told_apart(tmp_path):
-    row = {"model": "base", "task": "gsm8k", "metric": "exact_match", "value": 0.07, "stderr": None}
+    row = {"model": "base", "task": "gsm8k", "shots": 5, "metric": "exact_match", "value": 0.07, "stderr": None}
     path = tmp_path / "scores.csv"
     pd.DataFrame([{**row, "filter": "strict-match"}, {**row, "filter": "flexible-extract", "value": 0.33}]).to_csv(path)
     frame = read_scores(path)

@@ -12,6 +12,7 @@ import yaml
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
 from workflow_scripts.decontamination import catalogue
+from workflow_scripts.evaluation import suites
 from workflow_scripts.models.locate import on_hub
 
 Config = dict[str, Any]
@@ -95,11 +96,7 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
     yield from _decontamination(config["decontamination"])
-    path = config["evaluation"]["include_path"]
-    if path is not None and not Path(path).is_dir():
-        yield f"evaluation.include_path: no such folder: {path}."
-    for task in set(config["evaluation"]["num_fewshot"]) - set(config["evaluation"]["tasks"]):
-        yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
+    yield from _evaluation(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
             yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
@@ -144,10 +141,49 @@ def _decontamination(section: Config) -> Iterator[str]:
             )
 
 
+def _evaluation(config: Config) -> Iterator[str]:
+    """Suites, tasks, and what does not fit to backend, method or models."""
+    evaluation = config["evaluation"]
+    known = suites.known(evaluation["custom"])
+    path = evaluation["include_path"]
+    if path is not None and not Path(path).is_dir():
+        yield f"evaluation.include_path: no such folder: {path}."
+    for task in set(evaluation["num_fewshot"]) - set(evaluation["tasks"]):
+        yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
+    if not evaluation["suites"] and not evaluation["tasks"]:
+        yield "evaluation.suites: nothing to evaluate; name a suite here or a task in `evaluation.tasks`."
+    for name in evaluation["suites"]:
+        if name not in known:
+            yield f"evaluation.suites: unknown suite {name}; {_hint(name, list(known))}"
+    for name, suite in evaluation["custom"].items():
+        tasks = (
+            suite["tasks"].items() if isinstance(suite["tasks"], dict) else [(task, None) for task in suite["tasks"]]
+        )
+        for task, own in tasks:
+            own = suite | (own or {})
+            if "suite" in own and own["suite"] not in known:
+                yield f"evaluation.custom.{name}.{task}: unknown suite {own['suite']}; {_hint(own['suite'], list(known))}"
+            elif "suite" not in own and "metric" not in own:
+                yield f"evaluation.custom.{name}.{task}: no metric; give the task's or the suite's."
+    if evaluation["adapter"] == "apart" and config["training"]["method"] == "full":
+        yield "evaluation.adapter: apart needs an adapter, and `training.method` is full. Set it to merged."
+    if "trust_remote_code" in evaluation["backend_args"]:
+        yield "evaluation.backend_args.trust_remote_code: code of a model is never run. Leave it out."
+    if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
+        yield f"evaluation.two_turn.questions: no such file: {two_turn['questions']}."
+
+
+def _evaluated(evaluation: Config) -> list[str]:
+    try:
+        return [entry["task"].casefold() for entry in suites.entries(evaluation).values()]
+    except KeyError:  # a suite that does not exist is reported by `_evaluation`
+        return []
+
+
 def _sources(config: Config) -> Iterator[str]:
     """Seed sources: registered names, licences, places, and labels that are wanted but not there."""
     seeds, known, ids = config["seeds"], registry(), []
-    labels, evaluated = set(), [task.casefold() for task in config["evaluation"]["tasks"]]
+    labels, evaluated = set(), _evaluated(config["evaluation"])
     fits = jsonschema.Draft202012Validator(_cleaning_schema())
     for number, entry in enumerate(seeds["sources"]):
         where = f"seeds.sources[{number}]"
@@ -175,7 +211,7 @@ def _sources(config: Config) -> Iterator[str]:
         yield from _license(source, where, seeds["allow_licenses"])
         yield from _file(source, where)
         if (benchmark := source.get("benchmark")) and any(task.startswith(benchmark) for task in evaluated):
-            yield f"{where}: its seeds are the benchmark {benchmark} itself, which `evaluation.tasks` names. Leave out one of the two."
+            yield f"{where}: its seeds are the benchmark {benchmark} itself, which `evaluation` names. Leave out one of the two."
         wrong = fits.iter_errors(cleaning(source, seeds["cleaning"]))
         yield from (f"{where}.cleaning: {error.message}." for error in wrong)
     # Without any source there is nothing to compose: so a preset's shares stand beside `sources: []`.

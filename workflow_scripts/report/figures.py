@@ -95,27 +95,3 @@ def _bars(axes: Any, counts: dict[str, int], label: str) -> None:
     axes.bar_label(bars, padding=3)
     axes.set_xlabel(label)
     axes.margins(x=0.12)
-
-
-def scores(rows: list[Row]) -> str:
-    """Each task's score of each model with one standard error to both sides. Rows: task, metric, model, value, stderr."""
-    tasks = list(dict.fromkeys(f"{row['task']} ({row['metric']})" for row in rows))
-    models = list(dict.fromkeys(row["model"] for row in rows))
-    figure, axes = plt.subplots(figsize=(7, 0.8 + 0.5 * len(tasks)))
-    for number, model in enumerate(models):
-        mine = {f"{row['task']} ({row['metric']})": row for row in rows if row["model"] == model}
-        places = [y + 0.22 * (number - (len(models) - 1) / 2) for y, task in enumerate(tasks) if task in mine]
-        axes.errorbar(
-            [mine[task]["value"] for task in tasks if task in mine],
-            places,
-            xerr=[mine[task]["stderr"] or 0 for task in tasks if task in mine],
-            fmt="o",
-            capsize=3,
-            label=model,
-            color=BASE if model == "base" else TRAIN,
-        )
-    axes.set_yticks(range(len(tasks)), tasks)
-    axes.invert_yaxis()
-    axes.set_xlabel("score, with one standard error")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _svg(figure)

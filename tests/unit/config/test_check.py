@@ -204,6 +204,29 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         ("training.base.model", "./no/folder", "training.base.model: no such file or folder: ./no/folder."),
         ("evaluation.include_path", "no/folder", "evaluation.include_path: no such folder: no/folder."),
         ("evaluation.num_fewshot", {"zzz": 5}, "evaluation.num_fewshot.zzz: not one of `evaluation.tasks`."),
+        ("evaluation.suites", ["gpt4al"], "evaluation.suites: unknown suite gpt4al; did you mean `gpt4all`?"),
+        (
+            "evaluation.suites",
+            [],
+            "evaluation.suites: nothing to evaluate; name a suite here or a task in `evaluation.tasks`.",
+        ),
+        (
+            "evaluation.custom.pocket.tasks",
+            {"x": {"suite": "mmmlu"}},
+            "evaluation.custom.pocket.x: unknown suite mmmlu; did you mean `mmlu`?",
+        ),
+        (
+            "evaluation.custom.mine",
+            {"tasks": ["x"], "average": []},
+            "evaluation.custom.mine.x: no metric; give the task's or the suite's.",
+        ),
+        (
+            "evaluation.backend_args",
+            {"trust_remote_code": True},
+            "evaluation.backend_args.trust_remote_code: code of a model is never run.",
+        ),
+        ("evaluation.two_turn", {"questions": "no.jsonl"}, "evaluation.two_turn.questions: no such file: no.jsonl."),
+        ("evaluation.limit", 0, "evaluation.limit: 0 must be at least 1 (documents of each task"),
         (
             "training.base.model",
             "NousResearch/Llama-2-7b-hf",
@@ -307,7 +330,7 @@ def test_seeds_of_a_benchmark_may_not_be_evaluated_on_it(config, task):
     put(config, "seeds.sources", [{"registered": "theoremqa"}])
     put(config, "evaluation.tasks", ["piqa", task])
     assert mistakes(config, FILES) == [
-        "seeds.sources[0] (theoremqa): its seeds are the benchmark theoremqa itself, which `evaluation.tasks` names. "
+        "seeds.sources[0] (theoremqa): its seeds are the benchmark theoremqa itself, which `evaluation` names. "
         "Leave out one of the two."
     ]
     put(config, "seeds.sources", [{"registered": "dove"}])

@@ -1,0 +1,268 @@
+"""What the page tells of the evaluation: suites, tasks, differences, published rows, the claim, two turns."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from markupsafe import Markup
+
+from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.evaluation import suites
+from workflow_scripts.report import evaluation_figures
+
+PUBLISHED = Path(__file__).parents[1] / "evaluation" / "published.yaml"
+REFERENCE = "base"
+LARGE = 20  # a suite of more tasks is drawn by its average alone
+PEERS = ["gpt4all", "agieval-nous", "truthfulqa", "openllm-v1", "bigbench-nous"]  # columns of the claim's table
+
+Key = tuple[str, str, str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The section's part of the command line."""
+    parser.add_argument(
+        "--evaluation", required=True, type=Path, nargs="*", help="averages.csv, comparisons.csv, suite_comparisons.csv"
+    )
+    parser.add_argument("--evaluation-settings", required=True, help="`evaluation` of the config, as JSON")
+    parser.add_argument("--two-turn", required=True, type=Path, nargs="*", help="statistics of the judge, if any")
+
+
+def records(frame: pd.DataFrame) -> list[Row]:
+    """Rows as dicts, with None for what is missing."""
+    whole = frame.astype(object)
+    return whole.where(whole.notna(), None).to_dict("records")
+
+
+def key(row: Row) -> Key:
+    """What names a score but for its model."""
+    return row["asked"], row["task"], row["metric"], row["filter"] or "none"
+
+
+class Scores:
+    """The tables of the evaluation, to be looked up."""
+
+    def __init__(
+        self, scores: pd.DataFrame, averages: pd.DataFrame, compared: pd.DataFrame, suites_compared: pd.DataFrame
+    ):
+        self.rows = records(scores)
+        self.models = list(dict.fromkeys(row["model"] for row in self.rows))
+        self.models.sort(key=lambda model: model != REFERENCE)
+        self.trained = [model for model in self.models if model != REFERENCE]
+        self.by_key: dict[Key, dict[str, Row]] = {}
+        for row in self.rows:
+            self.by_key.setdefault(key(row), {})[row["model"]] = row
+        self.averages = {(row["suite"], row["rule"], row["model"]): row for row in records(averages)}
+        self.compared = {(row["model"], *key(row)): row for row in records(compared)}
+        self.suites_compared = {(row["model"], row["suite"], row["rule"]): row for row in records(suites_compared)}
+
+    def member(self, member: suites.Member, model: str) -> Row | None:
+        """A member's {value, stderr, documents} for a model: its score, or the nested suite's mean."""
+        if member.suite:
+            row = self.averages.get((member.suite, "mean", model))
+            return row if row and row["value"] is not None else None
+        return self.by_key.get((member.entry, member.task, member.metric, member.filter), {}).get(model)
+
+
+def conditions(scores: Scores) -> list[Row]:
+    """How each model was scored."""
+    names = ("backend", "adapter", "chat_template", "dtype", "batch_size", "device", "lm_eval")
+    return [
+        {"model": model, **{name: " / ".join(sorted({str(row[name]) for row in own})) for name in names}}
+        for model in scores.models
+        for own in [[row for row in scores.rows if row["model"] == model]]
+    ]
+
+
+def suite_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
+    """One row a suite and rule of averaging."""
+    return [
+        {
+            "suite": suite,
+            "rule": suites.RULES[rule],
+            "models": {model: scores.averages.get((suite, rule, model)) for model in scores.models},
+            "differences": {model: scores.suites_compared.get((model, suite, rule)) for model in scores.trained},
+        }
+        for suite in asked
+        for rule in known[suite]["average"]
+    ]
+
+
+def task_rows(scores: Scores) -> list[Row]:
+    """One row a task, shots and metric, with every model's score and each trained model's difference."""
+    return [
+        {
+            "key": found,
+            **{name: next(iter(by_model.values()))[name] for name in ("asked", "task", "metric", "filter", "shots", "documents",
+                "of_documents", "task_version", "dataset", "revision")},
+            "models": by_model,
+            "differences": {model: scores.compared.get((model, *found)) for model in scores.trained},
+        }
+        for found, by_model in scores.by_key.items()
+    ]  # fmt: skip
+
+
+def published_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
+    """One row a published value of a suite that was measured here, with what this run has and the differences, in percent."""
+    found = []
+    for row in published()["rows"]:
+        suite = row["suite"]
+        if suite not in asked:
+            continue
+        about = {"published": row["model"], "suite": suite, "source": row["source"]}
+        for member in suites.members(suite, known):
+            if (value := row.get("scores", {}).get(member.task)) is not None:
+                ours = {model: scores.member(member, model) for model in scores.models}
+                found.append(
+                    {**about, "task": member.task, "value": value, "mark": row["mark"], "ours": percents(ours)}
+                )
+        if "average" in row:
+            ours = {model: scores.averages.get((suite, "mean", model)) for model in scores.models}
+            about |= {"note": row.get("average_note")}
+            found.append(
+                {
+                    **about,
+                    "task": "average",
+                    "value": row["average"],
+                    "mark": row["average_mark"],
+                    "ours": percents(ours),
+                }
+            )
+    return found
+
+
+def percents(rows: dict[str, Row | None]) -> dict[str, Row | None]:
+    """{model: {value, stderr}} in percent."""
+    return {
+        model: {
+            "value": 100 * row["value"],
+            "stderr": None if row["stderr"] is None else 100 * row["stderr"],
+        }
+        if row is not None and row["value"] is not None
+        else None
+        for model, row in rows.items()
+    }
+
+
+def published() -> Row:
+    """published.yaml."""
+    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+
+
+def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row]:
+    """The claim's table: published models and this run's, with the examples they were tuned on and a cell for each suite."""
+    rows: dict[str, Row] = {}
+    for row in published()["rows"]:
+        entry = rows.setdefault(row["model"], {"model": row["model"], "examples": row["examples"], "cells": {}})
+        if "average" in row:
+            entry["cells"][row["suite"]] = [(None, row["average"], row["average_mark"])]
+        elif row["suite"] == "truthfulqa":
+            entry["cells"]["truthfulqa"] = [
+                (task.removeprefix("truthfulqa_"), value, row["mark"]) for task, value in row["scores"].items()
+            ]
+        if (mc2 := row.get("scores", {}).get("truthfulqa_mc2")) is not None:
+            entry["cells"].setdefault("truthfulqa", [("mc2", mc2, row["mark"])])
+    for model in scores.models:
+        cells: dict[str, Any] = {}
+        for suite in PEERS:
+            if (average := percents({model: scores.averages.get((suite, "mean", model))})[model]) is not None:
+                cells[suite] = [(None, average["value"], "measured here")]
+        both = [
+            (member.task, percents({model: scores.member(member, model)})[model])
+            for member in suites.members("truthfulqa", known)
+        ]
+        if measured := [(task.removeprefix("truthfulqa_"), row["value"], "measured here") for task, row in both if row]:
+            cells["truthfulqa"] = measured
+        own = "none" if model == REFERENCE else f"{examples} conversations"
+        rows[f"this run: {model}"] = {"model": f"this run: {model}", "examples": own, "cells": cells}
+    return [row for row in rows.values() if row["cells"]]
+
+
+def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
+    """Lines of the picture: each suite's average and, unless it is large, its tasks; then single tasks. In percent."""
+    theirs = {row["model"]: row for row in []}
+    lines, drawn = [], set()
+    for suite in asked:
+        rows = {row["model"]: row for row in published()["rows"] if row["suite"] == suite}
+        theirs = {"V1": rows.get("Nous-Capybara-7B V1", {}), "Llama-2-7B": rows.get("Llama-2-7B (base)", {})}
+        if "mean" in known[suite]["average"]:
+            lines.append(
+                {
+                    "label": f"{suite}: mean",
+                    "bold": True,
+                    "models": percents({model: scores.averages.get((suite, "mean", model)) for model in scores.models}),
+                    "differences": {
+                        model: scores.suites_compared.get((model, suite, "mean")) for model in scores.trained
+                    },
+                    "published": {name: row["average"] for name, row in theirs.items() if "average" in row},
+                }
+            )
+        members = suites.members(suite, known)
+        for member in members if len(members) <= LARGE else ():
+            found = (member.entry, member.task, member.metric, member.filter)
+            drawn.add(found)
+            nested = {model: scores.suites_compared.get((model, member.suite, "mean")) for model in scores.trained}
+            lines.append(
+                {
+                    "label": member.task if member.suite else f"{member.entry} ({member.metric})",
+                    "bold": False,
+                    "models": percents({model: scores.member(member, model) for model in scores.models}),
+                    "differences": nested
+                    if member.suite
+                    else {model: scores.compared.get((model, *found)) for model in scores.trained},
+                    "published": {
+                        name: row["scores"][member.task]
+                        for name, row in theirs.items()
+                        if member.task in row.get("scores", {})
+                    },
+                }
+            )
+        drawn |= {(member.entry, member.task, member.metric, member.filter) for member in members}
+    entries = {found[0] for found in drawn}
+    for found in scores.by_key:
+        if found[0] not in entries:
+            lines.append(
+                {
+                    "label": f"{found[0]} ({found[2]})"
+                    if found[0].startswith(found[1])
+                    else f"{found[0]} {found[1]} ({found[2]})",
+                    "bold": False,
+                    "models": percents(dict.fromkeys(scores.models) | scores.by_key[found]),
+                    "differences": {model: scores.compared.get((model, *found)) for model in scores.trained},
+                    "published": {},
+                }
+            )
+    return [line for line in lines if any(line["models"].values())]
+
+
+def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: str, examples: int) -> Row:
+    """All that evaluation.html.jinja shows."""
+    averages, compared, suites_compared = args.evaluation
+    scores = Scores(*(pd.read_csv(path) for path in (scores_path, averages, compared, suites_compared)))
+    known = suites.known(settings["custom"])
+    asked = settings["suites"]
+    large = {
+        member.entry
+        for suite in asked
+        if len(suites.members(suite, known)) > LARGE
+        for member in suites.members(suite, known)
+    }
+    tasks = task_rows(scores)
+    return {
+        "models": scores.models,
+        "trained": scores.trained,
+        "limit": settings["limit"],
+        "conditions": conditions(scores),
+        "figure": Markup(evaluation_figures.glance(figure_rows(scores, known, asked), scores.models)),
+        "suites": suite_rows(scores, known, asked),
+        "about": {suite: known[suite] for suite in asked},
+        "tasks": [row for row in tasks if row["asked"] not in large],
+        "many_tasks": [row for row in tasks if row["asked"] in large],
+        "published": published_rows(scores, known, asked),
+        "not_found": published()["not_found"],
+        "claim": claim_rows(scores, known, examples),
+        "claim_suites": PEERS,
+        "llama": "llama-2-7b" in base.casefold(),
+        "two_turn": read_json(args.two_turn[0]) if args.two_turn else None,
+    }
