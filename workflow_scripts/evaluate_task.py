@@ -87,7 +87,8 @@ def main(argv: list[str] | None = None) -> None:
     if settings["apply_chat_template"]:
         models.check_template(args.adapter or args.model, args.name)
     records = {record["task"]: record for record in map(read_json, args.records)}
-    made_by = [settings, models.stamp(args.model, args.adapter), code(), version("lm_eval")]
+    versions = {package: version(package) for package in ("lm_eval", "torch", "transformers")}
+    made_by = [settings, models.stamp(args.model, args.adapter), code(), versions]
     kept = {
         name: args.finished / f"{name}-{content_id(made_by, entry, records[entry['task']])}"
         for name, entry in args.entries.items()

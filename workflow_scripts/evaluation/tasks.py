@@ -77,6 +77,8 @@ def load(name: str, include_path: str | None, revisions: dict[str, str]) -> dict
             return manager.load([spec])
         except UserError:
             raise
+        except IndexError as error:  # lm-eval looks at a task's first document when it loads the task
+            raise UserError(f"task {name}: no document is left to score. Check the task's split and filter.") from error
         except Exception as error:  # one message for what hub, network, loader and task files may raise
             words = " ".join(str(error).split())[:400].rstrip(".") or type(error).__name__
             raise UserError(
@@ -129,7 +131,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def check_data(name: str, loaded: dict[str, Any], recorded: Row) -> None:
-    """UserError if a task's data are not those that were fetched for this run, or hold no document to score."""
+    """UserError if a task's data are not those that were fetched for this run."""
     for leaf, task in loaded["tasks"].items():
         now, then = record(task), recorded["tasks"].get(leaf)
         if then != now:
@@ -137,5 +139,3 @@ def check_data(name: str, loaded: dict[str, Any], recorded: Row) -> None:
                 f"task {name}: its data are not those that were fetched for this run (revision {now['revision']}, then "
                 f"{(then or {}).get('revision')}). Delete its file in `evaluation/tasks/` and run again."
             )
-        if not len(task.eval_docs):
-            raise UserError(f"task {name}: no document of {now['dataset']} is left to score. Check the task's filter.")

@@ -1,0 +1,163 @@
+"""Scoring a real, if tiny, model with lm-eval: the scores are lm-eval's own, however the tasks are grouped."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from workflow_scripts import evaluate_task, fetch_task
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_json
+
+SETTINGS = {
+    "revisions": {}, "limit": None, "batch_size": 2, "dtype": "float32", "backend": "hf", "backend_args": {},
+    "apply_chat_template": False,
+}  # fmt: skip
+STONES = ["granite", "sandstone", "basalt", "marble", "slate"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, make_tokenizer):
+    """A folder with a model of random weights, two tasks with their data, and a third without documents to score."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("evaluation")
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=256, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    LlamaForCausalLM(shape).save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    (folder / "tasks").mkdir()
+    for number, name in enumerate(("stones", "sands", "nothing")):
+        rows = [
+            {"question": f"Which is case {number}, {stone}?", "choices": [stone, "a bird"], "answer": place % 2}
+            for place, stone in enumerate(STONES)
+        ]
+        data = folder / "tasks" / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "{{question}}",
+            "doc_to_choice": "{{choices}}",
+            "doc_to_target": "answer",
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            "metadata": {"version": 1.0},
+        }
+        text = yaml.safe_dump(task)
+        if name == "nothing":
+            (folder / "tasks" / "drop_all.py").write_text("def drop(rows):\n    return rows.select([])\n")
+            text += "process_docs: !function drop_all.drop\n"
+        (folder / "tasks" / f"{name}.yaml").write_text(text)
+        if name != "nothing":
+            fetch_task.main([
+                "--task", name, "--include-path", str(folder / "tasks"), "--record", str(folder / "records" / f"{name}.json")
+            ])  # fmt: skip
+    return folder
+
+
+def evaluate(place, out, names, **settings):
+    """Score these tasks in one job, as the rule does; the results by name."""
+    results = [out / f"{name}.json" for name in names]
+    evaluate_task.main([
+        "--name", "base", "--model", str(place / "model"), "--threads", "1", "--finished", str(out / "finished"),
+        "--entries", json.dumps({name: {"task": name, "shots": 0} for name in names}),
+        "--records", *(str(place / "records" / f"{name}.json") for name in names),
+        "--settings", json.dumps({**SETTINGS, "include_path": str(place / "tasks"), **settings}),
+        "--results", *map(str, results), "--tables", *(str(path.with_suffix(".parquet")) for path in results),
+    ])  # fmt: skip
+    return {path.stem: read_json(path) for path in results}
+
+
+@pytest.fixture(scope="module")
+def together(place):
+    """Both tasks scored with one load of the model."""
+    return evaluate(place, place / "together", ["stones", "sands"])
+
+
+def test_scores_are_those_of_a_plain_call(place, together):
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    plain = simple_evaluate(
+        model="hf",
+        model_args={"pretrained": str(place / "model"), "dtype": "float32"},
+        tasks=["stones"],
+        num_fewshot=0,
+        batch_size=2,
+        device="cpu",
+        task_manager=TaskManager(include_path=str(place / "tasks"), include_defaults=False),
+    )
+    assert plain["results"]["stones"] == together["stones"]["results"]["stones"]
+
+
+def test_alone_or_together_makes_no_difference(place, together):
+    alone = {name: evaluate(place, place / "alone" / name, [name])[name] for name in ("stones", "sands")}
+    assert alone == together
+    for name in alone:
+        one, two = (pq.read_table(place / folder / f"{name}.parquet") for folder in (f"alone/{name}", "together"))
+        assert one.equals(two) and one.num_rows == len(STONES)
+
+
+def test_a_result_says_what_it_was_made_of(together):
+    about = together["stones"]["capybara"]
+    assert about["tasks"]["stones"]["documents"] == {"test": 5}
+    assert about["tasks"]["stones"]["revision"].startswith("sha256:")
+    assert (about["backend"], about["device"], about["chat_template"]) == ("hf", "cpu", False)
+
+
+def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
+    """The data of the second changed since they were fetched; mended, only it is scored."""
+    record = place / "records" / "sands.json"
+    kept = record.read_text()
+    record.write_text(kept.replace('"sha256:', '"sha256:0'))
+    with pytest.raises(UserError, match=r"task sands: its data are not those that were fetched.*The other 1 are kept"):
+        evaluate(place, place / "failing", ["stones", "sands"])
+    record.write_text(kept)
+    scored = []
+    real = evaluate_task.evaluate
+    monkeypatch.setattr(evaluate_task, "evaluate", lambda name, *more: scored.append(name) or real(name, *more))
+    assert set(evaluate(place, place / "failing", ["stones", "sands"])) == {"stones", "sands"}
+    assert scored == ["sands"]
+    evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
+    assert scored == ["sands", "stones", "sands"], "other settings are another result"
+
+
+def test_a_task_without_a_document_is_a_clear_error(place):
+    with pytest.raises(UserError, match="task nothing: no document is left to score"):
+        fetch_task.main([
+            "--task", "nothing", "--include-path", str(place / "tasks"), "--record", str(place / "nothing.json")
+        ])  # fmt: skip
+
+
+def test_a_template_that_is_not_there(place):
+    with pytest.raises(UserError, match=r"model base: its tokenizer has no chat template"):
+        evaluate(place, place / "templated", ["stones"], apply_chat_template=True)
+
+
+def test_a_folder_without_weights(place, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"no \*\.safetensors, so the model has no weights"):
+        evaluate_task.models.check_folder(tmp_path, None)
+    with pytest.raises(UserError, match=r"no config\.json, so no model to score"):
+        evaluate_task.models.check_folder(tmp_path / "none", None)
+    with pytest.raises(UserError, match=r"no adapter_config\.json, so no adapter"):
+        evaluate_task.models.check_folder(place / "model", tmp_path)
+
+
+def test_data_that_cannot_be_had(place, tmp_path):
+    task = yaml.safe_load((place / "tasks" / "stones.yaml").read_text())
+    task |= {"task": "gone", "dataset_kwargs": {"data_files": {"test": str(tmp_path / "gone.jsonl")}}}
+    (tmp_path / "gone.yaml").write_text(yaml.safe_dump(task))
+    with pytest.raises(UserError, match=r"task gone: its data cannot be loaded: .*gone\.jsonl"):
+        fetch_task.main([
+            "--task", "gone", "--include-path", str(tmp_path), "--record", str(tmp_path / "gone.json")
+        ])  # fmt: skip
