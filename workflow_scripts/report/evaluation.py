@@ -110,25 +110,15 @@ def published_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> l
         suite = row["suite"]
         if suite not in asked:
             continue
-        about = {"published": row["model"], "suite": suite, "source": row["source"]}
+        about = {"published": row["model"], "suite": suite, "source": row["source"], "note": None}
         for member in suites.members(suite, known):
             if (value := row.get("scores", {}).get(member.task)) is not None:
-                ours = {model: scores.member(member, model) for model in scores.models}
-                found.append(
-                    {**about, "task": member.task, "value": value, "mark": row["mark"], "ours": percents(ours)}
-                )
+                ours = percents({model: scores.member(member, model) for model in scores.models})
+                found.append({**about, "task": member.task, "value": value, "mark": row["mark"], "ours": ours})
         if "average" in row:
-            ours = {model: scores.averages.get((suite, "mean", model)) for model in scores.models}
-            about |= {"note": row.get("average_note")}
-            found.append(
-                {
-                    **about,
-                    "task": "average",
-                    "value": row["average"],
-                    "mark": row["average_mark"],
-                    "ours": percents(ours),
-                }
-            )
+            ours = percents({model: scores.averages.get((suite, "mean", model)) for model in scores.models})
+            average = {"task": "average", "value": row["average"], "mark": row["average_mark"], "ours": ours}
+            found.append({**about, **average, "note": row.get("average_note")})
     return found
 
 
@@ -181,7 +171,6 @@ def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row
 
 def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
     """Lines of the picture: each suite's average and, unless it is large, its tasks; then single tasks. In percent."""
-    theirs = {row["model"]: row for row in []}
     lines, drawn = [], set()
     for suite in asked:
         rows = {row["model"]: row for row in published()["rows"] if row["suite"] == suite}
@@ -256,7 +245,7 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         "conditions": conditions(scores),
         "figure": Markup(evaluation_figures.glance(figure_rows(scores, known, asked), scores.models)),
         "suites": suite_rows(scores, known, asked),
-        "about": {suite: known[suite] for suite in asked},
+        "about": {suite: {"source": "source not stated", "note": None} | known[suite] for suite in asked},
         "tasks": [row for row in tasks if row["asked"] not in large],
         "many_tasks": [row for row in tasks if row["asked"] in large],
         "published": published_rows(scores, known, asked),

@@ -1,0 +1,146 @@
+"""The evaluation on the page: every number with its rule and conditions, noise told from difference, the claim's table."""
+
+import argparse
+
+import jinja2
+import pandas as pd
+import pytest
+
+from workflow_scripts import compare_models
+from workflow_scripts.collect_scores import AVERAGES
+from workflow_scripts.common.rows import write_json
+from workflow_scripts.evaluation import judge
+from workflow_scripts.render_report import TEMPLATES
+from workflow_scripts.report import evaluation
+
+CUSTOM = {
+    "gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal", "jade"]},
+}
+
+
+def score(model, task, value, **more):
+    return {
+        "model": model, "asked": f"{task}.0shot", "task": task, "metric": "acc", "filter": "none", "value": value, "stderr": 0.02,
+        "shots": 0, "documents": 400, "of_documents": 400, "dataset": "rocks/gems", "revision": "c0ffee", "task_version": 1.0,
+        "lm_eval": "0.4.13", "backend": "hf", "adapter": None, "chat_template": False, "dtype": "float32", "batch_size": 8,
+        "device": "cpu", **more,
+    }  # fmt: skip
+
+
+def difference(task, value, beyond):
+    return {
+        "model": "capybara", "asked": f"{task}.0shot", "task": task, "filter": "none", "metric": "acc", "documents": 400, "base": 0.5,
+        "tuned": 0.5 + value, "difference": value, "stderr": 0.01, "low": value - 0.02, "high": value + 0.02, "gained": 30, "lost": 10,
+        "test": "McNemar, exact", "p": 0.001, "p_adjusted": 0.002, "beyond_noise": beyond,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """A function that gives what the section shows of two models on two tasks, and its HTML."""
+
+    def show(base="SmolLM2", suites=("gems",), limit=None, scores=None, averages=(), two_turn=()):
+        rows = scores or [
+            score("base", "opal", 0.5), score("capybara", "opal", 0.6), score("base", "jade", 0.4), score("capybara", "jade", 0.41)
+        ]  # fmt: skip
+        tables = {
+            "scores": pd.DataFrame(rows),
+            "averages": pd.DataFrame(
+                [
+                    {"suite": "gems", "model": model, "rule": "mean", "value": value, "stderr": 0.014, "tasks": 2, "documents": 800}
+                    for model, value in (("base", 0.45), ("capybara", 0.505))
+                ]
+                + list(averages),
+                columns=AVERAGES,
+            ),
+            "comparisons": pd.DataFrame(
+                [difference("opal", 0.1, True), difference("jade", 0.01, False)], columns=compare_models.TASK_COLUMNS
+            ),
+            "suites": pd.DataFrame(columns=compare_models.SUITE_COLUMNS),
+        }  # fmt: skip
+        paths = {name: tmp_path / f"{name}.csv" for name in tables}
+        for name, table in tables.items():
+            table.to_csv(paths[name], index=False)
+        args = argparse.Namespace(
+            evaluation=[paths["averages"], paths["comparisons"], paths["suites"]], two_turn=list(two_turn)
+        )
+        settings = {"suites": list(suites), "custom": CUSTOM, "limit": limit}
+        section = evaluation.section(args, paths["scores"], settings, base, 120)
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+        return section, environment.get_template("evaluation.html.jinja").render(evaluation=section)
+
+    return show
+
+
+def test_the_rule_of_an_average_stands_beside_it(shown):
+    _, page = shown()
+    row = next(line for line in page.split("<tr>") if "<td>gems</td>" in line)
+    assert "plain mean of the tasks" in row and "50.50 ± 1.40" in row
+
+
+def test_only_what_is_beyond_noise_is_marked(shown):
+    _, page = shown()
+    assert "<mark>+10.00 ± 1.00</mark>" in page
+    assert "+1.00 ± 1.00" in page and "<mark>+1.00" not in page
+
+
+def test_the_conditions_of_the_scores_are_told(shown):
+    _, page = shown()
+    assert "not applied" in page and "float32" in page and "0.4.13" in page and "c0ffee" in page
+
+
+def test_a_limit_is_told_before_any_number(shown):
+    _, page = shown(limit=20)
+    assert page.index("Only the first 20 documents") < page.index("<table>")
+    assert "Only the first" not in shown()[1]
+
+
+def test_published_rows_stand_beside_a_suite_that_was_measured(shown):
+    scores = [
+        score(model, "truthfulqa_mc2", value) for model, value in (("base", 0.38), ("capybara", 0.5))
+    ]  # fmt: skip
+    section, page = shown(suites=["truthfulqa"], scores=scores, base="meta-llama/Llama-2-7b-hf")
+    rows = {(row["published"], row["task"]): row for row in section["published"]}
+    row = rows["Nous-Hermes-1-Llama-2-7B", "truthfulqa_mc2"]
+    assert (row["value"], row["mark"]) == (49.10, "S") and row["ours"]["capybara"]["value"] == pytest.approx(50)
+    assert "50.00 (+0.90)" in page
+    assert "this run's base model is another" not in page
+    assert "this run's base model is another" in shown(suites=["truthfulqa"], scores=scores)[1].replace("&#39;", "'")
+
+
+def test_the_claims_table_has_the_published_models_and_this_runs(shown):
+    extra = [
+        {"suite": "gpt4all", "model": "capybara", "rule": "mean", "value": 0.69, "stderr": 0.004, "tasks": 7, "documents": 9000}
+    ]  # fmt: skip
+    section, _ = shown(averages=extra)
+    rows = {row["model"]: row for row in section["claim"]}
+    assert rows["Nous-Hermes-1-Llama-2-7B"]["cells"]["gpt4all"] == [(None, 68.60, "S")]
+    assert rows["Nous-Hermes-1-Llama-2-7B"]["examples"] == "about 300,000 [M]"
+    assert rows["Nous-Capybara-7B V1"]["cells"]["truthfulqa"] == [("mc2", 51.13, "S")]
+    assert "gpt4all" not in rows["Nous-Capybara-7B V1"]["cells"], "never published as text"
+    assert rows["this run: capybara"]["cells"]["gpt4all"] == [(None, pytest.approx(69), "measured here")]
+    assert rows["this run: capybara"]["examples"] == "120 conversations"
+
+
+def test_every_published_value_has_its_mark_and_source():
+    for row in evaluation.published()["rows"]:
+        assert row["mark"] in "SIM" and row["source"] and row["examples"]
+        assert "average" not in row or row["average_mark"] in "SIM"
+
+
+def test_two_turns_are_shown_with_their_uncertainty(shown, tmp_path):
+    judgements = [
+        {"id": str(number), "turn": turn, "tuned_first": "A", "base_first": "B" if number < 3 else "A", "outcome": "win" if number < 3 else "tie"}
+        for number in range(4)
+        for turn in (1, 2)
+    ]  # fmt: skip
+    found = judge.summary(judgements)
+    stats = {"judge": "teacher", "in": 8, "out": 8, "models": {"capybara": {"both": found}}}
+    path = tmp_path / "stats.json"
+    write_json(path, stats)
+    _, page = shown(two_turn=[path])
+    row = next(line for line in page.split("<tr>") if "<td>both</td>" in line)
+    # Shares of the questions: 1, 1, 1, 0.5; mean 0.875, standard error 0.25 / 2.
+    assert "87.5 % ± 12.5" in row and "47.7 to 100.0" in row
