@@ -74,6 +74,28 @@ def test_an_unknown_task(project):
     target = "results/mine/evaluation/tasks/arc_eazy.json"
     printed = project.run(target, *overlay(project, evaluation={"tasks": ["arc_eazy"]}), check=False)
     assert "lm-eval has no task arc_eazy. Did you mean arc_easy" in printed
+    assert "Traceback" not in printed
+
+
+def test_an_unknown_suite(project):
+    printed = project.run("-n", *overlay(project, evaluation={"suites": ["gtp4all"]}), check=False)
+    assert "evaluation.suites: unknown suite gtp4all; did you mean `gpt4all`?" in printed
+
+
+def test_a_limit_that_leaves_no_document(project):
+    printed = project.run("-n", *overlay(project, evaluation={"limit": 0}), check=False)
+    assert "evaluation.limit: 0 must be at least 1" in printed
+
+
+def test_a_task_whose_data_cannot_be_had(project, tmp_path, monkeypatch):
+    """No network, and nothing was fetched before."""
+    for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    target = "results/mine/evaluation/tasks/piqa.json"
+    printed = project.run(target, *overlay(project, evaluation={"tasks": ["piqa"]}), check=False)
+    assert "task piqa: its data cannot be loaded: " in printed and "Check the network, HF_ENDPOINT" in printed
+    assert "Traceback" not in printed
 
 
 def test_the_folder_of_another_configuration(project):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 AFTER_DATASET = {
     "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "evaluate_task": 3, "sample_outputs": 1,
-    "collect_scores": 1, "render_report": 1, "write_model_card": 1, "all": 1,
+    "collect_scores": 1, "compare_models": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1, "all": 1,
 }  # fmt: skip
 AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
@@ -192,7 +192,41 @@ def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
         planned = finished.planned()
     finally:
         shutil.move(tmp_path / "kept", score)
-    assert planned == {"evaluate_task": 1, "collect_scores": 1, "render_report": 1, "write_model_card": 1, "all": 1}
+    after = ("collect_scores", "compare_models", "render_flips", "render_report", "write_model_card", "all")
+    assert planned == {"evaluate_task": 1, **dict.fromkeys(after, 1)}
+
+
+def test_differences_are_those_of_the_items(results):
+    """What the tables of items say, counted here again."""
+    frame = pd.read_csv(results / "evaluation" / "comparisons.csv")
+    assert set(frame["task"]) == {"pocket_science", "pocket_commonsense", "pocket_reading"}
+    for row in frame.itertuples():
+        base, tuned = (
+            pd.read_parquet(results / "evaluation" / model / f"{row.asked}.parquet").set_index("doc_hash")[row.metric]
+            for model in ("base", "capybara")
+        )
+        turned = tuned - base
+        assert (row.gained, row.lost) == ((turned == 1).sum(), (turned == -1).sum())
+        assert row.difference == pytest.approx(turned.mean()) and row.stderr == pytest.approx(turned.sem())
+    assert "Items that flipped" in (results / "report" / "flips.html").read_text()
+
+
+def test_tasks_that_share_a_model_score_the_same(finished, results):
+    """The same run with all its tasks in one job a model: another plan, the same files."""
+    kept = {path: path.read_bytes() for path in sorted((results / "evaluation").glob("*/*.parquet"))}
+    scores = (results / "evaluation" / "scores.csv").read_bytes()
+    file = finished.folder / "config.yaml"
+    text = file.read_text()
+    for folder in (results / "evaluation").glob("*/finished"):
+        shutil.rmtree(folder)
+    file.write_text(text.replace("tasks_per_job: 1", "tasks_per_job: 3"))
+    try:
+        finished.run("results/pocket/evaluation/scores.csv", "--forcerun", "evaluate_tasks_1")
+        assert (results / "evaluation" / "scores.csv").read_bytes() == scores
+        assert {path: path.read_bytes() for path in kept} == kept
+    finally:
+        file.write_text(text)
+        finished.run()
 
 
 def test_lint_and_report(finished):
