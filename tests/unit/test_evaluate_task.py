@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -64,11 +65,12 @@ def place(tmp_path_factory, make_tokenizer):
     return folder
 
 
-def evaluate(place, out, names, **settings):
+def evaluate(place, out, names, model="model", adapter=None, **settings):
     """Score these tasks in one job, as the rule does; the results by name."""
     results = [out / f"{name}.json" for name in names]
     evaluate_task.main([
-        "--name", "base", "--model", str(place / "model"), "--threads", "1", "--finished", str(out / "finished"),
+        "--name", "base", "--model", str(place / model), "--threads", "1", "--finished", str(out / "finished"),
+        *(["--adapter", str(place / adapter)] if adapter else []),
         "--entries", json.dumps({name: {"task": name, "shots": 0} for name in names}),
         "--records", *(str(place / "records" / f"{name}.json") for name in names),
         "--settings", json.dumps({**SETTINGS, "include_path": str(place / "tasks"), **settings}),
@@ -129,6 +131,29 @@ def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
     assert scored == ["sands"]
     evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
     assert scored == ["sands", "stones", "sands"], "other settings are another result"
+
+
+def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
+    """A LoRA of random weights: on the base model, and merged into it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    shape = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(place / "model"), shape)
+    model.save_pretrained(place / "adapter")
+    model.merge_and_unload().save_pretrained(place / "merged")
+    make_tokenizer().save_pretrained(place / "merged")
+    apart = evaluate(place, place / "apart", ["stones"], adapter="adapter")["stones"]
+    evaluate(place, place / "one", ["stones"], model="merged")
+    found = {
+        folder: np.concatenate(pq.read_table(place / folder / "stones.parquet")["loglikelihoods"].to_pylist())
+        for folder in ("together", "apart", "one")
+    }
+    assert found["apart"] == pytest.approx(found["one"], abs=1e-4)
+    assert abs(found["apart"] - found["together"]).max() > 0.01, "the adapter changes nothing"
+    assert (apart["capybara"]["adapter"], together["stones"]["capybara"]["adapter"]) == ("apart", None)
 
 
 def test_a_task_without_a_document_is_a_clear_error(place):
