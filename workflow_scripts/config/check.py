@@ -165,6 +165,11 @@ def _evaluation(config: Config) -> Iterator[str]:
                 yield f"evaluation.custom.{name}.{task}: unknown suite {own['suite']}; {_hint(own['suite'], list(known))}"
             elif "suite" not in own and "metric" not in own:
                 yield f"evaluation.custom.{name}.{task}: no metric; give the task's or the suite's."
+    if not evaluation["execute_code"] and set(_evaluated(evaluation)) == {"humaneval_completions"}:
+        yield (
+            "evaluation.suites: humaneval alone gives no score unless its completions are executed; set "
+            "`evaluation.execute_code` or name another suite, too."
+        )
     if evaluation["adapter"] == "apart" and config["training"]["method"] == "full":
         yield "evaluation.adapter: apart needs an adapter, and `training.method` is full. Set it to merged."
     if "trust_remote_code" in evaluation["backend_args"]:

@@ -226,6 +226,11 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
             "evaluation.backend_args.trust_remote_code: code of a model is never run.",
         ),
         ("evaluation.two_turn", {"questions": "no.jsonl"}, "evaluation.two_turn.questions: no such file: no.jsonl."),
+        (
+            "evaluation.suites",
+            ["humaneval"],
+            "evaluation.suites: humaneval alone gives no score unless its completions",
+        ),
         ("evaluation.limit", 0, "evaluation.limit: 0 must be at least 1 (documents of each task"),
         (
             "training.base.model",
