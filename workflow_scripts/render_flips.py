@@ -6,12 +6,10 @@ import logging
 from itertools import groupby
 from pathlib import Path
 
-import jinja2
-
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_jsonl, write_text
+from workflow_scripts.report.pages import render
 
-TEMPLATES = Path(__file__).parent / "report" / "templates"
 SHOWN = 25  # items of a task and direction on the page
 SUMMARY = 160  # characters of an item in its closed line
 PROMPT = 4000  # characters of a prompt, its end: the examples of a few-shot prompt come before the question
@@ -82,15 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
     args = parser.parse_args(argv)
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     flips = list(read_jsonl(args.flips))
-    write_text(args.page, environment.get_template("flips.html.jinja").render(run=args.run, groups=groups(flips)))
+    write_text(args.page, render("flips.html.jinja", run=args.run, groups=groups(flips)))
     logging.info("%s: %d items", args.page, len(flips))
 
 

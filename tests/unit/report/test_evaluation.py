@@ -2,7 +2,6 @@
 
 import argparse
 
-import jinja2
 import pandas as pd
 import pytest
 
@@ -10,8 +9,8 @@ from workflow_scripts import compare_models
 from workflow_scripts.collect_scores import AVERAGES
 from workflow_scripts.common.rows import write_json
 from workflow_scripts.evaluation import judge
-from workflow_scripts.render_report import TEMPLATES
 from workflow_scripts.report import evaluation
+from workflow_scripts.report.pages import render
 
 CUSTOM = {
     "gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal", "jade"]},
@@ -66,10 +65,7 @@ def shown(tmp_path):
         )
         settings = {"suites": list(suites), "custom": CUSTOM, "limit": limit}
         section = evaluation.section(args, paths["scores"], settings, base, 120)
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-        )
-        return section, environment.get_template("evaluation.html.jinja").render(evaluation=section)
+        return section, render("evaluation.html.jinja", evaluation=section)
 
     return show
 
