@@ -39,7 +39,6 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
-        "<results>/report/flips.html",
         "<results>/release/README.md",
         "<results>/dataset/train.parquet",
         "<results>/dataset/test.parquet",

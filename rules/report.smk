@@ -11,6 +11,7 @@ rule render_report:
         decontamination="<results>/decontamination/stats.json",
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
+        flips_page="<results>/report/flips.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),

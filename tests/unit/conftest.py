@@ -102,3 +102,22 @@ def make_tokenizer():
         return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=bos_token, eos_token="</s>")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def save_model(make_tokenizer):
+    """A function that saves a Llama of random weights, of some thousand parameters, with its tokenizer into a folder."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    def save(folder):
+        tokenizer = make_tokenizer()
+        torch.manual_seed(0)
+        shape = LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=512, bos_token_id=0, eos_token_id=1,
+        )  # fmt: skip
+        LlamaForCausalLM(shape).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return save

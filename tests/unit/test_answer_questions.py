@@ -42,18 +42,8 @@ def test_what_is_no_question(tmp_path, rows, message):
         read(tmp_path, *rows)
 
 
-def test_the_second_turn_is_answered_after_the_first(tmp_path, make_tokenizer):
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = make_tokenizer()
-    torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        max_position_embeddings=512, bos_token_id=0, eos_token_id=1,
-    )  # fmt: skip
-    LlamaForCausalLM(shape).save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
+def test_the_second_turn_is_answered_after_the_first(tmp_path, save_model):
+    save_model(tmp_path / "model")
     write_jsonl(
         tmp_path / "mine.jsonl",
         [{"id": f"q{number}", "turns": [f"Why {number}?", "And then?"]} for number in (2, 0, 1)],

@@ -19,20 +19,10 @@ STONES = ["granite", "sandstone", "basalt", "marble", "slate"]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, make_tokenizer):
+def place(tmp_path_factory, save_model):
     """A folder with a model of random weights, two tasks with their data, and a third without documents to score."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     folder = tmp_path_factory.mktemp("evaluation")
-    tokenizer = make_tokenizer()
-    torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=256, bos_token_id=0, eos_token_id=1,
-    )  # fmt: skip
-    LlamaForCausalLM(shape).save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
+    save_model(folder / "model")
     (folder / "tasks").mkdir()
     for number, name in enumerate(("stones", "sands", "nothing")):
         rows = [
