@@ -250,6 +250,7 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         "many_tasks": [row for row in tasks if row["asked"] in large],
         "published": published_rows(scores, known, asked),
         "not_found": published()["not_found"],
+        "not_measured": published()["not_measured"],
         "claim": claim_rows(scores, known, examples),
         "claim_suites": PEERS,
         "llama": "llama-2-7b" in base.casefold(),
