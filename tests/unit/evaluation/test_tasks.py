@@ -3,7 +3,7 @@
 import pytest
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.evaluation.tasks import check_task
+from workflow_scripts.evaluation.tasks import OWN, _pinned, check_task, folders, task_file
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,17 @@ def test_a_misspelt_task_names_the_nearest(manager):
 def test_an_unknown_task_says_where_to_look(manager):
     with pytest.raises(UserError, match=r"no task mmlu\. `lm_eval ls tasks`"):
         check_task(manager, "mmlu")
+
+
+def test_a_task_is_found_by_its_file_and_the_users_own_comes_first(tmp_path):
+    assert task_file("humaneval_completions", folders(None)) == OWN / "humaneval_completions.yaml"
+    assert task_file("piqa", folders(None)).name == "piqa.yaml"
+    assert task_file("mmlu", folders(None)) is None, "a group has no task file"
+    (tmp_path / "mine.yaml").write_text("task: piqa\n")
+    assert task_file("piqa", folders(str(tmp_path))) == tmp_path / "mine.yaml"
+
+
+def test_a_dataset_is_pinned_to_a_commit():
+    path = OWN / "humaneval_completions.yaml"
+    assert _pinned(path, {"openai/openai_humaneval": "c0ffee"}) == {"dataset_kwargs": {"revision": "c0ffee"}}
+    assert _pinned(path, {"baber/piqa": "c0ffee"}) == {}
