@@ -38,7 +38,7 @@ def difference(task, value, beyond):
 def shown(tmp_path):
     """A function that gives what the section shows of two models on two tasks, and its HTML."""
 
-    def show(base="SmolLM2", suites=("gems",), limit=None, scores=None, averages=(), two_turn=()):
+    def show(base="SmolLM2", suites=("gems",), limit=None, scores=None, averages=(), two_turn=(), compared=None):
         rows = scores or [
             score("base", "opal", 0.5), score("capybara", "opal", 0.6), score("base", "jade", 0.4), score("capybara", "jade", 0.41)
         ]  # fmt: skip
@@ -53,7 +53,8 @@ def shown(tmp_path):
                 columns=AVERAGES,
             ),
             "comparisons": pd.DataFrame(
-                [difference("opal", 0.1, True), difference("jade", 0.01, False)], columns=compare_models.TASK_COLUMNS
+                compared or [difference("opal", 0.1, True), difference("jade", 0.01, False)],
+                columns=compare_models.TASK_COLUMNS,
             ),
             "suites": pd.DataFrame(columns=compare_models.SUITE_COLUMNS),
         }  # fmt: skip
@@ -140,3 +141,8 @@ def test_two_turns_are_shown_with_their_uncertainty(shown, tmp_path):
     row = next(line for line in page.split("<tr>") if "<td>both</td>" in line)
     # Shares of the questions: 1, 1, 1, 0.5; mean 0.875, standard error 0.25 / 2.
     assert "87.5 % ± 12.5" in row and "47.7 to 100.0" in row
+
+
+def test_equal_answers_are_no_difference_of_zero_with_certainty(shown):
+    _, page = shown(compared=[{**difference("opal", 0.0, False), "stderr": 0.0}])
+    assert "no item differs" in page and "0.00 ± 0.00" not in page
