@@ -10,6 +10,7 @@ import yaml
 from workflow_scripts import evaluate_task, fetch_task
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json
+from workflow_scripts.evaluation import tasks
 
 SETTINGS = {
     "revisions": {}, "limit": None, "batch_size": 2, "dtype": "float32", "backend": "hf", "backend_args": {},
@@ -121,6 +122,25 @@ def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
     assert scored == ["sands"]
     evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
     assert scored == ["sands", "stones", "sands"], "other settings are another result"
+
+
+def test_a_group_gives_its_tasks_and_its_own_score(place, together, monkeypatch):
+    """Without lm-eval's own tasks, whose index takes a quarter of a minute."""
+    group = {
+        "group": "minerals",
+        "task": ["stones", "sands"],
+        "aggregate_metric_list": [{"metric": "acc", "aggregation": "mean", "weight_by_size": True}],
+    }
+    (place / "tasks" / "minerals.yaml").write_text(yaml.safe_dump(group))
+    real = tasks.task_manager
+    monkeypatch.setattr(tasks, "task_manager", lambda include: real(include, include_defaults=False))
+    record = place / "records" / "minerals.json"
+    fetch_task.main(["--task", "minerals", "--include-path", str(place / "tasks"), "--record", str(record)])
+    made = evaluate(place, place / "group", ["minerals"])["minerals"]["results"]
+    alone = {name: together[name]["results"][name]["acc,none"] for name in ("stones", "sands")}
+    assert {name: made[name]["acc,none"] for name in alone} == alone
+    assert made["minerals"]["acc,none"] == pytest.approx(sum(alone.values()) / 2)
+    assert set(pq.read_table(place / "group" / "minerals.parquet")["task"].to_pylist()) == {"stones", "sands"}
 
 
 def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
