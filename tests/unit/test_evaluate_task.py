@@ -1,6 +1,7 @@
 """Scoring a real, if tiny, model with lm-eval: the scores are lm-eval's own, however the tasks are grouped."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from workflow_scripts import evaluate_task, fetch_task
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.evaluation import tasks
+from workflow_scripts.training.template import set_template
 
 SETTINGS = {
     "revisions": {}, "limit": None, "batch_size": 2, "dtype": "float32", "backend": "hf", "backend_args": {},
@@ -76,20 +78,44 @@ def together(place):
     return evaluate(place, place / "together", ["stones", "sands"])
 
 
-def test_scores_are_those_of_a_plain_call(place, together):
+def plain(place, model="model", **more):
+    """The score of one task by lm-eval itself, called as its command line calls it."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    plain = simple_evaluate(
+    made = simple_evaluate(
         model="hf",
-        model_args={"pretrained": str(place / "model"), "dtype": "float32"},
+        model_args={"pretrained": str(place / model), "dtype": "float32"},
         tasks=["stones"],
         num_fewshot=0,
         batch_size=2,
         device="cpu",
         task_manager=TaskManager(include_path=str(place / "tasks"), include_defaults=False),
+        **more,
     )
-    assert plain["results"]["stones"] == together["stones"]["results"]["stones"]
+    samples = sorted(made["samples"]["stones"], key=lambda sample: sample["doc_id"])
+    return made["results"]["stones"], [[found[0][0] for found in sample["resps"]] for sample in samples]
+
+
+def loglikelihoods(folder):
+    return pq.read_table(folder / "stones.parquet")["loglikelihoods"].to_pylist()
+
+
+def test_scores_are_those_of_a_plain_call(place, together):
+    results, found = plain(place)
+    assert together["stones"]["results"]["stones"] == results
+    assert loglikelihoods(place / "together") == found
+
+
+def test_a_chat_template_is_applied_as_by_a_plain_call_and_stated(place, make_tokenizer):
+    shutil.copytree(place / "model", place / "chatty")
+    set_template(make_tokenizer()).save_pretrained(place / "chatty")
+    made = evaluate(place, place / "templated", ["stones"], model="chatty", apply_chat_template=True)["stones"]
+    results, found = plain(place, "chatty", apply_chat_template=True)
+    assert made["results"]["stones"] == results and made["capybara"]["chat_template"] is True
+    assert loglikelihoods(place / "templated") == found != loglikelihoods(place / "together")
+    (prompt, *_) = pq.read_table(place / "templated" / "stones.parquet")["prompt"].to_pylist()
+    assert prompt == "<s>USER: Which is case 0, granite? ASSISTANT:"
 
 
 def test_alone_or_together_makes_no_difference(place, together):
@@ -175,7 +201,7 @@ def test_a_task_without_a_document_is_a_clear_error(place):
 
 def test_a_template_that_is_not_there(place):
     with pytest.raises(UserError, match=r"model base: its tokenizer has no chat template"):
-        evaluate(place, place / "templated", ["stones"], apply_chat_template=True)
+        evaluate(place, place / "untemplated", ["stones"], apply_chat_template=True)
 
 
 def test_a_folder_without_weights(place, tmp_path):
