@@ -76,6 +76,7 @@ rule index_benchmarks:
     input:
         code=source_files("index_benchmarks"),
         benchmarks=expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        origins=expand("<results>/decontamination/items/{benchmark}.json", benchmark=BENCHMARKS),
         sample="<results>/decontamination/assembled.jsonl",
     output:
         texts="<results>/decontamination/index/texts.npz",
@@ -98,6 +99,7 @@ rule index_benchmarks:
         """
         python -m workflow_scripts.index_benchmarks \
             --items {input.benchmarks:q} \
+            --origins {input.origins:q} \
             --lowest-level {params.lowest_level} \
             --sample {input.sample:q} \
             --index {params.index:q} \

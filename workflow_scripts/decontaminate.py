@@ -13,23 +13,21 @@ Rows are conversations (`conversation`, `conversations` or `messages`), or whate
 import argparse
 import logging
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, atomically, read_json, write_json, write_jsonl
-from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.common.rows import Row, content_id, read_json, write_json, write_jsonl
+from workflow_scripts.config.check import part_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
-from workflow_scripts.decontamination.corpus import Block, blocks, raw_lines, read_block, rows_before, shard
-from workflow_scripts.decontamination.index import LOWEST_LEVEL
+from workflow_scripts.decontamination.clean import write_clean
+from workflow_scripts.decontamination.corpus import Block, blocks, read_block, shard
+from workflow_scripts.decontamination.index import FORMAT, LOWEST_LEVEL
 from workflow_scripts.decontamination.removal import AllowList, judge
 from workflow_scripts.decontamination.scan import scan
 from workflow_scripts.decontamination.tables import contamination_table
@@ -43,11 +41,11 @@ EXAMPLES = """examples:
     mine: {path: items.jsonl, id: id, question: question, choices: choices, answer: answer, answer_is: index}
   Every key is explained in workflow_scripts/decontamination/benchmarks.yaml.
 
-  On a cluster: make the index once, then one job for each shard; their files follow each other in the order of the shards.
+  On a cluster: make the index once, then one job for each shard. The shards' JSON Lines, one after the other, are those of a single run.
     python -m workflow_scripts.decontaminate --benchmarks mmlu gpt4all --index index
     python -m workflow_scripts.decontaminate data.jsonl --index index --shard 3/8 --output checked
 """
-KEPT = ("id", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
+KEPT = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,17 +57,22 @@ def main(argv: list[str] | None = None) -> None:
     lowest = min(*args.levels, args.remove_at)
     if not LOWEST_LEVEL <= lowest <= max(*args.levels, args.remove_at) <= 100:
         raise UserError(f"--levels and --remove-at must be from {LOWEST_LEVEL} to 100.")
+    if args.processes < 1:
+        raise UserError("--processes must be at least 1.")
+    if not args.files and (swallowed := [name for name in args.benchmarks if Path(name).is_file()]):
+        raise UserError(f"{', '.join(swallowed)} is taken for a benchmark: put the files first.")
     if not args.files and not args.index:
         raise UserError("nothing to check: name files, or --index to make an index only.")
     if args.files and not args.output:
         raise UserError("name a folder to write to with --output.")
     number, count = args.shard
     mine = shard(blocks(args.files), number, count)
-    _check_names(args.files)
+    if args.files:
+        _check_paths(args.files, args.output)
     index = args.index or args.output / "index"
     suites = _prepare_index(index, args, lowest, mine)
     if args.files:
-        suffix = f".{number}-of-{count}" if count > 1 else ""
+        suffix = f".{number:0{len(str(count))}}-of-{count}" if count > 1 else ""
         _check_files(mine, index, suites, suffix, args)
 
 
@@ -151,69 +154,69 @@ def _yaml(path: Path, kind: type) -> Any:
     return value
 
 
-def _allowed(path: Path) -> list[Row]:
-    entries = _yaml(path, list)
-    for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or not {"benchmark", "item", "reason"} <= set(entry) <= {
-            "benchmark",
-            "item",
-            "reason",
-            "id",
-        }:
-            raise UserError(
-                f"{path}, entry {number}: benchmark, item and reason are needed, id may be there, nothing else."
-            )
-    return entries
+def _validate(path: Path | None, key: str, value: Any) -> None:
+    """UserError with the mistakes of a file that holds what `decontamination.<key>` of a configuration does."""
+    if mistakes := part_mistakes("decontamination", key, value):
+        raise UserError("\n  ".join([f"{path} has mistakes:", *mistakes]))
 
 
-def _check_names(files: list[Path]) -> None:
+def _check_paths(files: list[Path], output: Path) -> None:
+    """UserError if two results, or a result and a file to check, would be the same file."""
     names: set[str] = set()
     for path in files:
         if path.name in names:
             raise UserError(
                 f"two files are named {path.name}: check them one after the other, into folders of their own."
             )
+        if path.resolve().is_relative_to((output / "clean").resolve()):
+            raise UserError(f"{path} lies in the folder to write to. Name another --output.")
         names.add(path.name)
 
 
 def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: list[Block]) -> dict[str, list[str]]:
-    """Make the index if it is not there; returns the suites to count by."""
+    """Make the index, unless it is there and would be the same; returns the suites to count by."""
     own = _yaml(args.benchmark_file, dict) if args.benchmark_file else {}
+    own = {str(name): entry for name, entry in own.items()}
+    _validate(args.benchmark_file, "custom", own)
     entries, suites = catalogue.resolve(args.benchmarks or list(own), own)
-    if (folder / "items.json").is_file():
-        there = read_json(folder / "items.json")
-        if entries and sorted(entries) != sorted(there["benchmarks"]):
-            raise UserError(
-                f"{folder} is an index of other benchmarks ({', '.join(there['benchmarks'])}). Delete it, or name another folder with --index."
-            )
+    there = read_json(folder / "items.json") if (folder / "items.json").is_file() else None
+    if not entries:
+        if there is None:
+            raise UserError("name the benchmarks to look for with --benchmarks; --list prints what is known.")
         if lowest < there["lowest_level"]:
             raise UserError(
                 f"{folder} is an index for levels from {there['lowest_level']} % on. Delete it and run again."
             )
-        return suites or read_json(folder / "suites.json")
-    if not entries:
-        raise UserError("name the benchmarks to look for with --benchmarks; --list prints what is known.")
-    items = []
+        path = folder / "suites.json"
+        return read_json(path) if path.is_file() else {name: [name] for name in there["benchmarks"]}
+    items, origins = [], {}
     for name, entry in entries.items():
-        some, origin = catalogue.read_benchmark(name, entry)
-        logging.info("%s: %d items of %s at %s", name, len(some), origin["dataset"], origin["revision"])
+        some, origins[name] = catalogue.read_benchmark(name, entry)
+        logging.info("%s: %d items of %s at %s", name, len(some), origins[name]["dataset"], origins[name]["revision"])
         items += some
+    made_of = {"format": FORMAT, "lowest_level": lowest, "items": content_id(items)}
+    stamp = folder / "made_of.json"
+    if there is None or not stamp.is_file() or read_json(stamp) != made_of:
+        stamp.unlink(missing_ok=True)
+        write_benchmark_index(folder, items, lowest, _texts(sample, args.columns), origins)
+        write_json(stamp, made_of)
     write_json(folder / "suites.json", suites)
-    write_benchmark_index(folder, items, lowest, _texts(sample, args.columns))
     return suites
 
 
 def _texts(sample: list[Block], columns: list[str]) -> Iterator[str]:
     for block in sample:
-        for conversation in read_block(block, columns)[0]:
-            yield "\n".join(text for _, text in conversation.turns)
+        for conversations, _ in read_block(block, columns):
+            yield from ("\n".join(text for _, text in one.turns) for one in conversations)
 
 
 def _check_files(
     mine: list[Block], index: Path, suites: dict[str, list[str]], suffix: str, args: argparse.Namespace
 ) -> None:
     levels = sorted({*args.levels, args.remove_at}, reverse=True)
-    allow = AllowList(_allowed(args.allow) if args.allow else [])
+    allowed = _yaml(args.allow, list) if args.allow else []
+    _validate(args.allow, "allow", allowed)
+    allow = AllowList(allowed)
     removed: dict[tuple[str, int], Row] = {}
     seen: list[Row] = []  # what the table needs of each hit
     rows = 0
@@ -241,6 +244,8 @@ def _check_files(
     write_jsonl(args.output / f"hits{suffix}.jsonl", judged())
     write_jsonl(args.output / f"rejected{suffix}.jsonl", removed.values())
     benchmarks = read_json(index / "items.json")["benchmarks"]
+    for entry in allow.unused():
+        logging.warning("--allow: no hit for %s %s", entry["benchmark"], entry["item"])
     table = contamination_table(seen, None, benchmarks, suites, levels)
     write_json(
         args.output / f"stats{suffix}.json",
@@ -248,34 +253,9 @@ def _check_files(
          "remove_at": args.remove_at, "allow_unused": allow.unused(), **table},
     )  # fmt: skip
     if not args.hits_only:
-        _write_clean(mine, set(removed), args.output / "clean", suffix)
+        write_clean(args.files, mine, set(removed), args.output / "clean", suffix)
     _tell(table, levels)
     logging.info("%d of %d rows have a hit at %d %% or above: see %s", len(removed), rows, args.remove_at, args.output)
-
-
-def _write_clean(mine: list[Block], removed: set[tuple[str, int]], folder: Path, suffix: str) -> None:
-    """The rows of these blocks but for those removed, each file in its own format."""
-    files: dict[Path, list[Block]] = defaultdict(list)
-    for block in mine:
-        files[block.path].append(block)
-    for path, parts in files.items():
-        gone = {row for name, row in removed if name == str(path)}
-        target = folder / f"{path.stem}{suffix}{path.suffix}"
-        before = rows_before(parts[0])
-        if path.suffix == ".parquet":
-            with pq.ParquetFile(path) as source, TableWriter(target, source.schema_arrow) as writer:
-                for block in parts:
-                    table = source.read_row_group(block.group)
-                    kept = [before + row + 1 not in gone for row in range(table.num_rows)]
-                    writer.write(table.filter(pa.array(kept, pa.bool_())))
-                    before += table.num_rows
-        else:
-            with atomically(target) as file:
-                for block in parts:
-                    for line in raw_lines(block):
-                        before += 1
-                        if before not in gone:
-                            file.write(line + b"\n")
 
 
 def _tell(table: Row, levels: list[int]) -> None:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import read_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.corpus import read_turns
 
@@ -14,6 +14,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write texts.npz, queries.jsonl and items.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", required=True, type=Path, nargs="*", help="JSONL files of fetch_benchmark")
+    parser.add_argument("--origins", required=True, type=Path, nargs="*", help="its JSON files, one for each benchmark")
     parser.add_argument(
         "--lowest-level", required=True, type=int, help="similarity, in percent, from which hits are found"
     )
@@ -25,7 +26,8 @@ def main(argv: list[str] | None = None) -> None:
 
     items = [item for path in args.items for item in read_jsonl(path)]
     sample = ("\n".join(text for _, text in read_turns(row, [])) for row in read_jsonl(args.sample))
-    benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample)
+    origins = {path.stem: {key: read_json(path)[key] for key in ("dataset", "revision")} for path in args.origins}
+    benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample, origins)
     for name, entry in benchmarks.items():
         logging.info(
             "%s: %d items, in tiers A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")

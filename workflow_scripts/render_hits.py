@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import Row, read_jsonl, write_text
 from workflow_scripts.report.contamination import by_weight, shown
 from workflow_scripts.report.pages import render
@@ -23,7 +24,9 @@ def main(argv: list[str] | None = None) -> None:
 
     groups: dict[str, list[Row]] = defaultdict(list)
     for path in args.hits:
-        for hit in read_jsonl(path):
+        for number, hit in enumerate(read_jsonl(path), 1):
+            if "found_normal" not in hit:
+                raise UserError(f"{path}, row {number}: no hit of the decontamination. Name its hits.jsonl.")
             groups[hit["benchmark"]].append(hit)
     benchmarks = [
         {

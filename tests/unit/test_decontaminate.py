@@ -13,7 +13,7 @@ import pytest
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
 from workflow_scripts.decontaminate import main
-from workflow_scripts.decontamination import corpus
+from workflow_scripts.decontamination import corpus, index
 
 ROOT = str(Path(__file__).parents[2])
 ENVIRONMENT = dict(os.environ)
@@ -143,7 +143,7 @@ def test_allowed_hits_stay(folder):
     (folder / "allow.yaml").write_text("- {benchmark: mine, item: q1, id: r000, reason: asked by everybody}\n")
     assert [hit["counts"] for hit in run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")] == [False, True]
     (folder / "allow.yaml").write_text("- {benchmark: mine}\n")
-    with pytest.raises(UserError, match=r"allow.yaml, entry 1: benchmark, item and reason are needed"):
+    with pytest.raises(UserError, match=r"allow.yaml has mistakes:\n  \[0\].item: missing.\n  \[0\].reason: missing"):
         run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")
 
 
@@ -151,9 +151,11 @@ def test_allowed_hits_stay(folder):
     ("words", "message"),
     [
         (["data.jsonl", "--columns", "txt"], r"data.jsonl, line 1: no column txt; there are id, text"),
-        (["data.jsonl"], r"no column conversation, conversations or messages; there are id, text\. Name the columns"),
+        (["data.jsonl"], r"no conversation in the columns id, text; .*Name the columns"),
         (["none.jsonl"], "none.jsonl: no such file"),
         (["data.jsonl", "data.jsonl"], "two files are named data.jsonl"),
+        (["data.jsonl", "--processes", "0"], "--processes must be at least 1"),
+        (["."], "a folder; name its files"),
         (["data.jsonl", "--levels", "80"], "must be from 90 to 100"),
         (["data.jsonl", "--benchmarks", "mmul"], "unknown benchmark mmul; did you mean `mmlu`"),
         (["data.jsonl", "--benchmark-file", "none.yaml"], "none.yaml: no such file"),
@@ -167,14 +169,91 @@ def test_mistakes(folder, words, message):
         main(["--benchmark-file", "mine.yaml", "--output", "out", *words])
 
 
-def test_an_index_of_other_benchmarks_is_not_used(folder):
-    write_jsonl(folder / "data.jsonl", rows(3))
-    run("data.jsonl", "--columns", "text")
-    (folder / "mine.yaml").write_text("other: {path: items.jsonl, question: question}\n")
-    with pytest.raises(UserError, match=r"is an index of other benchmarks \(mine\)"):
-        run("data.jsonl", "--columns", "text")
+def test_an_index_is_made_anew_when_it_would_be_another(folder):
+    write_jsonl(folder / "data.jsonl", [{"text": CODE}])
+    write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}])
+    assert run("data.jsonl", "--columns", "text") == []
+    made = (folder / "out/index/texts.npz").stat().st_mtime_ns
+    assert run("data.jsonl", "--columns", "text") == []
+    assert (folder / "out/index/texts.npz").stat().st_mtime_ns == made  # the same items, the same index
+    write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}, {"id": "q2", "question": CODE}])
+    assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q2"]
     with pytest.raises(UserError, match="is an index for levels from 97 % on"):
         main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out", "--levels", "95"])
+    assert len(run("data.jsonl", "--columns", "text", "--levels", "95")) == 1
+
+
+def test_an_index_of_another_version_is_refused(folder, monkeypatch):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    run("data.jsonl", "--columns", "text")
+    monkeypatch.setattr(index, "FORMAT", index.FORMAT + 1)
+    with pytest.raises(UserError, match=r"texts.npz: an index of another version of this workflow\. Delete it"):
+        main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out"])
+
+
+def test_the_result_says_what_was_looked_for(folder):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    run("data.jsonl", "--columns", "text")
+    entry = read_json("out/stats.json")["benchmarks"]["mine"]
+    assert entry["dataset"] == "items.jsonl" and entry["revision"].startswith("sha256:")
+
+
+def test_rows_of_one_id_are_counted_apart(folder):
+    for name in ("a.jsonl", "b.jsonl"):
+        write_jsonl(folder / name, [{"id": 0, "text": QUESTION}, {"id": 1, "text": QUESTION}])
+    run("a.jsonl", "b.jsonl", "--columns", "text")
+    stats = read_json("out/stats.json")
+    assert stats["suites"]["mine"]["levels"]["97"]["conversations"] == stats["rejected"]["contaminated"] == 4
+
+
+def test_items_of_one_id_are_counted_apart(folder):
+    write_jsonl(folder / "items.jsonl", [{"id": "q", "question": QUESTION}, {"id": "q", "question": CODE}])
+    write_jsonl(folder / "data.jsonl", [{"text": f"{QUESTION} {CODE}"}])
+    assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q", "q#2"]
+
+
+def test_a_null_is_no_text(folder):
+    write_jsonl(folder / "items.jsonl", [{"id": "q", "question": None}, {"id": "r", "question": QUESTION}])
+    write_jsonl(folder / "data.jsonl", [{"text": "I want none of it."}])
+    assert run("data.jsonl", "--columns", "text") == []
+    assert read_json("out/stats.json")["benchmarks"]["mine"]["empty"] == 1
+
+
+def test_a_file_or_shard_without_rows_has_an_empty_copy(folder):
+    write_jsonl(folder / "data.jsonl", rows(2))
+    (folder / "empty.jsonl").write_text("")
+    main(["--benchmark-file", "mine.yaml", "--index", "index"])
+    for shard in ("1/12", "12/12"):
+        words = ["data.jsonl", "empty.jsonl", "--columns", "text", "--index", "index", "--output", "out"]
+        main([*words, "--shard", shard])
+    assert (folder / "out/clean/empty.01-of-12.jsonl").read_bytes() == b""
+    assert (folder / "out/clean/data.12-of-12.jsonl").read_bytes() == b""
+
+
+def test_what_is_checked_is_never_written_over(folder):
+    (folder / "out/clean").mkdir(parents=True)
+    write_jsonl(folder / "out/clean/data.jsonl", rows(2))
+    with pytest.raises(UserError, match="lies in the folder to write to"):
+        run("out/clean/data.jsonl", "--columns", "text")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{path: items.jsonl, question: question, choice: x}", r"mine.choice: unknown key; did you mean `choices`"),
+        ("{path: items.jsonl}", "mine.question: missing"),
+        ("{question: question}", "give either `path` or `hub`"),
+        ("{hub: x, question: question}", "mine.hub: .*wrong type"),
+        ("{path: items.jsonl, question: question, answer: id}", "answer_is"),
+        ("{path: items.jsonl, question: question, pattern: '('}", "`pattern` is no regular expression"),
+        ("{path: items.jsonl, question: question, choices: id}", "`choices` is one text; a list of texts was expected"),
+    ],
+)
+def test_mistakes_of_an_entry(folder, entry, message):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    (folder / "mine.yaml").write_text(f"mine: {entry}\n")
+    with pytest.raises(UserError, match=message):
+        run("data.jsonl", "--columns", "text")
 
 
 def test_a_mistake_is_one_line(folder):

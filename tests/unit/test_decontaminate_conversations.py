@@ -46,11 +46,14 @@ def decontaminate(tmp_path):
         write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
         write_jsonl(tmp_path / "refused.jsonl", rejected)
         write_json(tmp_path / "assembled.json", {"in": len(conversations) + len(rejected)})
+        write_json(tmp_path / "x.json", {"dataset": "a/b", "revision": "c0ffee", "items": 2})
         level = str(min(*levels, remove_at))
         index_benchmarks.main(
             [
                 "--items",
                 file("items.jsonl"),
+                "--origins",
+                file("x.json"),
                 "--lowest-level",
                 level,
                 "--sample",

@@ -16,7 +16,7 @@ from workflow_scripts.evaluation import suites
 from workflow_scripts.models.locate import on_hub
 
 Config = dict[str, Any]
-SCHEMA = Path("rules/schemas/config.schema.yaml")
+SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
 
 
 def mistakes(config: Config, config_files: list[str]) -> list[str]:
@@ -24,11 +24,23 @@ def mistakes(config: Config, config_files: list[str]) -> list[str]:
 
     `config_files` are the files it was merged from, in their order.
     """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
-    found = [line for error in errors for line in _explain(error)]
-    return list(dict.fromkeys(found)) or list(_contents(config, config_files))
+    return _mistakes_of_form(config, _schema()) or list(_contents(config, config_files))
+
+
+def part_mistakes(section: str, key: str, value: Any) -> list[str]:
+    """The mistakes of form of a value that is given elsewhere than in a configuration, where it is `section.key`."""
+    schema = _schema()
+    return _mistakes_of_form(value, {"$defs": schema["$defs"], **schema["properties"][section]["properties"][key]})
+
+
+def _schema() -> Config:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def _mistakes_of_form(value: Any, schema: Config) -> list[str]:
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    ordered = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
+    return list(dict.fromkeys(line for error in ordered for line in _explain(error)))
 
 
 def _key(error: jsonschema.ValidationError, *more: Any) -> str:
@@ -241,7 +253,7 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 
 
 def _cleaning_schema() -> Config:
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["cleaning"]
+    return _schema()["$defs"]["cleaning"]
 
 
 def _hint(name: str, known: list[str]) -> str:

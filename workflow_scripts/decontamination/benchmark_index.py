@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
 from workflow_scripts.decontamination.corpus import Conversation
 from workflow_scripts.decontamination.index import TextIndex, allowed_edits, build_index, load_index, save_index
 from workflow_scripts.decontamination.matching import Match, find_matches
@@ -29,14 +29,15 @@ class BenchmarkIndex:
 
     texts: TextIndex
     uses: list[list[Row]]
-    lowest_level: int
-    benchmarks: dict[str, Row]
 
 
-def write_benchmark_index(folder: Path, items: list[Row], lowest_level: int, sample: Iterable[str]) -> dict[str, Row]:
+def write_benchmark_index(
+    folder: Path, items: list[Row], lowest_level: int, sample: Iterable[str], origins: dict[str, Row]
+) -> dict[str, Row]:
     """Index items so that all hits from `lowest_level` percent on can be found; returns `queries.summary` of them.
 
-    `sample` are some of the texts to search; they decide on nothing but the speed.
+    `sample` are some of the texts to search; they decide on nothing but the speed. `origins` say of each benchmark where
+    its items are from.
     """
     item_tiers = tiers(items)
     wanted = list(queries(items, item_tiers))
@@ -50,6 +51,8 @@ def write_benchmark_index(folder: Path, items: list[Row], lowest_level: int, sam
     benchmarks = summary(items, item_tiers, wanted)
     save_index(folder / "texts.npz", index)
     write_jsonl(folder / "queries.jsonl", ({"number": numbers[query.normal], **asdict(query)} for query in wanted))
+    for name, entry in benchmarks.items():
+        entry |= origins.get(name, {})
     write_json(folder / "items.json", {"lowest_level": lowest_level, "benchmarks": benchmarks})
     return benchmarks
 
@@ -73,7 +76,7 @@ def load_benchmark_index(folder: Path) -> BenchmarkIndex:
     uses: list[list[Row]] = [[] for _ in range(len(texts))]
     for row in read_jsonl(folder / "queries.jsonl"):
         uses[row["number"]].append(row)
-    return BenchmarkIndex(texts, uses, **read_json(folder / "items.json"))
+    return BenchmarkIndex(texts, uses)
 
 
 def find_hits(index: BenchmarkIndex, conversations: list[Conversation]) -> list[tuple[Conversation, list[Row]]]:

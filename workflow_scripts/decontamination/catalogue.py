@@ -3,6 +3,7 @@
 import difflib
 import functools
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,10 @@ def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
 
     UserError naming the benchmark, and where it can be the row.
     """
-    if not isinstance(entry, dict) or "question" not in entry or not {"path", "hub"} & set(entry):
-        raise UserError(f"benchmark {name}: its entry needs `question`, and `path` or `hub`.")
-    if "answer" in entry and "answer_is" not in entry:
-        raise UserError(
-            f"benchmark {name}: its entry has `answer`, so it needs `answer_is`: index, index1, label or text."
-        )
+    try:
+        re.compile(entry.get("pattern", ""))
+    except re.error as error:
+        raise UserError(f"benchmark {name}: `pattern` is no regular expression: {error}.") from error
     entry = {**entry, "id_of_benchmark": name}
     try:
         if "path" in entry:
@@ -73,11 +72,16 @@ def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
     except UserError as error:
         raise UserError(f"benchmark {name}: {error}") from error
     items: list[Row] = []
+    seen: Counter[str] = Counter()
     for split, data in parts:
         for number, row in enumerate(data):
             try:
-                items += to_items(row, number, split, entry)
-            except (KeyError, ValueError, TypeError, IndexError, re.error) as error:
+                for item in to_items(row, number, split, entry):
+                    seen[item["id"]] += 1
+                    # Items are counted and allowed by their names, so no two have the same.
+                    again = f"#{seen[item['id']]}" if seen[item["id"]] > 1 else ""
+                    items.append({**item, "id": item["id"] + again})
+            except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise UserError(
                     f"benchmark {name}, {split}, row {number + 1}: {type(error).__name__} {error}. "
                     "Its entry does not fit its columns: correct `answer_is`, `labels`, `choices` or `pattern`."

@@ -1,15 +1,16 @@
 """Files of conversations, read a block at a time: JSON Lines and parquet, in the layouts that people use.
 
-A block is what one process reads at once: the lines that begin in a range of bytes, or the rows of one row group. So
+A block is what one process works on: the lines that begin in a range of bytes, or one row group, some rows at a time. So
 memory does not grow with a file, and any share of the blocks is a shard.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.errors import UserError
@@ -17,9 +18,9 @@ from workflow_scripts.common.loading import LINE_BYTES
 from workflow_scripts.common.rows import Row, parse_line
 
 BLOCK = 4 * 2**20  # bytes
+ROWS = 512  # of a parquet file in memory at once
 Turn = tuple[str, str]  # role, text
-# Column of a layout, and where a turn has its role and its text.
-MESSAGES = {"conversations": ("from", "value"), "messages": ("role", "content")}
+MESSAGES = ("conversations", "messages")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def blocks(paths: list[Path]) -> list[Block]:
     found = []
     for path in paths:
         if not path.is_file():
-            raise UserError(f"{path}: no such file.")
+            raise UserError(f"{path}: {'a folder; name its files' if path.is_dir() else 'no such file'}.")
         if path.suffix == ".parquet":
             place = 0
             for group, size in enumerate(_group_sizes(path)):
@@ -76,33 +77,34 @@ def shard(all_blocks: list[Block], number: int, count: int) -> list[Block]:
 def _group_sizes(path: Path) -> list[int]:
     try:
         footer = pq.read_metadata(path)
+        names = pq.read_schema(path).names
     except Exception as error:
         raise UserError(f"{path}: cannot be read as parquet: {' '.join(str(error).split())}") from error
+    if len(set(names)) < len(names):
+        raise UserError(f"{path}: two columns of one name. Rename one.")
     return [footer.row_group(group).total_byte_size for group in range(footer.num_row_groups)]
 
 
-def read_block(block: Block, columns: list[str]) -> tuple[list[Conversation], int]:
-    """The conversations of a block, and its number of rows; `columns` hold the texts, or none for the usual layouts.
+def read_block(block: Block, columns: list[str]) -> Iterator[tuple[list[Conversation], int]]:
+    """The conversations of a block in batches, each with its number of rows; `columns` hold the texts, or none for the
+    usual layouts.
 
     UserError naming file and row for what cannot be read.
     """
-    rows = _parquet_rows(block) if block.group is not None else _lines(block)
-    conversations, number = [], -1
-    for number, row in rows:
-        if row is None:
-            continue
-        try:
-            turns = read_turns(row, columns)
-        except (KeyError, ValueError) as error:
-            raise UserError(f"{_where(block, number)}: {error.args[0]}") from error
-        source = row.get("source")
-        name = row.get("id")
-        conversations.append(
-            Conversation(
-                number, None if name is None else str(name), source if isinstance(source, str) else None, turns
-            )
-        )
-    return conversations, number + 1
+    number = 0
+    for rows in _parquet_rows(block, columns) if block.group is not None else [_lines(block)]:
+        conversations, first = [], number
+        for row in rows:
+            if row is not None:
+                try:
+                    turns = read_turns(row, columns)
+                except (KeyError, ValueError) as error:
+                    raise UserError(f"{_where(block, number)}: {error.args[0]}") from error
+                name, source = row.get("id"), row.get("source")
+                known = source if isinstance(source, str) else None
+                conversations.append(Conversation(number, None if name is None else str(name), known, turns))
+            number += 1
+        yield conversations, number - first
 
 
 def read_turns(row: Row, columns: list[str]) -> list[Turn]:
@@ -112,7 +114,7 @@ def read_turns(row: Row, columns: list[str]) -> list[Turn]:
     """
     if columns:
         if missing := [name for name in columns if name not in row]:
-            raise KeyError(f"no column {', '.join(missing)}; there are {', '.join(row)}. Correct --columns.")
+            raise KeyError(_no_columns(missing, row))
         return [(name, _text(row[name], name)) for name in columns]
     try:
         if (exchanges := row.get("conversation")) is not None:
@@ -121,17 +123,31 @@ def read_turns(row: Row, columns: list[str]) -> list[Turn]:
                 for exchange in exchanges
                 for role, name in (("user", "input"), ("assistant", "output"))
             ]
-        for layout, (role, text) in MESSAGES.items():
+        for layout in MESSAGES:
             if (messages := row.get(layout)) is not None:
-                return [(str(message[role]), _text(message[text], text)) for message in messages]
-    except (TypeError, KeyError) as error:
+                return [_message(message) for message in messages]
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"a turn of another shape than its layout has ({type(error).__name__} {error}). Mend the row."
         ) from error
-    raise KeyError(
-        f"no column conversation, conversations or messages; there are {', '.join(row)}. "
+    raise KeyError(_no_layout(row))
+
+
+def _no_columns(missing: list[str], names: Iterable[str]) -> str:
+    return f"no column {', '.join(missing)}; there are {', '.join(names)}. Correct --columns."
+
+
+def _no_layout(names: Iterable[str]) -> str:
+    return (
+        f"no conversation in the columns {', '.join(names)}; looked for were conversation, conversations and messages. "
         "Name the columns that hold text with --columns."
     )
+
+
+def _message(message: Row) -> Turn:
+    """ShareGPT's `from` and `value`, or `role` and `content`."""
+    role, text = ("from", "value") if "value" in message else ("role", "content")
+    return str(message.get(role)), _text(message[text], text)
 
 
 def _text(value: Any, name: str) -> str:
@@ -139,9 +155,16 @@ def _text(value: Any, name: str) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, list):  # content in parts, of which those with text count
-        return "\n".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
-    raise ValueError(f"`{name}` is {type(value).__name__}, text was expected. Mend the row.")
+    if isinstance(value, list):
+        return "\n".join(filter(None, (_part(part, name) for part in value)))
+    raise ValueError(f"`{name}` is {type(value).__name__}, text was expected. Mend the row, or name other columns.")
+
+
+def _part(part: Any, name: str) -> str:
+    """A text of a list, or the text of a part of a message; a picture or a call of a tool has none."""
+    if isinstance(part, dict) and "type" in part and not isinstance(part.get("text"), str):
+        return ""
+    return _text(part["text"] if isinstance(part, dict) and "text" in part else part, name)
 
 
 def raw_lines(block: Block) -> Iterator[bytes]:
@@ -165,8 +188,8 @@ def raw_lines(block: Block) -> Iterator[bytes]:
         yield line
 
 
-def _lines(block: Block) -> Iterator[tuple[int, Row | None]]:
-    """(number, row) of each line that begins in the block; None for a blank one."""
+def _lines(block: Block) -> Iterator[Row | None]:
+    """The row of each line that begins in the block; None for a blank one."""
     for number, line in enumerate(raw_lines(block)):
         row = None
         if line.strip():
@@ -176,7 +199,7 @@ def _lines(block: Block) -> Iterator[tuple[int, Row | None]]:
                 row = parse_line(block.path, row_number(block, number), line)
             if not isinstance(row, dict):
                 row = parse_line(block.path, row_number(block, number), line)
-        yield number, row
+        yield row
 
 
 def _finish_line(file: Any, end: int) -> bool:
@@ -187,13 +210,27 @@ def _finish_line(file: Any, end: int) -> bool:
     return False
 
 
-def _parquet_rows(block: Block) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(block: Block, columns: list[str]) -> Iterator[list[Row]]:
+    """The rows of a row group in batches, of the columns that matter."""
+    try:
+        names = pq.read_schema(block.path).names
+        wanted = columns or ["conversation", *MESSAGES]
+        if missing := [name for name in columns if name not in names]:
+            raise UserError(f"{block.path}: {_no_columns(missing, names)}")
+        if not set(wanted) & set(names):
+            raise UserError(f"{block.path}: {_no_layout(names)}")
+        kept = [name for name in names if name in ("id", "source", *wanted)]
+        for batch in parquet_batches(block, kept):
+            yield batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        words = " ".join(str(error).split())
+        raise UserError(f"{block.path}, row group {block.group + 1}: cannot be read: {words}") from error
+
+
+def parquet_batches(block: Block, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a row group, some at a time: a file may be one group of a million rows."""
     with pq.ParquetFile(block.path) as file:
-        number = 0
-        for batch in file.iter_batches(batch_size=1024, row_groups=[block.group]):
-            for row in batch.to_pylist():
-                yield number, row
-                number += 1
+        yield from file.iter_batches(batch_size=ROWS, row_groups=[block.group], columns=columns)
 
 
 def rows_before(block: Block) -> int:

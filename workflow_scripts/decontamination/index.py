@@ -23,6 +23,7 @@ from workflow_scripts.decontamination.text import NormalTexts, code_points
 KINDS = ((12, False), (8, False), (12, True), (6, False), (8, True), (4, False), (3, False), (4, True))
 ARRAYS = ("codes", "folds", "bounds", "edits", "cuts", "cut_bounds")
 COUNTERS = 2**22
+FORMAT = 2  # of the file; older ones are made anew
 # The best anchors take memory and time that grow with the square of a text's length; a long one gets good ones instead.
 MOST_CHOICES = 4_000_000
 # What an occurrence among the texts to look for counts, beside one in the sample.
@@ -139,7 +140,7 @@ def _power_of_two(least: int) -> int:
 
 def save_index(path: Path, index: TextIndex) -> None:
     """Write an index as one .npz file."""
-    arrays = {name: getattr(index, name) for name in ARRAYS}
+    arrays = {name: getattr(index, name) for name in ARRAYS} | {"format": np.asarray(FORMAT)}
     for number, kind in enumerate(index.anchors):
         arrays |= {f"{number}.{name}": np.asarray(value) for name, value in vars(kind).items()}
     with atomically(path) as file:
@@ -150,6 +151,8 @@ def load_index(path: Path) -> TextIndex:
     """Read an index; UserError if the file is none."""
     try:
         with np.load(path) as arrays:
+            if "format" not in arrays or arrays["format"] != FORMAT:
+                raise UserError(f"{path}: an index of another version of this workflow. Delete it and run again.")
             kinds = sorted({name.split(".")[0] for name in arrays if "." in name}, key=int)
             anchors = []
             for kind in kinds:

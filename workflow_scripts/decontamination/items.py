@@ -32,12 +32,14 @@ def to_items(row: Row, number: int, split: str, entry: Row) -> Iterator[Row]:
     choices: list[str] = []
     if spec := entry.get("choices"):
         values = [column(row, path, name) for path in spec] if isinstance(spec, list) else column(row, spec, name)
-        choices = [_LABEL.sub("", str(value)) for value in values or []]
+        if isinstance(values, str):
+            raise ValueError("`choices` is one text; a list of texts was expected")
+        choices = [_LABEL.sub("", _text(value)) for value in values or []]
     asked = column(row, entry["question"], name)
     turns = asked if isinstance(asked, list) else [asked]
     row_id = str(column(row, entry["id"], name)) if "id" in entry else f"{split}/{number}"
     for turn, text in enumerate(turns):
-        parts = _parts(str(text), entry)
+        parts = _parts(_text(text), entry)
         yield {
             "id": f"{row_id}/{turn}" if isinstance(asked, list) else row_id,
             "benchmark": name,
@@ -45,8 +47,13 @@ def to_items(row: Row, number: int, split: str, entry: Row) -> Iterator[Row]:
             "choices": choices,
             "answer": _answer(row, choices, entry, name, turn),
             "context": parts["context"],
-            "passage": str(column(row, entry["passage"], name)) if "passage" in entry else parts["passage"],
+            "passage": _text(column(row, entry["passage"], name)) if "passage" in entry else parts["passage"],
         }
+
+
+def _text(value: Any) -> str:
+    """A value as text; nothing for a null."""
+    return "" if value is None else str(value)
 
 
 def _parts(text: str, entry: Row) -> dict[str, str]:
@@ -62,9 +69,9 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> s
     value = column(row, entry["answer"], name)
     match entry["answer_is"]:
         case "text" if isinstance(value, list):  # one for each turn of the question
-            return str(value[turn]) if turn < len(value) else ""
+            return _text(value[turn]) if turn < len(value) else ""
         case "text":
-            return str(value)
+            return _text(value)
         case "index" | "index1" if value is None or str(value).strip() == "":  # hidden labels of some test splits
             return ""
         case "index" if isinstance(value, list):  # several choices may be right; then there is no one gold answer

@@ -7,8 +7,8 @@ ASCII, 128 and more for the rest. Equal texts have equal folds and one edit chan
 folds is never lost, however many bytes a character has in UTF-8; distances are counted in code points.
 """
 
+import numba
 import numpy as np
-from numba import njit
 
 SPACE, ASCII_END = 32, 128
 # What `normalise` reads of its table for a character that depends on its neighbours.
@@ -20,7 +20,19 @@ MIX_LOW, MIX_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 UNREACHED = -(2**30)
 
 
-@njit(cache=True)
+def compiled(**options):
+    """numba's `njit` with its cache, or without one where no folder can be written to."""
+
+    def decorate(function):
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:
+            return numba.njit(**options)(function)
+
+    return decorate
+
+
+@compiled()
 def compact(raw, ends, table, codes, bounds, simple):
     """Normal forms of texts that lie one after the other in `raw` (code points), each up to its place in `ends`.
 
@@ -53,7 +65,7 @@ def compact(raw, ends, table, codes, bounds, simple):
     bounds[len(ends)] = written
 
 
-@njit(cache=True)
+@compiled()
 def fold(codes, out):
     """The fold of an array of code points, written to the beginning of `out`."""
     for place in range(len(codes)):
@@ -62,7 +74,7 @@ def fold(codes, out):
         out[place] = code if code < ASCII_END else np.uint32(128) | (mixed & np.uint32(127))
 
 
-@njit(cache=True)
+@compiled()
 def find_starts(folds, length, starts):
     """The places among the first `length` where an anchor may begin, spaces and all that is not ASCII, written to
     `starts`; their number."""
@@ -73,7 +85,7 @@ def find_starts(folds, length, starts):
     return count
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def gram_hash(words, place, length):
     """64-bit hash of `length` (3 to 8, or 12) folds from `place` on; `words[i]` holds the eight folds from i on."""
     low = words[place]
@@ -84,7 +96,7 @@ def gram_hash(words, place, length):
     return value ^ (value >> np.uint64(32))
 
 
-@njit(cache=True)
+@compiled()
 def gram_hashes(words, places, length):
     """The hashes of the grams at these places."""
     hashes = np.empty(len(places), np.uint64)
@@ -93,7 +105,7 @@ def gram_hashes(words, places, length):
     return hashes
 
 
-@njit(cache=True)
+@compiled()
 def count_grams(words, places, length, counts):
     """Count the grams at these places in `counts`, which grams may share: about is good enough."""
     bits = np.uint64(len(counts) - 1)
@@ -101,7 +113,7 @@ def count_grams(words, places, length, counts):
         counts[(gram_hash(words, place, length) >> np.uint64(32)) & bits] += 1
 
 
-@njit(cache=True)
+@compiled()
 def look_up(hashes, counts):
     """The counts of grams by their hashes."""
     bits = np.uint64(len(counts) - 1)
@@ -111,7 +123,7 @@ def look_up(hashes, counts):
     return result
 
 
-@njit(cache=True)
+@compiled()
 def choose_anchors(places, costs, count, length, chosen):
     """The `count` disjoint grams of least total cost among those at `places` (ascending), to `chosen`; False if there
     are not so many."""
@@ -137,7 +149,7 @@ def choose_anchors(places, costs, count, length, chosen):
     return True
 
 
-@njit(cache=True)
+@compiled()
 def choose_evenly(places, costs, begin, end, count, length, chosen):
     """The cheapest gram within each of `count` equal parts of [begin, end), to `chosen`; False if a part has none."""
     number = 0
@@ -154,7 +166,7 @@ def choose_evenly(places, costs, begin, end, count, length, chosen):
     return True
 
 
-@njit(cache=True)
+@compiled()
 def build_table(keys, firsts, table):
     """Write an open-addressing table: (hash, 1 + number of its first anchor) or (0, 0), shape (a power of two, 2)."""
     mask = np.uint64(len(table) - 1)
@@ -166,7 +178,7 @@ def build_table(keys, firsts, table):
         table[slot, 0], table[slot, 1] = keys[number], np.uint64(firsts[number] + 1)
 
 
-@njit(cache=True)
+@compiled()
 def build_entries(words, bounds, cuts, cut_bounds, places, queries, ranks, length, last, entries):
     """What the search reads of each anchor in one go, shape (anchors, 4), uint64: the folds after its gram and before
     it, up to eight within its segment; packed query (32 bits), numbers of folds after and before (4 each) and whether it is
@@ -188,14 +200,14 @@ def build_entries(words, bounds, cuts, cut_bounds, places, queries, ranks, lengt
         entries[anchor, 3] = np.uint64(rank) << np.uint64(32) | np.uint64(offset)
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def low_mask(size):
     """The lowest `size` (0 to 8) bytes of a word."""
     bits = np.uint64(8) * np.uint64(size)
     return np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(64) - bits) if bits else np.uint64(0)
 
 
-@njit(cache=True)
+@compiled()
 def extend(pattern, pattern_at, pattern_length, text, text_at, text_length, step, edits, above, current):
     """(least edits, text length used) to turn the whole of a pattern into a beginning of a text, or (edits + 1, 0).
 
@@ -241,7 +253,7 @@ def extend(pattern, pattern_at, pattern_length, text, text_at, text_length, step
     return edits + 1, 0
 
 
-@njit(cache=True)
+@compiled()
 def promising(codes, begin, end, place, pattern_codes, pattern, cuts, cut, segments, rank, groups, above, current):
     """Whether what is around an untouched segment can belong to a match: hierarchical verification (Navarro and
     Baeza-Yates, 1999).
@@ -277,18 +289,21 @@ def promising(codes, begin, end, place, pattern_codes, pattern, cuts, cut, segme
     return True
 
 
-@njit(cache=True)
+@compiled()
 def search(
     codes, folds, words, starts, bounds, start_bounds, first_text,
     every_place, length, bitmap, table, entries,
     pattern_codes, pattern_folds, pattern_bounds, edits, cuts, cut_bounds,
-    best_text, best_hit, hits,
+    best_text, best_hit, hits, run_text, run_diagonal, run_end,
 ):  # fmt: skip
     """Look for the anchors of one kind in the texts from `first_text` on, and extend each that is found.
 
     Writes rows (text, query, distance, start, end in `codes`) to `hits`, one for each text and query: of the places with
     the least distance the one that ends first, and of those the shortest; so it is the same whatever the anchors are.
     Returns the number of rows, and the text before which `hits` was full (or their number).
+
+    What is left and right of a run of equal characters does not depend on where in the run one begins: of the anchors
+    in one run only the first is extended. `run_*`, one of each a query, remember the last run.
     """
     count = 0
     bits = np.uint64(len(bitmap) * 64 - 1)
@@ -332,6 +347,9 @@ def search(
                 place = gram - np.int64(entries[anchor, 3] & np.uint64(0xFFFFFFFF))
                 if place < begin or place + size > end:
                     continue
+                diagonal = place - at
+                if run_text[query] == text and run_diagonal[query] == diagonal and place + size <= run_end[query]:
+                    continue
                 same = 0
                 while same < size and pattern_folds[at + same] == folds[place + same]:
                     same += 1
@@ -358,6 +376,10 @@ def search(
                     current,
                 ):
                     continue
+                run = place + size
+                while run < end and run - diagonal < pattern_end and pattern_codes[run - diagonal] == codes[run]:
+                    run += 1
+                run_text[query], run_diagonal[query], run_end[query] = text, diagonal, run
                 most = np.int64(edits[query]) if not known else hits[best_hit[query], 2]
                 left, left_used = extend(
                     pattern_codes, at - 1, at - pattern, codes, place - 1, place - begin, -1, most, above, current
@@ -383,6 +405,7 @@ def search(
                     if count == len(hits):
                         for row in range(before, count):
                             best_text[hits[row, 1]] = -1
+                        run_text[:] = -1
                         return before, text
                     row = count
                     count += 1
@@ -392,7 +415,7 @@ def search(
     return count, len(bounds) - 1
 
 
-@njit(cache=True)
+@compiled()
 def build_bitmap(keys, bitmap):
     """A bit for every hash."""
     bits = np.uint64(len(bitmap) * 64 - 1)
@@ -401,7 +424,7 @@ def build_bitmap(keys, bitmap):
         bitmap[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@njit(cache=True)
+@compiled()
 def choose_all(places, costs, bounds, edits, wanted, length, most_choices, cuts, cut_bounds):
     """The anchors of the texts `wanted`: (query, rank, number in `places`) of each, and the texts that have too few grams
     among those at `places` (ascending).

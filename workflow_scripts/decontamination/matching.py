@@ -41,12 +41,14 @@ def _search(index: TextIndex, texts: NormalTexts) -> list[Match]:
         best_text = np.full(len(index), -1, np.int32)
         best_hit = np.empty(len(index), np.int32)
         hits = np.empty((ROOM, 5), np.int64)
+        run_text, run_diagonal, run_end = np.full(len(index), -1), np.empty(len(index), int), np.empty(len(index), int)
         text = 0
         while text < len(texts.numbers):
             count, stopped = kernels.search(
                 texts.codes, texts.folds, words, texts.starts, texts.bounds, texts.start_bounds, text,
                 kind.every_place, kind.length, kind.bitmap, kind.table, kind.entries,
                 index.codes, index.folds, index.bounds, index.edits, index.cuts, index.cut_bounds, best_text, best_hit, hits,
+                run_text, run_diagonal, run_end,
             )  # fmt: skip
             found += [_match(texts, *row) for row in hits[:count].tolist()]
             if stopped == text and count == 0:  # one text alone has more hits than there is room

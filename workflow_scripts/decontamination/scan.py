@@ -14,7 +14,7 @@ from workflow_scripts.decontamination.benchmark_index import BenchmarkIndex, fin
 from workflow_scripts.decontamination.corpus import Block, read_block, rows_before
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
     """What a block holds: rows of the file, conversations among them, and hits, each with `file` and `row` (from 1)."""
 
@@ -33,6 +33,7 @@ class _Searcher:
 
     @classmethod
     def start(cls, folder: Path, columns: list[str]) -> None:
+        cls.mistake = None
         try:
             cls.index, cls.columns = load_benchmark_index(folder), columns
         except UserError as error:  # a process that fails to start could not say why
@@ -42,13 +43,16 @@ class _Searcher:
     def search(cls, block: Block) -> Found:
         if cls.mistake:
             raise cls.mistake
-        conversations, rows = read_block(block, cls.columns)
-        hits = [
-            {**hit, "file": str(block.path), "row": conversation.row}
-            for conversation, some in find_hits(cls.index, conversations)
-            for hit in some
-        ]
-        return Found(block, rows, len(conversations), hits)
+        found = Found(block, 0, 0, [])
+        for conversations, rows in read_block(block, cls.columns):
+            found.rows += rows
+            found.conversations += len(conversations)
+            found.hits += [
+                {**hit, "file": str(block.path), "row": conversation.row}
+                for conversation, some in find_hits(cls.index, conversations)
+                for hit in some
+            ]
+        return found
 
 
 def scan(wanted: list[Block], index: Path, columns: list[str], processes: int) -> Iterator[Found]:

@@ -1,14 +1,17 @@
 """How many items and conversations were hit, per benchmark, tier, level and method."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterable
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.decontamination.queries import TIERS
 
+KINDS = ("levels", "passages", "listed", "allowed")
+
 
 def contamination_table(
-    hits: list[Row],
-    copies: list[Row] | None,
+    hits: Iterable[Row],
+    copies: Iterable[Row] | None,
     benchmarks: dict[str, Row],
     suites: dict[str, list[str]],
     levels: list[int],
@@ -18,58 +21,60 @@ def contamination_table(
     `levels` are hits that are a reason to remove, `by_tier` the same ones apart, `passages` and `listed` (short and
     shared texts) those that are not, `allowed` those that a person let pass; `minhash` what MinHash finds (`copies`).
     """
+    # Highest level of each pair of an item and a conversation, by benchmark and kind.
+    reached: dict[tuple[str, str], Pairs] = defaultdict(dict)
+    for hit in hits:
+        kind = kind_of(hit)
+        _note(reached[hit["benchmark"], kind], hit)
+        if kind == "levels":
+            _note(reached[hit["benchmark"], hit["tier"]], hit)
+    for copy in copies or ():
+        _note(reached[copy["benchmark"], "minhash"], copy)
+    kinds = [*KINDS, *(["minhash"] if copies is not None else [])]
+
+    def counts(names: list[str]) -> Row:
+        return {kind: _by_level([reached.get((name, kind), {}) for name in names], levels) for kind in kinds}
+
     return {
         "benchmarks": {
             name: {
                 **entry,
-                **_counts(hits, copies, {name}, levels),
-                "by_tier": {
-                    tier: _by_level(
-                        [hit for hit in hits if hit["benchmark"] == name and hit["tier"] == tier and _removes(hit)],
-                        levels,
-                    )
-                    for tier in TIERS
-                },
+                **counts([name]),
+                "by_tier": {tier: _by_level([reached.get((name, tier), {})], levels) for tier in TIERS},
             }
             for name, entry in benchmarks.items()
         },
         "suites": {
-            suite: {
-                "benchmarks": names,
-                "items": sum(benchmarks[name]["items"] for name in names),
-                **_counts(hits, copies, set(names), levels),
-            }
+            suite: {"benchmarks": names, "items": sum(benchmarks[name]["items"] for name in names), **counts(names)}
             for suite, names in suites.items()
         },
     }
 
 
-def _removes(hit: Row) -> bool:
-    return hit["removes"] and hit["allowed"] is None
+Pairs = dict[tuple[str, tuple], int]
 
 
-KINDS: dict[str, Callable[[Row], bool]] = {
-    "levels": _removes,
-    "passages": lambda hit: hit["allowed"] is None and hit["field"] == "passage",
-    "listed": lambda hit: hit["allowed"] is None and not hit["removes"] and hit["field"] != "passage",
-    "allowed": lambda hit: hit["allowed"] is not None,
-}
+def kind_of(hit: Row) -> str:
+    """Under which of `KINDS` a hit is counted."""
+    if hit["allowed"] is not None:
+        return "allowed"
+    if hit["removes"]:
+        return "levels"
+    return "passages" if hit["field"] == "passage" else "listed"
 
 
-def _counts(hits: list[Row], copies: list[Row] | None, names: set[str], levels: list[int]) -> Row:
-    mine = [hit for hit in hits if hit["benchmark"] in names]
-    counts = {kind: _by_level([hit for hit in mine if chosen(hit)], levels) for kind, chosen in KINDS.items()}
-    if copies is not None:
-        counts["minhash"] = _by_level([copy for copy in copies if copy["benchmark"] in names], levels)
-    return counts
+def _note(pairs: Pairs, hit: Row) -> None:
+    # Files of others may give one id to several rows.
+    pair = (f"{hit['benchmark']} {hit['item']}", (hit["id"], hit.get("file"), hit.get("row")))
+    pairs[pair] = max(hit["level"], pairs.get(pair, 0))
 
 
-def _by_level(hits: list[Row], levels: list[int]) -> Row:
+def _by_level(several: list[Pairs], levels: list[int]) -> Row:
     result = {}
     for level in levels:
-        reached = [hit for hit in hits if hit["level"] >= level]
+        found = [pair for pairs in several for pair, highest in pairs.items() if highest >= level]
         result[str(level)] = {
-            "items": len({(hit["benchmark"], hit["item"]) for hit in reached}),
-            "conversations": len({hit["id"] for hit in reached}),
+            "items": len({item for item, _ in found}),
+            "conversations": len({conversation for _, conversation in found}),
         }
     return result

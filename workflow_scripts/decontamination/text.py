@@ -24,8 +24,9 @@ def normalise(text: str) -> str:
 
 
 def is_long_text(normal: str) -> bool:
-    """Whether a normal form has 50 characters, or 20 where most of them are of a script that writes no spaces."""
-    spaceless = sum(letter >= "\u2e80" for letter in normal)
+    """Whether a normal form has 50 characters, or 20 where most of them are Chinese or Japanese, which
+    are written without spaces."""
+    spaceless = sum("\u2e80" <= letter < "\uac00" or letter >= "\U00020000" for letter in normal)
     return len(normal) >= 50 or (len(normal) >= 20 and 2 * spaceless >= len(normal))
 
 

@@ -1,6 +1,6 @@
 """What the pages tell of the decontamination: the table by benchmark and level, and hits with their differences marked."""
 
-import difflib
+from rapidfuzz.distance import Levenshtein
 
 from workflow_scripts.common.rows import Row
 
@@ -9,7 +9,7 @@ Pieces = list[tuple[str, bool]]  # text, and whether the other side differs ther
 
 def marked(wanted: str, found: str) -> tuple[Pieces, Pieces]:
     """Two texts in pieces, each with whether it differs from the other text."""
-    codes = difflib.SequenceMatcher(None, wanted, found, autojunk=False).get_opcodes()
+    codes = Levenshtein.opcodes(wanted, found).as_list()
     return (
         [(wanted[a1:a2], tag != "equal") for tag, a1, a2, _, _ in codes if a2 > a1],
         [(found[b1:b2], tag != "equal") for tag, _, _, b1, b2 in codes if b2 > b1],
@@ -50,7 +50,10 @@ def section(stats: Row, hits: list[Row], count: int) -> Row:
     tiers = {tier: sum(entry["tiers"][tier] for entry in stats["benchmarks"].values()) for tier in ("A", "B", "C")}
     kinds = {
         kind: {
-            "items": sum(entry[kind][str(min(stats["levels"]))]["items"] for entry in stats["suites"].values()),
+            "items": sum(
+                entry[kind][str(min(*stats["levels"], stats["remove_at"]))]["items"]
+                for entry in stats["benchmarks"].values()
+            ),
         }
         for kind in ("passages", "listed", "allowed")
     }

@@ -13,9 +13,13 @@ from workflow_scripts.decontamination import corpus
 from workflow_scripts.decontamination.corpus import blocks, read_block, read_turns, rows_before, shard
 
 
+def conversations(block, columns):
+    return [one for batch, _ in read_block(block, columns) for one in batch]
+
+
 def rows_of(wanted):
     """(row in the file, id) of all conversations of some blocks."""
-    return [(rows_before(block) + one.row + 1, one.id) for block in wanted for one in read_block(block, ["text"])[0]]
+    return [(rows_before(block) + one.row + 1, one.id) for block in wanted for one in conversations(block, ["text"])]
 
 
 @settings(max_examples=60, deadline=None)
@@ -64,13 +68,36 @@ def test_layouts(row, turns):
     assert read_turns(row, []) == turns
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["a", "b"], "a\nb"),
+        ([{"text": "a"}, None], "a"),
+        ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": "a"}], "a"),
+    ],
+)
+def test_texts_in_lists_are_read(value, text):
+    assert read_turns({"q": value}, ["q"]) == [("q", text)]
+    assert read_turns({"messages": [{"role": "user", "content": value}]}, []) == [("user", text)]
+
+
+def test_roles_by_either_name():
+    assert read_turns({"conversations": [{"role": "user", "content": "a"}]}, []) == [("user", "a")]
+
+
+@pytest.mark.parametrize("value", [[{"role": "user", "content": "a"}], [1], {"a": "b"}, 5])
+def test_what_is_no_text_is_refused_and_not_passed_over(value):
+    with pytest.raises(ValueError, match=r"text was expected"):
+        read_turns({"q": value}, ["q"])
+
+
 def test_columns():
     assert read_turns({"q": "a", "a": None, "x": 1}, ["q", "a"]) == [("q", "a"), ("a", "")]
 
 
 def test_half_a_surrogate_pair_is_read(tmp_path):
     (tmp_path / "data.jsonl").write_bytes(b'{"id": 1, "text": "a\\ud800"}')
-    assert read_block(blocks([tmp_path / "data.jsonl"])[0], ["text"])[0][0].turns == [("text", "a\ud800")]
+    assert conversations(blocks([tmp_path / "data.jsonl"])[0], ["text"])[0].turns == [("text", "a\ud800")]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +115,7 @@ def test_half_a_surrogate_pair_is_read(tmp_path):
         (
             b'{"text": "a"}',
             [],
-            "line 1: no column conversation, conversations or messages; there are text. Name the columns",
+            "line 1: no conversation in the columns text; looked for were",
         ),
         (b'{"text": "' + b"x" * 200 + b'"}', ["text"], "line 3: longer than 0 MiB, which no row of text is"),
     ],
@@ -106,13 +133,35 @@ def test_mistakes_name_file_and_line(tmp_path, monkeypatch, line, columns, messa
 
 def rows_of_columns(path, columns):
     for block in blocks([path]):
-        read_block(block, columns)
+        conversations(block, columns)
 
 
 def test_turns_of_another_shape(tmp_path):
     (tmp_path / "data.jsonl").write_text('{"conversation": [{"input": "a"}]}')
     with pytest.raises(UserError, match=r"line 1: a turn of another shape than its layout has \(KeyError 'output'\)"):
         rows_of_columns(tmp_path / "data.jsonl", [])
+
+
+def test_parquet_is_read_for_its_texts_alone(tmp_path):
+    path = tmp_path / "data.parquet"
+    far = pa.array([10**15], pa.timestamp("ms"))  # no Python date
+    pq.write_table(pa.table({"id": ["a"], "text": ["b"], "when": far}), path)
+    (one,) = conversations(blocks([path])[0], ["text"])
+    assert (one.id, one.turns) == ("a", [("text", "b")])
+    with pytest.raises(UserError, match=r"no column txt; there are id, text, when\. Correct --columns"):
+        conversations(blocks([path])[0], ["txt"])
+    with pytest.raises(UserError, match=r"no conversation in the columns id, text, when;"):
+        conversations(blocks([path])[0], [])
+    with pytest.raises(UserError, match="row group 1: cannot be read"):
+        conversations(blocks([path])[0], ["when"])
+
+
+def test_a_row_group_is_read_in_batches(tmp_path):
+    pq.write_table(pa.table({"text": ["x"] * 2000}), tmp_path / "data.parquet")
+    (block,) = blocks([tmp_path / "data.parquet"])
+    sizes = [len(batch) for batch, _ in read_block(block, ["text"])]
+    assert sum(sizes) == 2000 and max(sizes) <= corpus.ROWS
+    assert [one.row for one in conversations(block, ["text"])] == list(range(2000))
 
 
 @pytest.mark.parametrize(

@@ -114,14 +114,6 @@ def test_an_unknown_benchmark_names_the_nearest():
         catalogue.resolve(["gpt4al"], {})
 
 
-@pytest.mark.parametrize(
-    "entry", ["x.jsonl", {"path": "x.jsonl"}, {"question": "q"}, {"path": "x", "question": "q", "answer": "a"}]
-)
-def test_an_entry_that_says_too_little(entry):
-    with pytest.raises(UserError, match=r"benchmark mine: its entry .*need"):
-        catalogue.read_benchmark("mine", entry)
-
-
 def test_a_benchmark_without_items(tmp_path):
     (tmp_path / "none.jsonl").write_text("")
     with pytest.raises(UserError, match=r"benchmark mine: .*none.jsonl: the file is empty"):

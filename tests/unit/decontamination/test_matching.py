@@ -193,8 +193,14 @@ def test_a_long_text_is_looked_for():
     text = " ".join(words)
     for number in range(0, len(words), 100):
         words[number] = words[number].upper() + "x"
-    found = check_only([f"Before. {' '.join(words)} After."], [text])
-    assert [match.distance for match in found] == [145]
+    found = check_only([f"Before. {' '.join(words)} After.", text[:60_000]], [text])
+    assert [(match.number, match.distance) for match in found] == [(0, 145)]
+
+
+def test_a_periodic_text_is_looked_for():
+    """Where the same anchor is everywhere, and no two places are alike in what follows."""
+    text = "ha " * 300 + "zebra crossing " + "ha " * 60
+    check(["ha " * 800, f"{text} ho", text.replace("zebra", "zebras")], [text.strip()], 97)
 
 
 def test_levels_too_low_for_anchors_are_refused():

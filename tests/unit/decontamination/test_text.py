@@ -76,4 +76,4 @@ def test_spans_of_turns():
 def test_long_enough_means_50_characters_or_8_words_or_20_without_spaces():
     assert [is_long("x" * 49), is_long("x" * 50)] == [False, True]
     assert [is_long("a b c d e f g"), is_long("a b c d e f g h")] == [False, True]
-    assert [is_long("北" * 19), is_long("北" * 20)] == [False, True]
+    assert [is_long("北" * 19), is_long("北" * 20), is_long("한" * 20)] == [False, True, False]

@@ -1,0 +1,36 @@
+"""Copies of files without the rows that were removed."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.common.rows import atomically
+from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.decontamination.corpus import Block, parquet_batches, raw_lines, rows_before
+
+
+def write_clean(
+    files: list[Path], blocks: list[Block], removed: set[tuple[str, int]], folder: Path, suffix: str
+) -> None:
+    """The rows of these blocks but for the `removed` (file, row from 1), each file in its own format, lines as they were.
+
+    A file without a block gets an empty copy: who waits for it finds it.
+    """
+    for path in files:
+        parts = [block for block in blocks if block.path == path]
+        gone = {row for name, row in removed if name == str(path)}
+        target = folder / f"{path.stem}{suffix}{path.suffix}"
+        row = rows_before(parts[0]) if parts else 0
+        if path.suffix == ".parquet":
+            with TableWriter(target, pq.read_schema(path)) as writer:
+                for batch in (batch for block in parts for batch in parquet_batches(block)):
+                    kept = [row + place + 1 not in gone for place in range(batch.num_rows)]
+                    writer.write(pa.Table.from_batches([batch]).filter(pa.array(kept, pa.bool_())))
+                    row += batch.num_rows
+        else:
+            with atomically(target) as file:
+                for line in (line for block in parts for line in raw_lines(block)):
+                    row += 1
+                    if row not in gone:
+                        file.write(line + b"\n")
