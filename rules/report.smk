@@ -4,7 +4,7 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit"),
+        templates=templates("index", "style", "contamination", "hit", "training"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
@@ -15,6 +15,7 @@ rule render_report:
         train="<results>/dataset/train.jsonl",
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
         metrics=expand("<results>/training/{trained}/metrics.jsonl", trained=TRAINED),
+        losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS),
         scores="<results>/evaluation/scores.csv",
         outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
     output:
@@ -47,6 +48,7 @@ rule render_report:
             --train {input.train:q} \
             --audit {input.audit:q} \
             --metrics {input.metrics:q} \
+            --losses {input.losses:q} \
             --scores {input.scores:q} \
             --outputs {input.outputs:q} \
             --page {output.page:q} \

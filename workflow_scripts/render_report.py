@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import contamination, figures
+from workflow_scripts.report import contamination, figures, training
 from workflow_scripts.report.pages import render
 from workflow_scripts.report.scores import read_scores
 
@@ -116,6 +116,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--train", required=True, type=Path, help="training conversations, for the examples")
     parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
     parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
+    parser.add_argument(
+        "--losses", required=True, type=Path, nargs="+", help="exchange_losses.jsonl of each model, the base's first"
+    )
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
     parser.add_argument("--outputs", required=True, type=Path, nargs="+", help="outputs.jsonl of each model")
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
@@ -124,16 +127,6 @@ def main(argv: list[str] | None = None) -> None:
     frame = read_scores(args.scores)
     models = list(dict.fromkeys(path.parent.name for path in args.outputs))
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
-    trained = [
-        {
-            "name": metrics.parent.name,
-            "audit": read_json(audit),
-            "metrics": rows,
-            "curve": Markup(figures.loss_curve(rows)),
-        }
-        for audit, metrics in zip(args.audit, args.metrics, strict=True)
-        for rows in [list(read_jsonl(metrics))]
-    ]
     dataset = read_json(args.dataset)
     page = render(
         "index.html.jinja",
@@ -146,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
         contamination=contamination.section(read_json(args.decontamination), list(read_jsonl(args.hits)), HITS),
-        trained=trained,
+        training=training.section(args.audit, args.metrics, args.losses),
         models=models,
         scores=pair_scores(frame),
         score_figure=Markup(figures.scores(frame.to_dict("records"))),

@@ -11,6 +11,7 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
+from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.models.locate import on_hub
 
@@ -27,7 +28,10 @@ def mistakes(config: Config, config_files: list[str]) -> list[str]:
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     found = [line for error in errors for line in _explain(error)]
-    return list(dict.fromkeys(found)) or list(_contents(config, config_files))
+    return list(dict.fromkeys(found)) or [
+        *_contents(config, config_files),
+        *training_mistakes(config["training"], schema),
+    ]
 
 
 def _key(error: jsonschema.ValidationError, *more: Any) -> str:
