@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         rows,
         Rejections(),
         len(rows),
-        data=args.data,
+        takes=args.data,
         exchanges=sum(len(row["conversation"]) for row in rows),
         rewritten_openings=sum(rewritten(json.loads(row["provenance"])) for row in published),
         per_source=dict(Counter(row["source"] for row in rows).most_common()),
