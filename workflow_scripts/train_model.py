@@ -49,7 +49,7 @@ def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
         model=recipe.load_model(args.base, settings),
         processing_class=tokenizer,
         peft_config=recipe.adapter(settings),
-        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0),
+        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0, fresh=not last_step(state)),
         train_dataset=train,
         eval_dataset=test if len(test) else None,
     )
@@ -104,6 +104,8 @@ def main(argv: list[str] | None = None) -> None:
         check_batches(trainer, audit)
         if trainer.is_world_process_zero():
             drop_unfinished(state)
+        else:
+            logging.disable(logging.INFO)  # the first process speaks for all
         trainer.accelerator.wait_for_everyone()
         sharded = ", sharded by FSDP" if trainer.is_fsdp_enabled else ""
         logging.info(

@@ -78,8 +78,8 @@ def adapter(settings: Row) -> Any:
     )
 
 
-def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> Any:
-    """TRL's SFTConfig on so many processes, for rows that are prepared already."""
+def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fresh: bool) -> Any:
+    """TRL's SFTConfig on so many processes, for rows that are prepared already; `fresh`: not resumed."""
     import torch
     from trl import SFTConfig
 
@@ -104,8 +104,9 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
         bf16=settings["dtype"] == "bfloat16",
         fp16=False,
         use_cpu=not cuda,
+        ddp_find_unused_parameters=False,  # every weight that is trained is used
         eval_strategy="epoch" if evaluate else "no",
-        eval_on_start=evaluate,
+        eval_on_start=evaluate and fresh,  # a resumed run measured it when it began
         logging_steps=1,
         logging_first_step=True,
         save_strategy="steps",

@@ -13,6 +13,8 @@ def report_steps() -> Any:
 
     class ReportSteps(TrainerCallback):
         def on_train_begin(self, args, state, control, **kwargs):
+            if not state.is_world_process_zero:
+                return
             self.bar = progress(state.max_steps, "training", "step")
             self.bar.update(state.global_step)
             self.bar.unpause()
@@ -28,6 +30,7 @@ def report_steps() -> Any:
                 logging.info("loss on held-out conversations: %.4f", float(logs["eval_loss"]))
 
         def on_train_end(self, args, state, control, **kwargs):
-            self.bar.close()
+            if state.is_world_process_zero:
+                self.bar.close()
 
     return ReportSteps(), PrinterCallback
