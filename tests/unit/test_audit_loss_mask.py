@@ -169,3 +169,10 @@ def test_tokens_of_another_audit(tmp_path):
     half = tiny.audit(tokens_of=str(tmp_path / "other.json"))
     assert 0.8 * whole / 2 < half["trainable_tokens"] < 1.2 * whole / 2
     assert read_json(tmp_path / "audit.json") == half
+
+
+def test_a_run_may_hold_out_nothing(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    write_jsonl(tmp_path / "test.jsonl", [])
+    tiny.audit()
+    assert len(tokens.read(tmp_path / "test.parquet")) == 0

@@ -21,7 +21,8 @@ def table(fitted: dict[str, Fitted]) -> Any:
         for part, sample in enumerate(entry.samples)
     ]
     features = Features({"id": Value("string"), "part": Value("int32"), "input_ids": ints, "labels": ints})
-    return Dataset.from_list(rows, features=features)
+    columns = {name: [row[name] for row in rows] for name in features}  # also of no rows at all
+    return Dataset.from_dict(columns, features=features)
 
 
 def write(path: Path, dataset: Any) -> None:
