@@ -108,13 +108,18 @@ rule write_model_card:
     params:
         run=config["run"],
         base=as_json(config["training"]["base"]),
-        training=as_json(without("training", "base", "launcher", "resources")),
+        # The card is of the first model.
+        training=as_json(
+            without("training", "base", "models", "launcher", "resources") | (config["training"]["models"][TRAINED[0]])
+        ),
+        model=TRAINED[0],
     shell:
         """
         python -m workflow_scripts.write_model_card \
             --run {params.run:q} \
             --base {params.base:q} \
             --training {params.training:q} \
+            --model {params.model:q} \
             --decontamination {input.decontamination:q} \
             --dataset {input.dataset:q} \
             --audit {input.audit:q} \

@@ -1,8 +1,12 @@
 """Losses by exchange, base against tuned, on the same answers."""
 
+import jinja2
 import pytest
 
-from workflow_scripts.report.training import compared
+from tests.tiny_training import TinyTraining
+from workflow_scripts.common.rows import write_jsonl
+from workflow_scripts.report.pages import TEMPLATES
+from workflow_scripts.report.training import compared, section
 
 
 def row(talk, exchange, tokens, loss):
@@ -32,3 +36,22 @@ def test_the_interval_is_students_and_absent_for_few():
 
 def test_an_answer_that_one_model_lacks_is_left_out():
     assert compared("capybara", BASE, TUNED[1:])[0]["conversations"] == 2
+
+
+def test_the_page_shows_the_audit_and_the_table(tmp_path):
+    audit = tmp_path / "audit.json"
+    TinyTraining(tmp_path).audit()
+    paths = {name: tmp_path / "losses" / name / "losses.jsonl" for name in ("base", "capybara")}
+    for path, rows in zip(paths.values(), (BASE, TUNED), strict=True):
+        path.parent.mkdir(parents=True)
+        write_jsonl(path, rows)
+    metrics = tmp_path / "losses" / "capybara" / "metrics.jsonl"
+    write_jsonl(metrics, [{"step": 1, "loss": 2.0}, {"step": 1, "eval_loss": 3.0}])
+    told = section([audit], [metrics], list(paths.values()))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = environment.get_template("training.html.jinja").render(training=told)
+    assert "1151 of 1706 tokens carry loss" in page
+    assert '<span class="learnt" title="end">&lt;/s&gt;</span>' in page
+    assert "-0.5333" in page and "too few" in page
