@@ -66,7 +66,7 @@ SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config[
 share_limits(config["teacher"])
 # Whose resources labelling takes.
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
-TRAINED = ["capybara"]
+TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]
 # Each lm-eval task with its shots, by the name that its files carry; those of a batch share one load of the model.
 ENTRIES = suites.entries(config["evaluation"])
@@ -153,6 +153,28 @@ def templates(*names):
 def post_tasks(source):
     """What is asked of posts, for a source that holds any."""
     return "workflow_scripts/seeds/post_tasks.yaml" if source["layout"] == "post" else []
+
+
+def trained_model(wildcards):
+    """What a model's entry in `training.models` says, completed."""
+    return {"data": "conversations", "tokens_of": None} | (config["training"]["models"][wildcards.trained] or {})
+
+
+def recipe(*names):
+    """A parameter function: the named keys of `training`, or all that training itself needs, as the model has them."""
+
+    def chosen(wildcards):
+        settings = without("training", "base", "models", "launcher", "resources") | trained_model(wildcards)
+        wanted = names or sorted(set(settings) - {"data", "tokens_of"})
+        return json.dumps({name: settings[name] for name in wanted}, sort_keys=True)
+
+    return chosen
+
+
+def tokens_of(wildcards):
+    """The audit of the model whose number of trainable tokens a model is to have, if any."""
+    other = trained_model(wildcards)["tokens_of"]
+    return f"<results>/training/{other}/audit.json" if other else []
 
 
 def task_files(wildcards):

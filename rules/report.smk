@@ -4,7 +4,7 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit", "evaluation"),
+        templates=templates("index", "style", "contamination", "hit", "evaluation", "training"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
@@ -16,6 +16,7 @@ rule render_report:
         train="<results>/dataset/train.jsonl",
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
         metrics=expand("<results>/training/{trained}/metrics.jsonl", trained=TRAINED),
+        losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS),
         scores="<results>/evaluation/scores.csv",
         evaluation=[
             "<results>/evaluation/averages.csv",
@@ -56,6 +57,7 @@ rule render_report:
             --train {input.train:q} \
             --audit {input.audit:q} \
             --metrics {input.metrics:q} \
+            --losses {input.losses:q} \
             --scores {input.scores:q} \
             --evaluation {input.evaluation:q} \
             --evaluation-settings {params.evaluation:q} \
@@ -147,13 +149,18 @@ rule write_model_card:
     params:
         run=config["run"],
         base=as_json(config["training"]["base"]),
-        training=as_json(without("training", "base", "launcher", "resources")),
+        # The card is of the first model.
+        training=as_json(
+            without("training", "base", "models", "launcher", "resources") | (config["training"]["models"][TRAINED[0]])
+        ),
+        model=TRAINED[0],
     shell:
         """
         python -m workflow_scripts.write_model_card \
             --run {params.run:q} \
             --base {params.base:q} \
             --training {params.training:q} \
+            --model {params.model:q} \
             --decontamination {input.decontamination:q} \
             --dataset {input.dataset:q} \
             --audit {input.audit:q} \

@@ -1,4 +1,4 @@
-"""Training: bring the base model, prove the loss mask, fine-tune, merge."""
+"""Training: bring the base model, choose each model's data, prove the loss mask, fine-tune, merge, measure by exchange."""
 
 
 wildcard_constraints:
@@ -34,13 +34,49 @@ rule fetch_base:
         """
 
 
+rule select_variant:
+    input:
+        code=source_files("select_variant"),
+        train="<results>/dataset/train.parquet",
+    output:
+        data="<results>/training/{trained}/data.jsonl",
+        rejected="<results>/training/{trained}/rejected.jsonl",
+        stats="<results>/training/{trained}/stats.json",
+    log:
+        "<logs>/select_variant/{trained}.log",
+    benchmark:
+        "<benchmarks>/select_variant/{trained}.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        data=lambda wildcards: trained_model(wildcards)["data"],
+    shell:
+        """
+        python -m workflow_scripts.select_variant \
+            --train {input.train:q} \
+            --data {params.data:q} \
+            --selected {output.data:q} \
+            --rejected {output.rejected:q} \
+            --stats {output.stats:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule audit_loss_mask:
     input:
         code=source_files("audit_loss_mask"),
         template="workflow_scripts/training/templates/user_assistant.jinja",
-        train="<results>/dataset/train.jsonl",
+        train="<results>/training/{trained}/data.jsonl",
+        test="<results>/dataset/test.jsonl",
         base="<results>/training/base/final",
+        tokens_of=tokens_of,
     output:
+        train_tokens="<results>/training/{trained}/train_tokens.parquet",
+        test_tokens="<results>/training/{trained}/test_tokens.parquet",
         audit="<results>/training/{trained}/audit.json",
     log:
         "<logs>/audit_loss_mask/{trained}.log",
@@ -50,16 +86,20 @@ rule audit_loss_mask:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=8000,
+        runtime=120,
     params:
-        settings=as_json(part("training", "max_length")),
+        settings=recipe("max_length", "over_long", "batching", "global_batch", "micro_batch", "random_seed"),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.audit_loss_mask \
             --train {input.train:q} \
+            --test {input.test:q} \
             --base {input.base:q} \
             --settings {params.settings:q} \
+            --tokens-of {input.tokens_of:q} \
+            --train-tokens {output.train_tokens:q} \
+            --test-tokens {output.test_tokens:q} \
             --audit {output.audit:q} \
             2>&1 | tee {log:q}
         """
@@ -69,8 +109,8 @@ rule train_model:
     input:
         code=source_files("train_model"),
         template="workflow_scripts/training/templates/user_assistant.jinja",
-        train="<results>/dataset/train.jsonl",
-        test="<results>/dataset/test.jsonl",
+        train_tokens="<results>/training/{trained}/train_tokens.parquet",
+        test_tokens="<results>/training/{trained}/test_tokens.parquet",
         base="<results>/training/base/final",
         audit="<results>/training/{trained}/audit.json",
     output:
@@ -88,15 +128,15 @@ rule train_model:
         runtime=config["training"]["resources"]["minutes"],
         gpu=config["training"]["resources"]["gpus"],
     params:
-        settings=as_json(without("training", "base", "launcher", "resources")),
+        settings=recipe(),
         launcher=config["training"]["launcher"],
         # Not an output: checkpoints must outlive a job that fails. They are keyed by data and settings inside.
         folder=subpath(output.metrics, parent=True),
     shell:
         """
         HF_HUB_OFFLINE=1 {params.launcher} -m workflow_scripts.train_model \
-            --train {input.train:q} \
-            --test {input.test:q} \
+            --train-tokens {input.train_tokens:q} \
+            --test-tokens {input.test_tokens:q} \
             --base {input.base:q} \
             --audit {input.audit:q} \
             --settings {params.settings:q} \
@@ -126,7 +166,7 @@ rule merge_model:
         mem_mb=memory("training"),
         runtime=60,
     params:
-        settings=as_json(part("training", "method", "dtype")),
+        settings=recipe("method", "dtype"),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.merge_model \
@@ -134,5 +174,38 @@ rule merge_model:
             --trained {input.trained:q} \
             --settings {params.settings:q} \
             --model {output.model:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule measure_exchanges:
+    input:
+        code=source_files("measure_exchanges"),
+        template="workflow_scripts/training/templates/user_assistant.jinja",
+        test="<results>/dataset/test.parquet",
+        model="<results>/training/{model}/final",
+    output:
+        losses="<results>/evaluation/{model}/exchange_losses.jsonl",
+    log:
+        "<logs>/measure_exchanges/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_exchanges/{model}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("evaluation"),
+        runtime=config["evaluation"]["resources"]["minutes"],
+        gpu=config["evaluation"]["resources"]["gpus"],
+    params:
+        settings=as_json(part("evaluation", "dtype") | part("training", "max_length")),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.measure_exchanges \
+            --model {input.model:q} \
+            --test {input.test:q} \
+            --settings {params.settings:q} \
+            --threads {threads} \
+            --losses {output.losses:q} \
             2>&1 | tee {log:q}
         """

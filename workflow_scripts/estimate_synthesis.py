@@ -9,13 +9,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import yaml
-from snakemake.utils import update_config
-
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import Row, read_jsonl
 from workflow_scripts.config.check import mistakes
+from workflow_scripts.config.merge import merged_config
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
 from workflow_scripts.synthesis.budget import Ledger, price_of
@@ -35,19 +33,6 @@ from workflow_scripts.synthesis.expectation import (
     seed_groups,
     total,
 )
-
-
-def merged_config(overlays: list[Path], base: Path = Path("config.yaml")) -> Row:
-    """The configuration as Snakemake merges it: mappings key by key, lists as a whole."""
-    config: Row = {}
-    for path in (base, *overlays):
-        try:
-            update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except FileNotFoundError as error:
-            raise UserError(f"{path}: no such file.") from error
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from error
-    return config
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:

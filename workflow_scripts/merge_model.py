@@ -1,12 +1,24 @@
-"""Merge the trained adapter into the base model: plain safetensors, and a tokenizer with its chat template."""
+"""Merge the trained adapter into the base model: plain safetensors, a tokenizer with its chat template, a generation
+config. The adapter itself stays in `trained/`."""
 
 import argparse
 import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.common.cli import run
+
+
+def generation_config(tokenizer: Any) -> Any:
+    """Where an answer ends and what pads it. Greedy unless a caller says otherwise: a base model's own sampling settings
+    were chosen for another model."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,13 +38,15 @@ def main(argv: list[str] | None = None) -> None:
 
     shutil.rmtree(args.model, ignore_errors=True)
     dtype = getattr(torch, args.settings["dtype"])
-    if args.settings["method"] == "lora":
+    if args.settings["method"] == "full":
+        model = AutoModelForCausalLM.from_pretrained(args.trained, dtype=dtype)
+    else:
         base = AutoModelForCausalLM.from_pretrained(args.base, dtype=dtype)
         model = PeftModel.from_pretrained(base, args.trained).merge_and_unload()
-    else:
-        model = AutoModelForCausalLM.from_pretrained(args.trained, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(args.trained)
+    model.generation_config = generation_config(tokenizer)
     model.save_pretrained(args.model)
-    AutoTokenizer.from_pretrained(args.trained).save_pretrained(args.model)
+    tokenizer.save_pretrained(args.model)
     logging.info("%s: %d parameters", args.model, model.num_parameters())
 
 

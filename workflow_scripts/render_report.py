@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import contamination, evaluation, figures
+from workflow_scripts.report import contamination, evaluation, figures, training
 from workflow_scripts.report.pages import render
 
 PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
@@ -97,6 +97,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--train", required=True, type=Path, help="training conversations, for the examples")
     parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
     parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
+    parser.add_argument(
+        "--losses", required=True, type=Path, nargs="+", help="exchange_losses.jsonl of each model, the base's first"
+    )
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
     evaluation.add_arguments(parser)
     parser.add_argument("--outputs", required=True, type=Path, nargs="+", help="outputs.jsonl of each model")
@@ -105,16 +108,6 @@ def main(argv: list[str] | None = None) -> None:
 
     models = list(dict.fromkeys(path.parent.name for path in args.outputs))
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
-    trained = [
-        {
-            "name": metrics.parent.name,
-            "audit": read_json(audit),
-            "metrics": rows,
-            "curve": Markup(figures.loss_curve(rows)),
-        }
-        for audit, metrics in zip(args.audit, args.metrics, strict=True)
-        for rows in [list(read_jsonl(metrics))]
-    ]
     dataset = read_json(args.dataset)
     page = render(
         "index.html.jinja",
@@ -127,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
         contamination=contamination.section(read_json(args.decontamination), list(read_jsonl(args.hits)), HITS),
-        trained=trained,
+        training=training.section(args.audit, args.metrics, args.losses),
         models=models,
         evaluation=evaluation.section(
             args, args.scores, json.loads(args.evaluation_settings), args.base, dataset["train"]

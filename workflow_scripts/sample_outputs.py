@@ -8,8 +8,9 @@ from pathlib import Path
 import yaml
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.evaluation import generation
+from workflow_scripts.training.answering import answer, load
 
 PROMPTS = Path(__file__).parent / "evaluation" / "prompts.yaml"
 
@@ -23,15 +24,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--outputs", required=True, type=Path, help="JSONL file to write")
     args = parser.parse_args(argv)
 
-    model, tokenizer = generation.load(args.model, args.settings["dtype"], args.threads)
+    import torch
+
+    torch.set_num_threads(args.threads)
+    model, encoder = load(args.model, args.settings["dtype"])
     rows = []
     for prompt in yaml.safe_load(PROMPTS.read_text(encoding="utf-8")):
-        messages, conversation = [], []
+        conversation: list[Exchange] = []
         for turn in prompt["turns"]:
-            messages.append({"role": "user", "content": turn})
-            (answer,) = generation.answers(model, tokenizer, [messages], args.settings["output_tokens"])
-            messages.append({"role": "assistant", "content": answer})
-            conversation.append({"input": turn, "output": answer})
+            said = answer(model, encoder, conversation, turn, args.settings["output_tokens"])
+            conversation.append({"input": turn, "output": said})
         rows.append({"name": prompt["name"], "conversation": conversation})
         logging.info("%s: %s", prompt["name"], conversation[-1]["output"][:200])
     write_jsonl(args.outputs, rows)

@@ -1,111 +1,82 @@
-"""Supervised fine-tuning with TRL: loss on the answers only, resumed from the last checkpoint after a crash."""
+"""Supervised fine-tuning with TRL on the audited tokens, resumed from the last checkpoint after a crash."""
 
 import argparse
 import json
 import logging
-import math
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, content_id, file_sha256, read_json, read_jsonl, write_jsonl
-from workflow_scripts.training.template import TEMPLATE, set_template
+from workflow_scripts.common.rows import Row, read_json, write_jsonl
+from workflow_scripts.training import packing, recipe, tokens
+from workflow_scripts.training.batching import prepare, samples
+from workflow_scripts.training.checkpoints import drop_unfinished, explained, last_step, state_folder
+from workflow_scripts.training.reporting import report_steps
+from workflow_scripts.training.template import set_template
 
 
-def accumulation_steps(global_batch: int, micro_batch: int, processes: int) -> int:
-    """Gradient accumulation that makes the global batch what the config says on any number of processes."""
-    at_once = micro_batch * processes
-    if global_batch % at_once:
+def check_batches(trainer: Any, audit: Row) -> None:
+    """UserError unless the trainer's own batches hold exactly the audited samples with exactly their labels.
+
+    Rows go through the trainer's collator one by one; fillers, which carry no loss, are left out.
+    """
+    found = []
+    for row in trainer.train_dataset:
+        batch = trainer.data_collator([row])
+        found += [(ids, labels) for ids, labels in samples(batch) if any(label != -100 for label in labels)]
+    if tokens.fingerprint(found) != audit["fingerprint"]:
+        learnt = sum(label != -100 for _, labels in found for label in labels)
         raise UserError(
-            f"`training.global_batch` {global_batch} is not a multiple of `training.micro_batch` {micro_batch} x {processes} processes. "
-            "Change one of them: the batch never silently follows the number of GPUs."
+            f"the trainer would see {len(found)} samples with {learnt} trainable tokens, which are not the "
+            f"{audit['samples']} samples with {audit['trainable_tokens']} that were audited. Nothing was trained. "
+            "Delete the model's audit.json and run again."
         )
-    return global_batch // at_once
 
 
-def sft_config(settings: Row, output: Path, steps_an_epoch: int, accumulation: int) -> Any:
-    """`training:` of the config as TRL's SFTConfig; warm-up and checkpoints are counted in optimiser steps."""
-    import torch
-    from trl import SFTConfig
+def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
+    """TRL's trainer over the audited tokens."""
+    from transformers import AutoTokenizer
+    from trl import SFTTrainer
 
-    steps = math.ceil(steps_an_epoch * settings["epochs"])
-    return SFTConfig(
-        output_dir=str(output),
-        num_train_epochs=settings["epochs"],
-        per_device_train_batch_size=settings["micro_batch"],
-        per_device_eval_batch_size=settings["micro_batch"],
-        gradient_accumulation_steps=accumulation,
-        learning_rate=settings["learning_rate"],
-        lr_scheduler_type=settings["schedule"],
-        warmup_steps=math.ceil(steps * settings["warmup_ratio"]),
-        weight_decay=settings["weight_decay"],
-        max_length=settings["max_length"],
-        activation_checkpointing=settings["activation_checkpointing"],
-        bf16=settings["dtype"] == "bfloat16",
-        fp16=False,
-        assistant_only_loss=True,
-        packing=False,
-        eval_strategy="epoch",
-        eval_on_start=True,
-        logging_steps=1,
-        logging_first_step=True,
-        save_strategy="steps",
-        save_steps=settings["save_steps"],
-        save_total_limit=2,
-        seed=settings["random_seed"],
-        data_seed=settings["random_seed"],
-        report_to="none",
-        disable_tqdm=True,  # its place is taken by `report_steps`
-        dataloader_pin_memory=torch.cuda.is_available(),
+    settings = args.settings
+    tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
+    train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
+    test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
+    trainer = SFTTrainer(
+        model=recipe.load_model(args.base, settings),
+        processing_class=tokenizer,
+        peft_config=recipe.adapter(settings),
+        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0, fresh=not last_step(state)),
+        train_dataset=train,
+        eval_dataset=test if len(test) else None,
     )
+    reporter, replaced = report_steps()
+    trainer.remove_callback(replaced)
+    trainer.add_callback(reporter)
+    return trainer
 
 
-def drop_unfinished(state: Path) -> None:
-    """Remove checkpoints whose writing was interrupted: the trainer writes trainer_state.json last."""
-    for folder in state.glob("checkpoint-*"):
-        if not (folder / "trainer_state.json").is_file():
-            shutil.rmtree(folder)
-
-
-def report_steps() -> Any:
-    """A trainer callback that prints a line of progress: steps, loss, learning rate, tokens a second, time left."""
-    from transformers import PrinterCallback, TrainerCallback
-
-    class ReportSteps(TrainerCallback):
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.bar = progress(state.max_steps, "training", "step")
-            self.bar.update(state.global_step)
-            self.bar.unpause()
-
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            if "loss" in (logs or {}):
-                tokens = float(logs.get("num_tokens", 0)) / max(self.bar.format_dict["elapsed"], 1e-9)
-                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {tokens:.0f} tokens/s", refresh=False)
-                self.bar.update(state.global_step - self.bar.n)
-            elif "eval_loss" in (logs or {}):
-                logging.info("loss on held-out conversations: %.4f", float(logs["eval_loss"]))
-
-        def on_train_end(self, args, state, control, **kwargs):
-            self.bar.close()
-
-    return ReportSteps(), PrinterCallback
+def save(trainer: Any, folder: Path) -> None:
+    """The trained weights in one piece, from all processes' shards, with the tokenizer."""
+    if trainer.is_fsdp_enabled:
+        # Sharded is the right form for checkpoints; of a sharded state `save_model` would write nothing.
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(folder))
+    if trainer.is_world_process_zero():
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle: it would run code where it is loaded
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the trained adapter (or model) and metrics.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", required=True, type=Path, help="JSONL file of split_dataset")
-    parser.add_argument(
-        "--test", required=True, type=Path, help="JSONL file of split_dataset, for the loss on held-out conversations"
-    )
+    parser.add_argument("--train-tokens", required=True, type=Path, help="parquet file of audit_loss_mask")
+    parser.add_argument("--test-tokens", required=True, type=Path, help="the same of the held-out conversations")
     parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
-    parser.add_argument("--audit", required=True, type=Path, help="audit.json: training on any other mask is refused")
-    parser.add_argument("--settings", required=True, type=json.loads, help="`training` of the config, as JSON")
+    parser.add_argument("--audit", required=True, type=Path, help="audit.json: training on other tokens is refused")
+    parser.add_argument("--settings", required=True, type=json.loads, help="the model's recipe, as JSON")
     parser.add_argument("--threads", required=True, type=int, help="CPU threads")
     parser.add_argument(
         "--checkpoints", required=True, type=Path, help="folder of checkpoints; kept when the job fails"
@@ -114,76 +85,45 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--metrics", required=True, type=Path, help="JSONL file to write: one row a logged step")
     args = parser.parse_args(argv)
 
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.trainer_utils import get_last_checkpoint
-    from trl import SFTTrainer
-
-    torch.set_num_threads(args.threads)
     settings = args.settings
-    parts = {
-        name: Dataset.from_list([{"messages": to_messages(row["conversation"])} for row in read_jsonl(path)])
-        for name, path in (("train", args.train), ("test", args.test))
-    }
-    accumulation = accumulation_steps(
-        settings["global_batch"], settings["micro_batch"], int(os.environ.get("WORLD_SIZE", 1))
-    )
-    # Checkpoints of other data, settings, template or base must never be resumed from: their folder is named by content.
-    weights = sorted((file.name, file.stat().st_size) for file in args.base.glob("*.safetensors"))
-    state = args.checkpoints / content_id(
-        settings, file_sha256(args.train), file_sha256(args.base / "config.json"), weights, TEMPLATE.read_text()
-    )
-    state.mkdir(parents=True, exist_ok=True)
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    recipe.accumulation_steps(settings["global_batch"], settings["micro_batch"], processes)
+    recipe.check_installed(settings)
 
-    tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
-    model = AutoModelForCausalLM.from_pretrained(args.base, dtype=getattr(torch, settings["dtype"]))
-    lora = settings["lora"]
-    adapter = (
-        LoraConfig(
-            r=lora["r"],
-            lora_alpha=lora["alpha"],
-            lora_dropout=lora["dropout"],
-            target_modules=lora["target_modules"],
-            task_type="CAUSAL_LM",
+    import torch
+    from transformers import AutoConfig
+
+    torch.set_num_threads(max(1, args.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+    audit = read_json(args.audit)
+    state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
+    state.mkdir(parents=True, exist_ok=True)
+    if settings["batching"] != "padded":
+        packing.prove(AutoConfig.from_pretrained(args.base), settings)
+    try:
+        trainer = make_trainer(args, state, processes)
+        check_batches(trainer, audit)
+        if trainer.is_world_process_zero():
+            drop_unfinished(state)
+        else:
+            logging.disable(logging.INFO)  # the first process speaks for all
+        trainer.accelerator.wait_for_everyone()
+        sharded = ", sharded by FSDP" if trainer.is_fsdp_enabled else ""
+        logging.info(
+            f"{processes} process{'es' * (processes > 1)}{sharded}; {settings['global_batch']} rows a step: "
+            f"{settings['micro_batch']} at once, {trainer.args.gradient_accumulation_steps} times"
         )
-        if settings["method"] == "lora"
-        else None
-    )
-    trainer = SFTTrainer(
-        model=model,
-        processing_class=tokenizer,
-        peft_config=adapter,
-        args=sft_config(settings, state, math.ceil(len(parts["train"]) / settings["global_batch"]), accumulation),
-        train_dataset=parts["train"],
-        eval_dataset=parts["test"],
-    )
-    reporter, dictionaries = report_steps()
-    trainer.remove_callback(dictionaries)
-    trainer.add_callback(reporter)
-    check_mask(trainer, read_json(args.audit))
-    drop_unfinished(state)
-    if checkpoint := get_last_checkpoint(str(state)):
-        logging.info("resuming from %s", checkpoint)
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model(str(args.trained))
+        step = last_step(state)
+        logging.info(f"going on from the checkpoint of step {step}" if step else "no checkpoint: from the beginning")
+        trainer.train(resume_from_checkpoint=str(state / f"checkpoint-{step}") if step else None)
+        save(trainer, args.trained)
+    except Exception as error:
+        if told := explained(error, settings, state):
+            raise told from error
+        raise
     if trainer.is_world_process_zero():
-        tokenizer.save_pretrained(args.trained)
+        trainer.processing_class.save_pretrained(args.trained)
         write_jsonl(args.metrics, trainer.state.log_history)
         shutil.rmtree(state)  # what is finished is never resumed
-
-
-def check_mask(trainer: Any, audit: Row) -> None:
-    """The batches that the trainer will see carry loss on as many tokens as the audit counted; UserError if not."""
-    labelled = sum(
-        sum(label != -100 for label in row["labels"]) if "labels" in row else sum(row["assistant_masks"])
-        for row in trainer.train_dataset
-    )
-    if labelled != audit["trainable_tokens"]:
-        raise UserError(
-            f"the trainer would learn {labelled} tokens, the audit counted {audit['trainable_tokens']}. Nothing was trained."
-        )
 
 
 if __name__ == "__main__":

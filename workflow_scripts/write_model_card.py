@@ -43,11 +43,12 @@ def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the card of the model `capybara`."""
+    """Write the card of one model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--base", required=True, type=json.loads, help="`training.base` of the config, as JSON")
     parser.add_argument("--training", required=True, type=json.loads, help="`training` of the config, as JSON")
+    parser.add_argument("--model", required=True, help="the model whose scores are the card's")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
     parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
     parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
         pipeline_tag="text-generation",
         base_model=args.base["model"] if on_hub else None,
         tags=["capybara", "amplify-instruct", "multi-turn"],
-        eval_results=eval_results(frame, "capybara"),
+        eval_results=eval_results(frame, args.model),
     )
     scores: list[Row] = [
         {

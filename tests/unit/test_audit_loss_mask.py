@@ -4,84 +4,175 @@ import json
 
 import pytest
 
-from workflow_scripts.audit_loss_mask import audit, main
+from tests.small_tokenizers import KINDS
+from tests.tiny_training import SETTINGS, TinyTraining, conversations
+from workflow_scripts.audit_loss_mask import as_many_tokens
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import content_id, read_json, write_jsonl
-from workflow_scripts.training.template import set_template
+from workflow_scripts.common.rows import read_json, write_jsonl
+from workflow_scripts.training import tokens
+from workflow_scripts.training.audit import check, check_reading, measure
+from workflow_scripts.training.fit import fit
+from workflow_scripts.training.template import Encoder, set_template
 
-SHORT = {"conversation": [{"input": "Why?", "output": "So."}]}
-LONG = {"conversation": [{"input": "Why so?", "output": "Its crystals interlock. " * 9}] * 2}
+SHORT = [{"input": "Why?", "output": "So."}]
+LONG = [{"input": "Why so?", "output": "Its crystals interlock. " * 9}] * 2
 
 
 @pytest.fixture(scope="module")
-def tokenizer(make_tokenizer):
-    return set_template(make_tokenizer())
+def encoder():
+    return Encoder(set_template(KINDS["llama-2"]()))
 
 
-def count(tokenizer, text):
-    return len(tokenizer(text, add_special_tokens=False).input_ids)
+def fitted(encoder, talks, max_length=1000, over_long="split"):
+    return {f"talk-{at}": fit(encoder, talk, max_length, over_long) for at, talk in enumerate(talks)}
 
 
-def test_what_is_counted_and_shown(tokenizer):
-    found = audit([LONG, SHORT], tokenizer, 1000)
-    answers = [exchange["output"].strip() for row in (SHORT, LONG) for exchange in row["conversation"]]
-    assert found["trainable_tokens"] == sum(count(tokenizer, f" {answer}</s>") for answer in answers)
-    assert (found["conversations"], found["truncated"], found["tokens_cut_off"]) == (2, 0, 0)
-    assert found["mean_tokens"] == found["tokens"] / 2
-    assert found["sample"] == [["<s>USER: Why? ASSISTANT:", False], [" So.</s>", True]]
+def test_what_is_counted(encoder):
+    found = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
+    answers = [exchange["output"].strip() for exchange in [*LONG, *SHORT]]
+    expected = sum(len(encoder.tokenizer(answer, add_special_tokens=False).input_ids) + 1 for answer in answers)
+    assert found["trainable_tokens"] == expected
+    assert (found["conversations"], found["samples"], found["truncated"], found["tokens_cut_off"]) == (2, 2, 0, 0)
+    roles = found["roles"]
+    assert sum(role["tokens"] for role in roles.values()) == found["tokens"]
+    assert roles["answer"]["with_loss"] + roles["end"]["with_loss"] == found["trainable_tokens"]
+    assert roles["user"]["with_loss"] == roles["format"]["with_loss"] == 0
+    assert roles["end"]["tokens"] == 3
 
 
-def test_what_is_cut_off_is_counted(tokenizer):
-    whole = audit([LONG, SHORT], tokenizer, 1000)
-    found = audit([LONG, SHORT], tokenizer, 40)
-    assert (found["truncated"], found["longest"]) == (1, 40)
-    assert found["tokens"] + found["tokens_cut_off"] == whole["tokens"]
-    assert found["trainable_tokens"] < whole["trainable_tokens"]
+def test_the_shown_sample_is_told_in_pieces(encoder):
+    found = measure(fitted(encoder, [SHORT]), encoder, SETTINGS)
+    assert [(piece["text"], piece["part"], piece["loss"]) for piece in found["sample"]] == [
+        ("<s> USER:", "format", False), (" Why?", "user", False), (" ASSISTANT:", "format", False),
+        (" So.", "answer", True), ("</s>", "end", True),
+    ]  # fmt: skip
 
 
-def test_a_conversation_without_anything_to_learn_stops_it(tokenizer):
-    question = count(tokenizer, "<s>USER: Why? ASSISTANT:")
-    assert audit([SHORT], tokenizer, question + 1)["trainable_tokens"] == 1
+def test_what_is_cut_off_is_counted(encoder):
+    whole = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
+    cut = measure(fitted(encoder, [LONG, SHORT], 40, "cut"), encoder, SETTINGS)
+    assert (cut["truncated"], cut["longest"]) == (1, 40)
+    assert cut["longest_conversation"] == whole["longest"]
+    assert cut["tokens"] + cut["tokens_cut_off"] == whole["tokens"]
+    assert cut["trainable_tokens"] + cut["answer_tokens_cut_off"] == whole["trainable_tokens"]
+
+
+def test_what_is_split_or_dropped_is_counted(encoder):
+    length = len(encoder.encode(LONG[:1]).ids)
+    split = measure(fitted(encoder, [LONG, SHORT], length, "split"), encoder, SETTINGS)
+    assert (split["split"], split["samples"], split["truncated"], split["dropped"]) == (1, 3, 0, [])
+    dropped = measure(fitted(encoder, [LONG, SHORT], length, "drop"), encoder, SETTINGS)
+    assert (dropped["dropped"], dropped["samples"]) == (["talk-0"], 1)
+
+
+def test_a_conversation_without_anything_to_learn_stops_it(encoder):
+    question = encoder.encode(SHORT).mask.index(1)
+    check(fitted(encoder, [SHORT], question + 1, "cut"), encoder)
     with pytest.raises(UserError) as caught:
-        audit([SHORT, SHORT], tokenizer, question)
-    assert str(caught.value).startswith(f"2 conversations have no token that carries loss within {question} tokens")
-    assert content_id(SHORT["conversation"]) in str(caught.value)
-    assert "Raise `training.max_length`" in str(caught.value)
+        check(fitted(encoder, [SHORT, SHORT], question, "cut"), encoder)
+    assert str(caught.value).startswith("2 conversations have a sample in which no token carries loss: talk-0, talk-1.")
+    assert str(caught.value).endswith("Nothing was trained.")
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("{%- generation -%}", ""),
         ("+ eos_token -}}{%- endgeneration -%}", "-}}{%- endgeneration -%}{{- eos_token -}}"),
         ("{{- 'USER: '", "{%- generation -%}{{- 'USER: '"),
     ],
-    ids=["nothing", "no end token", "everything"],
+    ids=["no end token", "everything"],
 )
-def test_a_template_that_marks_something_else_stops_it(make_tokenizer, before, after):
-    tokenizer = set_template(make_tokenizer())
+def test_a_template_that_marks_something_else_stops_it(before, after):
+    tokenizer = set_template(KINDS["llama-2"]())
     template = tokenizer.chat_template
     assert before in template
-    if before == "{%- generation -%}":
-        template = template.replace("{%- endgeneration -%}", "")
     if before.startswith("{{- 'USER"):
         template = template.replace("' ASSISTANT:' -}}", "' ASSISTANT:' -}}{%- endgeneration -%}")
     tokenizer.chat_template = template.replace(before, after)
-    with pytest.raises(UserError):
-        audit([SHORT], tokenizer, 1000)
+    encoder = Encoder(tokenizer)
+    with pytest.raises(UserError, match="does not cover exactly their answers"):
+        check(fitted(encoder, [SHORT]), encoder)
+
+
+def test_a_template_without_marks_stops_it():
+    tokenizer = set_template(KINDS["llama-2"]())
+    tokenizer.chat_template = tokenizer.chat_template.replace("{%- generation -%}", "").replace(
+        "{%- endgeneration -%}", ""
+    )
+    encoder = Encoder(tokenizer)
+    with pytest.raises(UserError, match="no token carries loss"):
+        check(fitted(encoder, [SHORT]), encoder)
 
 
 def test_a_tokenizer_that_does_not_keep_the_answers_stops_it(make_tokenizer):
+    encoder = Encoder(set_template(make_tokenizer(lower=True)))
     with pytest.raises(UserError, match="does not cover exactly their answers"):
-        audit([SHORT], set_template(make_tokenizer(lower=True)), 1000)
+        check(fitted(encoder, [SHORT]), encoder)
 
 
-def test_main_writes_the_audit(make_tokenizer, tmp_path):
-    make_tokenizer().save_pretrained(tmp_path / "base")
-    write_jsonl(tmp_path / "train.jsonl", [SHORT])
-    files = {"train": "train.jsonl", "base": "base", "audit": "audit.json"}
-    main(
-        [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))]
-        + ["--settings", json.dumps({"max_length": 64})]
+def test_a_template_that_a_server_would_read_otherwise_stops_it(encoder):
+    other = set_template(KINDS["llama-2"]())
+    talks = fitted(encoder, [SHORT])
+    check_reading(talks, Encoder(other))
+    other.chat_template = other.chat_template.replace("USER: ", "USER:  ")
+    with pytest.raises(UserError, match="read as other tokens by the tokenizer's own chat template"):
+        check_reading(talks, Encoder(other))
+
+
+def test_as_many_tokens_are_whole_conversations_near_the_wanted_number(encoder):
+    talks = fitted(encoder, [row["conversation"] for row in conversations(60)])
+    sizes = {name: sum(sum(sample.mask) for sample in entry.samples) for name, entry in talks.items()}
+    wanted = sum(sizes.values()) // 3
+    kept = as_many_tokens(talks, wanted, 0)
+    assert abs(sum(sizes[name] for name in kept) - wanted) <= max(sizes.values()) / 2
+    assert list(kept) == [name for name in talks if name in kept]
+    assert kept != as_many_tokens(talks, wanted, 1)
+    with pytest.raises(UserError, match="Name a model with fewer"):
+        as_many_tokens(talks, 2 * sum(sizes.values()), 0)
+
+
+def test_main_writes_the_tokens_that_it_audited(tmp_path):
+    tiny = TinyTraining(tmp_path, kind="phi", max_length=60)
+    audit = tiny.audit()
+    table = tokens.read(tmp_path / "train.parquet")
+    assert audit["samples"] == len(table) and audit["split"] > 0
+    assert audit["longest"] == max(map(len, table["input_ids"])) <= 60
+    assert tokens.fingerprint(zip(table["input_ids"], table["labels"], strict=True)) == audit["fingerprint"]
+
+
+def test_a_refused_set_names_its_conversations_and_writes_nothing(tmp_path):
+    tiny = TinyTraining(tmp_path, over_long="cut", max_length=16)
+    write_jsonl(
+        tmp_path / "train.jsonl", [{"id": "too-long", "conversation": [{"input": "stone " * 40, "output": "So."}]}]
     )
-    assert read_json(tmp_path / "audit.json")["sample"][-1] == [" So.</s>", True]
+    with pytest.raises(UserError, match=r"1 conversations .* no token carries loss: too-long"):
+        tiny.audit()
+    assert not (tmp_path / "audit.json").exists() and not (tmp_path / "train.parquet").exists()
+
+
+def test_a_set_of_which_nothing_is_left_is_refused(encoder):
+    with pytest.raises(UserError, match="none of 1 conversations is short enough"):
+        check(fitted(encoder, [LONG], 20, "drop"), encoder)
+
+
+def test_a_length_beyond_the_bases_context_is_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"`training.max_length` 4096 is more than the base model's context, 512 tokens"
+    ):
+        TinyTraining(tmp_path, max_length=4096).audit()
+
+
+def test_tokens_of_another_audit(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    whole = tiny.audit()["trainable_tokens"]
+    (tmp_path / "other.json").write_text(json.dumps({"trainable_tokens": whole // 2}))
+    half = tiny.audit(tokens_of=str(tmp_path / "other.json"))
+    assert 0.8 * whole / 2 < half["trainable_tokens"] < 1.2 * whole / 2
+    assert read_json(tmp_path / "audit.json") == half
+
+
+def test_a_run_may_hold_out_nothing(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    write_jsonl(tmp_path / "test.jsonl", [])
+    tiny.audit()
+    assert len(tokens.read(tmp_path / "test.parquet")) == 0

@@ -11,6 +11,7 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
+from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
 from workflow_scripts.models.locate import on_hub
@@ -24,7 +25,11 @@ def mistakes(config: Config, config_files: list[str]) -> list[str]:
 
     `config_files` are the files it was merged from, in their order.
     """
-    return _mistakes_of_form(config, _schema()) or list(_contents(config, config_files))
+    schema = _schema()
+    return _mistakes_of_form(config, schema) or [
+        *_contents(config, config_files),
+        *training_mistakes(config["training"], schema),
+    ]
 
 
 def part_mistakes(section: str, key: str, value: Any) -> list[str]:

@@ -53,7 +53,7 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         ("seeds.limit", True, "seeds.limit: True is of the wrong type"),
         ("training", None, "training: None is of the wrong type; expected is mapping"),
         ("training.base.revision", 7, "training.base.revision: 7 is of the wrong type; expected is string or null"),
-        ("training.method", "qlora", "training.method: 'qlora' is not one of lora, full ("),
+        ("training.method", "dora", "training.method: 'dora' is not one of lora, full, qlora ("),
         ("seeds.cleaning.rules.0", "urls", "seeds.cleaning.rules[0]: 'urls' is not one of empty, ansi_escape"),
         ("seeds.limit", 0, "seeds.limit: 0 must be at least 1 (most seeds"),
         ("dataset.test_fraction", 1, "dataset.test_fraction: 1 must be less than 1 (share"),
@@ -354,7 +354,7 @@ def test_shares_are_those_of_labels_that_some_source_has(config):
 
 def test_all_mistakes_are_told_at_once(config):
     put(config, "seeds.limit", 0)
-    put(config, "training.method", "qlora")
+    put(config, "training.method", "dora")
     put(config, "zzz", 1)
     assert [line.split(":")[0] for line in mistakes(config, FILES)] == ["zzz", "seeds.limit", "training.method"]
 

@@ -43,7 +43,7 @@ def reached(entry_point):
     return found
 
 
-COMMANDS = {"decontaminate", "estimate_synthesis", "request_cache"}  # for users, not for rules
+COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache"}  # for users, not for rules
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

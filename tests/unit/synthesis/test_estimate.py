@@ -8,7 +8,8 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json, write_jsonl
-from workflow_scripts.estimate_synthesis import main, merged_config, report
+from workflow_scripts.config.merge import merged_config
+from workflow_scripts.estimate_synthesis import main, report
 from workflow_scripts.synthesis.cache import RequestCache
 from workflow_scripts.synthesis.client import request_for, stored_form
 from workflow_scripts.synthesis.expectation import (

@@ -1,4 +1,4 @@
-"""The chat template and its loss mask, with tokenizers that write a begin token and tokenizers that do not."""
+"""The chat template and its loss mask, byte for byte, with tokenizers of every kind that the presets' bases have."""
 
 import itertools
 
@@ -6,78 +6,200 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.training.template import BOS, TEMPLATE, encode, runs, set_template
+from tests.small_tokenizers import KINDS, phi
+from workflow_scripts.common.conversations import to_messages
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.training.template import (
+    ANSWER,
+    BOS,
+    END,
+    FORMAT,
+    TEMPLATE,
+    USER,
+    Encoder,
+    runs,
+    set_template,
+)
 
-TALK = [{"input": " Why? ", "output": "So.\n"}, {"input": "How, 北京?", "output": "With water, naïvely."}]
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(lambda text: "<" not in text)
-TALKS = st.lists(st.fixed_dictionaries({"input": TEXT, "output": TEXT}), min_size=1, max_size=4)
+TALK = [
+    {"input": " Why? ", "output": "So.\n"},
+    {"input": "How, 北京?", "output": "With water, naïvely."},
+    {"input": "Does sand  erode?", "output": "It does:\n\n- stone\n- water"},
+]
+END_TOKENS = {"llama-2": "</s>", "mistral": "</s>", "phi": "<|endoftext|>", "smollm2": "<|im_end|>"}
+SPECIAL = ["<unk>", "<s>", "</s>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>", "<file_sep>", "[INST]"]
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+PIECES = st.lists(st.one_of(TEXT, st.sampled_from(SPECIAL)), min_size=1, max_size=4).map("".join)
+TALKS = st.lists(st.fixed_dictionaries({"input": PIECES, "output": PIECES}), min_size=1, max_size=4)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["with begin token", "without"])
-def writes_bos(request):
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def tokenizer(make_tokenizer, writes_bos):
-    return set_template(make_tokenizer(writes_bos))
+def encoder(kind):
+    return Encoder(set_template(KINDS[kind]()))
 
 
-def learnt(tokenizer, ids, mask):
-    return [tokenizer.decode(tokens) for tokens, carries in runs(ids, mask) if carries]
+def written(encoder, ids):
+    return encoder.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
 
 
-def test_the_format_is_capybaras(tokenizer, writes_bos):
-    ids, _, cut = encode(tokenizer, TALK, 1000)
-    begin = "<s>" if writes_bos else ""
-    assert tokenizer.decode(ids) == (
-        f"{begin}USER: Why? ASSISTANT: So.</s>USER: How, 北京? ASSISTANT: With water, naïvely.</s>"
-    )
-    assert cut == 0
+def learnt(encoder, encoded):
+    return [written(encoder, ids) for ids, carries in runs(encoded.ids, encoded.mask) if carries]
 
 
-def test_the_begin_token_stands_once_or_not_at_all(tokenizer, writes_bos):
-    ids, mask, _ = encode(tokenizer, TALK, 1000)
-    assert ids.count(tokenizer.bos_token_id) == writes_bos
-    assert mask[0] == 0
+# Llama-2's own file writes a space before every stretch of text, also after an end token; newer ones only at the start.
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("llama-2", "<s> USER: Why? ASSISTANT: So.</s> USER: How, 北京? ASSISTANT: With water, naïvely.</s> USER: Does"),
+        ("mistral", "<s>USER: Why? ASSISTANT: So.</s>USER: How, 北京? ASSISTANT: With water, naïvely.</s>USER: Does"),
+        ("phi", "USER: Why? ASSISTANT: So.<|endoftext|>USER: How, 北京? ASSISTANT: With water, naïvely.<|endoftext|>USER"),
+        ("smollm2", "USER: Why? ASSISTANT: So.<|im_end|>USER: How, 北京? ASSISTANT: With water, naïvely.<|im_end|>USER"),
+    ],
+)  # fmt: skip
+def test_the_format_is_capybaras(kind, text):
+    encoder = Encoder(set_template(KINDS[kind]()))
+    assert written(encoder, encoder.encode(TALK).ids).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens"),
+    [
+        ("llama-2", ["<s>", "▁USER:", "▁Why", "?", "▁ASSISTANT:", "▁So", ".", "</s>", "▁USER:"]),
+        ("mistral", ["<s>", "USER", ":", "▁Why", "?", "▁ASSISTANT:", "▁So", ".", "</s>", "USER"]),
+        ("phi", ["USER", ":", "ĠWhy", "?", "ĠASSISTANT", ":", "ĠSo", ".", "<|endoftext|>", "USER"]),
+        ("smollm2", ["USER", ":", "ĠWhy", "?", "ĠASSISTANT", ":", "ĠSo", ".", "<|im_end|>", "USER"]),
+    ],
+)
+def test_spaces_and_begin_tokens_are_the_tokenizers_own(kind, tokens):
+    encoder = Encoder(set_template(KINDS[kind]()))
+    found = encoder.tokenizer.convert_ids_to_tokens(encoder.encode(TALK).ids)
+    # Mistral-like files read what follows an end token without a space before it.
+    assert found[: len(tokens)] == tokens
+    begins = found.count("<s>")
+    assert begins == (kind in ("llama-2", "mistral"))
+
+
+def test_three_exchanges_have_loss_on_exactly_three_answers_and_their_end_tokens(encoder, kind):
+    end = END_TOKENS[kind]
+    encoded = encoder.encode(TALK)
+    assert [text.lstrip(" ") for text in learnt(encoder, encoded)] == [
+        f"So.{end}",
+        f"With water, naïvely.{end}",
+        f"It does:\n\n- stone\n- water{end}",
+    ]
+    ends = [place for place, part in enumerate(encoded.parts) if part == END]
+    assert [encoded.ids[place] for place in ends] == [encoder.tokenizer.eos_token_id] * 3
+    assert all(encoded.mask[place] for place in ends)
+
+
+def test_parts_and_mask_agree_though_they_are_found_apart(encoder):
+    encoded = encoder.encode(TALK)
+    assert {part for part, carries in zip(encoded.parts, encoded.mask, strict=True) if carries} == {ANSWER, END}
+    assert {part for part, carries in zip(encoded.parts, encoded.mask, strict=True) if not carries} == {FORMAT, USER}
+
+
+def test_the_ids_are_those_of_the_tokenizers_own_template(encoder):
+    own = encoder.tokenizer.apply_chat_template(to_messages(TALK), tokenize=True, return_dict=True)["input_ids"]
+    assert encoder.encode(TALK).ids == own
+
+
+@given(TALKS)
+def test_only_the_template_writes_special_tokens(encoder, conversation):
+    encoded = encoder.encode(conversation)
+    tokenizer = encoder.tokenizer
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    places = [place for place, token in enumerate(encoded.ids) if token in special]
+    ends = [place for place, part in enumerate(encoded.parts) if part == END]
+    begins = [0] if encoded.ids[0] == tokenizer.bos_token_id and encoded.parts[0] == FORMAT else []
+    if tokenizer.unk_token_id != tokenizer.eos_token_id:  # of phi's they are the same
+        assert places == [*begins, *ends]
+    assert [encoded.ids[place] for place in ends] == [tokenizer.eos_token_id] * len(conversation)
+
+
+@given(TALKS)
+def test_exactly_the_answers_and_their_end_tokens_carry_loss(encoder, conversation):
+    encoded = encoder.encode(conversation)
+    assert len(encoded.ids) == len(encoded.mask) == len(encoded.parts)
+    end = encoder.tokenizer.eos_token
+    expected = [f"{exchange['output'].strip()}{end}" for exchange in conversation]
+    assert [text.strip() for text in learnt(encoder, encoded)] == [text.strip() for text in expected]
+
+
+@given(TALKS)
+def test_a_prompt_is_how_training_began(encoder, conversation):
+    """What the model is asked to go on from is the very beginning of what it was trained on."""
+    *before, last = conversation
+    prompt = encoder.prompt(before, last["input"])
+    assert encoder.encode(conversation).ids[: len(prompt)] == prompt
+
+
+@given(TALKS, st.integers(1, 40))
+def test_cutting_takes_tokens_from_the_end(encoder, conversation, most):
+    whole, cut = encoder.encode(conversation), encoder.encode(conversation).cut(most)
+    assert (cut.ids, cut.mask, cut.parts) == (whole.ids[:most], whole.mask[:most], whole.parts[:most])
+
+
+@given(TALKS)
+def test_labels_are_the_ids_where_there_is_loss(encoder, conversation):
+    encoded = encoder.encode(conversation)
+    assert [label != -100 for label in encoded.labels()] == [bool(carries) for carries in encoded.mask]
+    assert all(label in (-100, token) for label, token in zip(encoded.labels(), encoded.ids, strict=True))
+
+
+def test_offsets_without_their_space_make_no_difference():
+    """Some byte-level tokenizers leave the leading space out of a token's place in the text."""
+    one, other = (Encoder(set_template(phi(trim_offsets=trim))) for trim in (False, True))
+    assert one.encode(TALK).ids == other.encode(TALK).ids
+    assert one.encode(TALK).mask == other.encode(TALK).mask
 
 
 def test_a_tokenizer_without_a_begin_token(make_tokenizer):
-    ids, _, _ = encode(set_template(make_tokenizer(False, bos_token=None)), TALK, 1000)
-    assert ids[0] != 0  # <s>
+    encoded = Encoder(set_template(make_tokenizer(False, bos_token=None))).encode(TALK)
+    assert encoded.ids[0] != 0  # <s>
+
+
+def test_the_pad_token_of_a_base_without_one(kind):
+    tokenizer = KINDS[kind]()
+    before = tokenizer.pad_token
+    assert set_template(tokenizer).pad_token == (before or tokenizer.unk_token or tokenizer.eos_token)
+    assert len(tokenizer) == len(KINDS[kind]())  # no token is added: the model's embeddings keep their size
+
+
+def test_a_base_without_an_end_token_is_refused(make_tokenizer):
+    tokenizer = make_tokenizer()
+    tokenizer.eos_token = None
+    with pytest.raises(UserError, match="has no end token, so no answer could ever end"):
+        set_template(tokenizer)
+
+
+def test_a_special_token_that_messages_could_write_is_refused():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    # Every word is looked up as it stands, also where special tokens are switched off.
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "stone": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>")
+    with pytest.raises(UserError, match="reads the text </s> as a special token"):
+        Encoder(set_template(tokenizer))
 
 
 def test_the_line_to_leave_out_is_in_the_template():
     assert TEMPLATE.read_text().count(BOS) == 1
 
 
-@given(TALKS)
-def test_exactly_the_answers_and_their_end_tokens_carry_loss(tokenizer, conversation):
-    ids, mask, _ = encode(tokenizer, conversation, 10_000)
-    answers = [f" {exchange['output'].strip()}</s>" for exchange in conversation]
-    assert learnt(tokenizer, ids, mask) == answers
-    assert len(ids) == len(mask)
-    silent = "".join(tokenizer.decode(tokens) for tokens, carries in runs(ids, mask) if not carries)
-    assert silent.removeprefix("<s>") == "".join(
-        f"USER: {exchange['input'].strip()} ASSISTANT:" for exchange in conversation
-    )
-
-
-@given(TALKS, st.integers(1, 40))
-def test_cutting_takes_tokens_from_the_end_and_counts_them(tokenizer, conversation, most):
-    whole, whole_mask, _ = encode(tokenizer, conversation, 10_000)
-    ids, mask, cut = encode(tokenizer, conversation, most)
-    assert (ids, mask) == (whole[:most], whole_mask[:most])
-    assert len(ids) + cut == len(whole)
-
-
-def test_the_template_is_saved_with_the_tokenizer(tokenizer, tmp_path):
+def test_the_template_is_saved_with_the_tokenizer(encoder, tmp_path):
     from transformers import AutoTokenizer
 
-    tokenizer.save_pretrained(tmp_path)
+    encoder.tokenizer.save_pretrained(tmp_path)
     again = AutoTokenizer.from_pretrained(tmp_path)
-    assert again.chat_template == tokenizer.chat_template
-    assert encode(set_template(again), TALK, 1000) == encode(tokenizer, TALK, 1000)
+    assert again.chat_template == encoder.tokenizer.chat_template
+    assert Encoder(set_template(again)).encode(TALK) == encoder.encode(TALK)
 
 
 @given(st.lists(st.tuples(st.integers(), st.integers(0, 1))))

@@ -1,11 +1,14 @@
-"""The global batch is what the config says, on any number of processes."""
+"""The global batch is what the config says, on any number of processes; what is not installed is named."""
+
+import importlib.util
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tiny_training import SETTINGS
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.train_model import accumulation_steps, drop_unfinished
+from workflow_scripts.training.recipe import accumulation_steps, check_installed
 
 
 @given(st.integers(1, 64), st.integers(1, 16), st.integers(1, 64))
@@ -21,10 +24,17 @@ def test_a_batch_that_does_not_divide_is_refused(batch, micro, processes):
     assert f"`training.micro_batch` {micro} x {processes} processes" in str(caught.value)
 
 
-def test_a_checkpoint_whose_writing_was_interrupted_is_dropped(tmp_path):
-    for name, files in (("checkpoint-5", ["trainer_state.json"]), ("checkpoint-10", ["model.safetensors"])):
-        (tmp_path / name).mkdir()
-        for file in files:
-            (tmp_path / name / file).write_text("{}")
-    drop_unfinished(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
+@pytest.mark.parametrize(
+    ("change", "package"),
+    [
+        ({"method": "qlora"}, "bitsandbytes"),
+        ({"attention": "flash_attention_2"}, "flash_attn"),
+        ({"liger": True}, "liger_kernel"),
+    ],
+)
+def test_a_package_that_is_not_there_is_named(change, package):
+    check_installed(SETTINGS)
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(UserError, match=f"needs the package {package}, which is not installed"):
+        check_installed({**SETTINGS, **change})

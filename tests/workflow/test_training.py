@@ -1,0 +1,102 @@
+"""Training as the rule starts it, on a model of a few thousand weights: resumed after `kill -9`, packed, refused."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+import pytest
+
+from tests.tiny_training import TinyTraining
+
+pytestmark = pytest.mark.slow
+
+
+def wait_for(path, process, seconds=120):
+    """Until a file is there; AssertionError if the process ends before."""
+    end = time.monotonic() + seconds
+    while not list(path.parent.parent.parent.glob(f"*/{path.parent.name}/{path.name}")):
+        assert process.poll() is None, process.stderr.read()[-2000:]
+        assert time.monotonic() < end, f"no {path} after {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_path, method):
+    tiny = TinyTraining(tmp_path, rows=60, method=method, batching="flat", save_steps=3, epochs=4)
+    tiny.audit()
+    tiny.train()
+    running = tiny.start(out="again", state="other")
+    wait_for(tmp_path / "other" / "any" / "checkpoint-6" / "trainer_state.json", running)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "again" / "metrics.jsonl").exists()
+    printed = tiny.train(out="again", state="other")
+    step = int(printed.split("going on from the checkpoint of step ")[1].split()[0])
+    assert step >= 6
+    # The whole curve is there, also of the steps before the kill, and the held-out losses.
+    assert tiny.curve("again") == pytest.approx(tiny.curve(), abs=1e-6)
+    assert tiny.curve("again", "eval_loss") == pytest.approx(tiny.curve(key="eval_loss"), abs=1e-6)
+    assert not list((tmp_path / "other").glob("*")), "what is finished leaves no checkpoints"
+    names = {path.suffix for path in (tmp_path / "again" / "trained").iterdir()}
+    assert ".safetensors" in names and not names & {".bin", ".pt", ".pth"}
+
+
+def test_padded_and_flat_batches_give_the_same_curve(tmp_path):
+    curves = []
+    for batching in ("padded", "flat"):
+        tiny = TinyTraining(tmp_path / batching, batching=batching)
+        tiny.audit()
+        tiny.train()
+        curves.append(tiny.curve())
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+
+
+def test_the_curve_is_the_same_on_two_processes(tmp_path):
+    tiny = TinyTraining(tmp_path, batching="flat", micro_batch=1)
+    tiny.audit()
+    tiny.train()
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    printed = tiny.train(*launcher, out="two", state="two-state")
+    assert printed.count("2 processes; 4 rows a step: 1 at once, 2 times") == 1
+    assert tiny.curve("two") == pytest.approx(tiny.curve(), abs=1e-4)
+
+
+def failed(tiny, *launcher, **more):
+    """What a training that must fail printed."""
+    process = tiny.start(*launcher, **more)
+    _, printed = process.communicate()
+    assert process.returncode == 1, printed
+    assert "Traceback" not in printed, printed
+    return printed
+
+
+def test_other_tokens_than_the_audited_are_refused(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    tiny.audit()
+    audit = json.loads((tmp_path / "audit.json").read_text())
+    (tmp_path / "audit.json").write_text(json.dumps(audit | {"fingerprint": "0" * 64}))
+    assert "which are not the 22 samples with" in failed(tiny)
+    assert not (tmp_path / "out" / "trained").exists()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
+    """A limit on file sizes would be a signal; a folder that is a small file system is a full disk indeed."""
+    if shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    import subprocess
+
+    tiny = TinyTraining(tmp_path, rows=60, save_steps=2, epochs=6)
+    tiny.audit()
+    (tmp_path / "full").mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", str(tmp_path / "full")])
+    if mounted.returncode:
+        pytest.skip("no tmpfs may be mounted here")
+    try:
+        printed = failed(tiny, state="full")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "full")], check=True)
+    assert "the disk is full, while training wrote to" in printed
+    assert "The checkpoint of step 2 is whole; the same command goes on from it." in printed
