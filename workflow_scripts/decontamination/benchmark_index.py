@@ -7,7 +7,7 @@ that can be searched and the benchmarks' tiers.
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
@@ -50,7 +50,7 @@ def write_benchmark_index(
     index = build_index(normals, [edits[normal] for normal in normals], normal_texts(_head(sample)))
     benchmarks = summary(items, item_tiers, wanted)
     save_index(folder / "texts.npz", index)
-    write_jsonl(folder / "queries.jsonl", ({"number": numbers[query.normal], **asdict(query)} for query in wanted))
+    write_jsonl(folder / "queries.jsonl", ({"number": numbers[query.normal], **vars(query)} for query in wanted))
     for name, entry in benchmarks.items():
         entry |= origins.get(name, {})
     write_json(folder / "items.json", {"lowest_level": lowest_level, "benchmarks": benchmarks})

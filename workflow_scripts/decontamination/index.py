@@ -107,7 +107,7 @@ def _anchors(
     inside[begins] += 1
     inside[np.maximum(ends - length + 1, begins)] -= 1
     eligible = every_place | (index.codes == kernels.SPACE) | (index.codes >= kernels.ASCII_END)
-    places = np.flatnonzero(eligible & (np.cumsum(inside[:-1]) > 0))
+    places = np.flatnonzero(eligible & (np.cumsum(inside[:-1], dtype=np.int32) > 0))
     hashes = kernels.gram_hashes(words_of(index.folds), places, length)
     own, seen = (np.zeros(COUNTERS, np.int32) for _ in range(2))
     kernels.count_grams(words_of(index.folds), places, length, own)

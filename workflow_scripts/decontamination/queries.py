@@ -8,16 +8,20 @@ Beside the question a long gold answer and an item's own context are looked for.
 ("there is not enough information …") and a passage are listed, and remove nothing.
 """
 
+import functools
 import string
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.decontamination.text import is_long, is_long_text, normalise
+from workflow_scripts.decontamination.text import is_long, is_long_text
+from workflow_scripts.decontamination.text import normalise as normalise_anew
 
 Row = dict[str, Any]
 TIERS = ("A", "B", "C")
+# The same texts are asked for again and again: for the tier, for the query, for the count.
+normalise = functools.lru_cache(maxsize=2**18)(normalise_anew)
 
 
 @dataclass(frozen=True)

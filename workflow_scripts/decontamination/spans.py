@@ -33,13 +33,9 @@ class Origins:
         letters, starts, ends = _normal_letters(self._text)
         spaces = letters == kernels.SPACE
         kept = np.flatnonzero(~(spaces & np.concatenate([[True], spaces[:-1]])))
-        padded = [kernels.SPACE, *letters[kept].tolist()]
-        self._starts, self._ends = [0, *starts[kept].tolist()], [0, *ends[kept].tolist()]
-        if padded[-1] != kernels.SPACE:
-            padded.append(kernels.SPACE)
-            self._starts.append(len(self._text))
-            self._ends.append(len(self._text))
-        self.normal = "".join(map(chr, padded))
+        inner = letters[kept].tobytes().decode("utf-32-le", "surrogatepass")
+        self.normal = f" {inner}" if not inner or inner.endswith(" ") else f" {inner} "
+        self._starts, self._ends = starts[kept], ends[kept]  # of all but the first space
 
     def span(self, start: int, end: int) -> Span:
         """Where [start, end) of the padded normal form comes from, without the spaces at its two ends."""
@@ -47,8 +43,8 @@ class Origins:
             start += 1
         while self.normal[end - 1] == " ":
             end -= 1
-        turn, begin = self._turn_at(self._starts[start])
-        end_turn, last = self._turn_at(self._ends[end - 1] - 1)
+        turn, begin = self._turn_at(int(self._starts[start - 1]))
+        end_turn, last = self._turn_at(int(self._ends[end - 2]) - 1)
         return Span(turn, begin, end_turn, last + 1)
 
     def found(self, span: Span) -> str:

@@ -26,8 +26,10 @@ def normalise(text: str) -> str:
 def is_long_text(normal: str) -> bool:
     """Whether a normal form has 50 characters, or 20 where most of them are Chinese or Japanese, which
     are written without spaces."""
+    if len(normal) >= 50 or len(normal) < 20 or normal.isascii():
+        return len(normal) >= 50
     spaceless = sum("\u2e80" <= letter < "\uac00" or letter >= "\U00020000" for letter in normal)
-    return len(normal) >= 50 or (len(normal) >= 20 and 2 * spaceless >= len(normal))
+    return 2 * spaceless >= len(normal)
 
 
 def is_long(normal: str) -> bool:
