@@ -39,6 +39,11 @@ def as_many_tokens(fitted: dict[str, Fitted], wanted: int, random_seed: int) -> 
         raise UserError(
             f"only {count} tokens carry loss, and as many as {wanted} are wanted (`tokens_of`). Name a model with fewer."
         )
+    if fitted and not kept:
+        raise UserError(
+            f"the first conversation drawn has more than twice the {wanted} tokens that are wanted (`tokens_of`). "
+            "Draw another with `training.random_seed`, or name a model with more."
+        )
     return {name: fitted[name] for name in fitted if name in kept}  # in the order of the data
 
 

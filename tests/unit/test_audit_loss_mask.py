@@ -129,6 +129,8 @@ def test_as_many_tokens_are_whole_conversations_near_the_wanted_number(encoder):
     assert kept != as_many_tokens(talks, wanted, 1)
     with pytest.raises(UserError, match="Name a model with fewer"):
         as_many_tokens(talks, 2 * sum(sizes.values()), 0)
+    with pytest.raises(UserError, match="more than twice the 1 tokens that are wanted"):
+        as_many_tokens(talks, 1, 0)
 
 
 def test_main_writes_the_tokens_that_it_audited(tmp_path):

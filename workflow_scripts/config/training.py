@@ -10,6 +10,7 @@ import yaml
 
 Config = dict[str, Any]
 OWN = ("data", "tokens_of")  # keys of a model's entry that are none of `training`
+COUNTS = ("--nproc_per_node", "--nnodes", "--num_processes", "--num_machines")  # options of launchers
 SHARED = ("base", "models", "launcher", "resources")  # keys of `training` that no model may have for itself
 
 
@@ -59,6 +60,12 @@ def training_mistakes(training: Config, schema: Config) -> Iterator[str]:
 
 def _launcher(training: Config) -> Iterator[str]:
     words, gpus = shlex.split(training["launcher"]), training["resources"]["gpus"]
+    if not words:
+        yield "training.launcher: empty. Write python, or the command that starts several processes."
+        return
+    if named := [name for name in COUNTS if not (_option(words, name) or "1").isdecimal()]:
+        yield f"training.launcher: {named[0]} is {_option(words, named[0])}. Write the number: the global batch is checked by it."
+        return
     file = _option(words, "--config_file")
     if file and not Path(file).is_file():
         yield f"training.launcher: no such file: {file}."
@@ -74,7 +81,9 @@ def _launcher(training: Config) -> Iterator[str]:
 def number_of_processes(launcher: str) -> int:
     """Processes that a launcher starts on all machines: its option, or that of its configuration file, or 1."""
     words = shlex.split(launcher)
-    if words[0] == "torchrun":
+    if not all((_option(words, name) or "1").isdecimal() for name in COUNTS):
+        return 1  # which is told as a mistake of its own
+    if any(Path(word).name == "torchrun" or word == "torch.distributed.run" for word in words):
         return int(_option(words, "--nproc_per_node") or 1) * int(_option(words, "--nnodes") or 1)
     if number := _option(words, "--num_processes"):
         return int(number)

@@ -16,6 +16,8 @@ FSDP = "accelerate launch --num_processes 4 --config_file profiles/accelerate/fs
         ("accelerate launch --num-processes=8", 8),
         ("accelerate launch --config_file profiles/accelerate/fsdp2.yaml", 1),
         ("torchrun --nproc-per-node 4 --nnodes=2", 8),
+        ("/usr/bin/torchrun --nproc-per-node 8", 8),
+        ("python -m torch.distributed.run --nproc_per_node=8", 8),
     ],
 )
 def test_processes_of_a_launcher(launcher, processes):
@@ -40,6 +42,8 @@ def test_processes_of_a_launcher(launcher, processes):
             {"launcher": FSDP, "global_batch": 8, "resources": {"gpus": 2, "memory_gb": 6, "minutes": 60}},
             "training.launcher: starts 4 processes for 2 GPUs. Each takes one.",
         ),
+        ({"launcher": ""}, "training.launcher: empty."),
+        ({"launcher": "torchrun --nproc-per-node=gpu"}, "training.launcher: --nproc_per_node is gpu. Write the number"),
         ({"launcher": "accelerate launch --config_file no.yaml"}, "training.launcher: no such file: no.yaml."),
         ({"attention": "flash_attention_2"}, "training.attention: flash_attention_2 (capybara) computes in bfloat16 only."),
     ],
