@@ -1,0 +1,178 @@
+"""How fast the training stage trains Llama-2-7B's shape on one GPU, as a share of what its matrix units reach.
+
+    python tests/benchmarks/training_on_gpu.py --folder /scratch/base [--variants full full-liger lora lora-liger]
+
+Random weights of the 7B shape (32 layers, 4096 wide, 32,000 tokens), made in FOLDER (14 GB) on first use; conversations of
+random words, packed into rows of 4096 tokens, so that no position is padding. Trained by the trainer that `train_model`
+makes, with its own settings, for a dozen steps; the first four are not counted. Peak rate is the best bfloat16 product of two
+8192 x 8192 matrices on the same card. Model operations are 6 a weight and token (4 for LoRA, whose base has no weight
+gradients), without those of attention and without what activation checkpointing computes again.
+"""
+
+import argparse
+import gc
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+ROW, BATCH, STEPS, WARM = 4096, 2, 12, 4
+BASE = {
+    "method": "full", "lora": {"r": 64, "alpha": 128, "dropout": 0.0, "target_modules": "all-linear"}, "dtype": "bfloat16",
+    "attention": "sdpa", "liger": False, "max_length": ROW, "over_long": "cut", "batching": "packed", "epochs": 1,
+    "global_batch": BATCH, "micro_batch": BATCH, "learning_rate": 2e-5, "schedule": "cosine", "warmup_ratio": 0.1,
+    "weight_decay": 0.0, "activation_checkpointing": True, "save_steps": 100000, "random_seed": 0,
+}  # fmt: skip
+VARIANTS = {
+    "full": {},
+    "full-liger": {"liger": True},
+    "lora": {"method": "lora"},
+    "lora-liger": {"method": "lora", "liger": True},
+    "lora-liger-kept": {"method": "lora", "liger": True, "activation_checkpointing": False},
+    "full-flex": {"attention": "flex_attention", "liger": True},
+    "lora-flex-kept": {
+        "method": "lora",
+        "attention": "flex_attention",
+        "liger": True,
+        "activation_checkpointing": False,
+    },
+    "full-kept": {"liger": True, "activation_checkpointing": False, "micro_batch": 1},
+}
+
+
+def make_base(folder: Path) -> None:
+    """The model's folder, with a small tokenizer of Llama-2's kind."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from tests.small_tokenizers import llama_2
+
+    config = LlamaConfig(
+        vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32,
+        num_key_value_heads=32, max_position_embeddings=4096, bos_token_id=1, eos_token_id=2, dtype="bfloat16",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device("cuda"):
+        model = LlamaForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
+    model.save_pretrained(folder)
+    llama_2().save_pretrained(folder)
+
+
+def make_tokens(folder: Path, base: Path) -> None:
+    """Audited tokens of enough conversations for all steps."""
+    from tests.tiny_training import WORDS
+    from workflow_scripts import audit_loss_mask
+    from workflow_scripts.common.rows import write_jsonl
+
+    rng = random.Random(0)
+
+    def talk(at: int) -> dict:
+        texts = [" ".join(rng.choices(WORDS, k=rng.randint(40, 180))) for _ in range(6)]
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        return {"id": str(at), "conversation": [{"input": asked, "output": said} for asked, said in pairs]}
+
+    write_jsonl(folder / "train.jsonl", (talk(at) for at in range(400)))
+    write_jsonl(folder / "test.jsonl", [])
+    audit_loss_mask.main([
+        "--train", str(folder / "train.jsonl"), "--test", str(folder / "test.jsonl"), "--base", str(base),
+        "--settings", json.dumps(BASE), "--tokens-of", "--train-tokens", str(folder / "train.parquet"),
+        "--test-tokens", str(folder / "test.parquet"), "--audit", str(folder / "audit.json"),
+    ])  # fmt: skip
+
+
+def peak_rate() -> float:
+    """Operations a second of the best bfloat16 matrix product."""
+    import torch
+
+    one, other = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    seconds = []
+    for _ in range(30):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        one @ other
+        end.record()
+        torch.cuda.synchronize()
+        seconds.append(start.elapsed_time(end) / 1000)
+    return 2 * 8192**3 / median(seconds[5:])
+
+
+def train(folder: Path, base: Path, settings: dict) -> dict:
+    """Tokens a second and the most memory of one variant."""
+    import torch
+    from transformers import TrainerCallback
+
+    from workflow_scripts import train_model
+
+    ends: list[float] = []
+
+    class Clock(TrainerCallback):
+        def on_step_end(self, args, state, control, **more):
+            torch.cuda.synchronize()
+            ends.append(time.monotonic())
+            control.should_training_stop = state.global_step >= STEPS
+
+    torch.cuda.reset_peak_memory_stats()
+    args = argparse.Namespace(
+        settings=settings, base=base, train_tokens=folder / "train.parquet", test_tokens=folder / "test.parquet"
+    )
+    trainer = train_model.make_trainer(args, folder / "state", 1)
+    trainer.add_callback(Clock())
+    weights = sum(weight.numel() for weight in trainer.model.parameters())
+    trainer.train()
+    steps = [end - start for start, end in zip(ends[WARM - 1 :], ends[WARM:], strict=False)]
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    result = {
+        "tokens_per_s": ROW * BATCH / median(steps),
+        "spread": max(steps) / min(steps),
+        "gib": torch.cuda.max_memory_allocated() / 2**30,
+        "weights": weights,
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+    }
+    del trainer
+    gc.collect()
+    torch.cuda.empty_cache()
+    return result
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="scratch folder for the base and the tokens")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    args = parser.parse_args()
+    import torch
+
+    base = args.folder / "base"
+    if not (base / "config.json").is_file():
+        make_base(base)
+    make_tokens(args.folder, base)
+    peak = peak_rate()
+    print(
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {peak / 1e12:.0f} TFLOP/s in bfloat16", flush=True
+    )
+    print(f"{'':18}{'tokens/s':>10}{'of peak':>9}{'GiB':>8}{'slowest step':>14}   loss", flush=True)
+    for name in args.variants:
+        settings = BASE | VARIANTS[name]
+        try:
+            found = train(args.folder, base, settings)
+        except Exception as error:
+            print(f"{name:18}{type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
+            torch.cuda.empty_cache()
+            continue
+        operations = (6 if settings["method"] == "full" else 4) * found["weights"] * found["tokens_per_s"]
+        print(
+            f"{name:18}{found['tokens_per_s']:10.0f}{operations / peak:9.1%}{found['gib']:8.1f}{found['spread']:13.2f}x"
+            f"   {found['first_loss']:.2f} -> {found['last_loss']:.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
