@@ -24,6 +24,8 @@ def main(argv: list[str] | None = None) -> None:
 
     groups: dict[str, list[Row]] = defaultdict(list)
     for path in args.hits:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file.")
         for number, hit in enumerate(read_jsonl(path), 1):
             if "found_normal" not in hit:
                 raise UserError(f"{path}, row {number}: no hit of the decontamination. Name its hits.jsonl.")

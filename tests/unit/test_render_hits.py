@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.render_hits import main
 from workflow_scripts.report.contamination import marked
@@ -50,6 +51,15 @@ def test_what_was_removed_comes_first(page):
     )
     assert html.index(">b</h2>") < html.index("in gone, removed") < html.index("in kept, allowed: asked by all")
     assert html.index("in kept") < html.index(">a</h2>") < html.index("listed only")
+
+
+def test_a_file_that_holds_no_hits(tmp_path):
+    write_jsonl(tmp_path / "rejected.jsonl", [{"id": "a", "reason": "contaminated", "evidence": []}])
+    words = ["--title", "t", "--page", str(tmp_path / "hits.html"), "--hits"]
+    with pytest.raises(UserError, match="no such file"):
+        main([*words, str(tmp_path / "none.jsonl")])
+    with pytest.raises(UserError, match=r"rejected\.jsonl, row 1: no hit of the decontamination"):
+        main([*words, str(tmp_path / "rejected.jsonl")])
 
 
 def test_no_hits(page):

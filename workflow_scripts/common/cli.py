@@ -12,7 +12,6 @@ DISK_ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space and run again; finished work is kept",
     errno.EDQUOT: "your disk quota is used up. Free some space and run again; finished work is kept",
     errno.EACCES: "permission denied. Choose a folder that you may write to (`results:` in the config)",
-    errno.ENOENT: "no such file",
     errno.ENOTDIR: "a file stands where a folder is needed. Name another folder",
     errno.EEXIST: "a file stands where a folder is needed. Name another folder",
     errno.EISDIR: "a folder stands where a file is needed. Name a file",
