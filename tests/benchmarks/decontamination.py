@@ -1,0 +1,447 @@
+"""Decontamination beside other tools and beside brute force: time, memory and what each finds, in one run.
+
+    python -m tests.benchmarks.decontamination --seeds FILE.parquet ... --hub FOLDER --folder OUT \\
+        --peer decon=PYTHON --peer assay=PYTHON --peer datatrove=PYTHON
+
+The conversations are rows of real seeds (all columns of text), joined until a conversation has 4,200 characters, which
+makes about 5 KB; one word in forty of each row is exchanged for a word of another, and rows repeat where the seeds are
+fewer. Into some conversations a text of a benchmark is planted, inside a turn: as it is or with random edits of characters
+(half substitutions, a quarter deletions, a quarter insertions), with one word changed, with other line breaks, bold face
+and capitals, across two turns, and prompts of HumanEval, whole or edited, as code. How far each plant is from its text
+edlib says, not we.
+
+All tools look for the same texts, those for which we would remove a conversation, and have found a plant if they report
+its conversation and, where they name one, its item. Every method runs in a process of its own, on one core unless it
+says otherwise; ours and the floor (orjson) several times, the best counts. Prints a table; OUT/decontamination.json has
+all figures.
+
+--hub is laid out like the hub (<organisation>/<name>/<config>/<split>.parquet); --items are files of fetch_benchmark. Each
+--peer names the Python of an environment that has it: decontaminate, corpus-assay, datatrove (with spacy, xxhash<4).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.benchmarks.decontamination_exactness import Haystack, padded
+from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
+from workflow_scripts.decontamination import catalogue
+from workflow_scripts.decontamination.index import allowed_edits
+from workflow_scripts.decontamination.items import to_items
+from workflow_scripts.decontamination.queries import queries, tiers
+from workflow_scripts.decontamination.removal import level_of
+
+ROOT = Path(__file__).parents[2]
+LENGTH = 4200  # least characters of a conversation
+LEVELS = [100, 99, 98, 97]
+KINDS = ["100", "99", "98", "97", "one word", "format", "two turns", "code"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SLOW = {"datatrove", "janitor"}  # these search a sample of the conversations
+OWN = ("orjson", "edlib", "janitor")
+PEERS = {"decon": ("decon", "decon_short"), "assay": ("assay",), "datatrove": ("datatrove",)}
+
+
+def hub_items(folder: Path) -> Iterable[Row]:
+    """The items of all known benchmarks that are there."""
+    for name, entry in catalogue.known()[0].items():
+        hub = entry["hub"]
+        files = {split: folder / hub["dataset"] / hub["name"] / f"{split}.parquet" for split in hub["splits"]}
+        if all(file.is_file() for file in files.values()):
+            for split, file in files.items():
+                for number, row in enumerate(pq.read_table(file).to_pylist()):
+                    yield from to_items(row, number, split, {**entry, "id_of_benchmark": name})
+
+
+def seed_texts(files: list[Path]) -> list[str]:
+    """Every text of more than 10 characters in columns of text."""
+    texts = []
+    for file in files:
+        table = pq.read_table(file)
+        for name in table.column_names:
+            if pa.types.is_string(table[name].type) or pa.types.is_large_string(table[name].type):
+                texts += [text for text in table[name].to_pylist() if text and len(text) > 10]
+    return texts
+
+
+def make_conversations(texts: list[str], number: int, rng: random.Random) -> list[list[str]]:
+    """The turns of each conversation, an even number."""
+    words = [word for text in texts for word in text.split()]
+    made = []
+    for _ in range(number):
+        turns: list[str] = []
+        while sum(map(len, turns)) < LENGTH or len(turns) % 2:
+            own = rng.choice(texts).split(" ")
+            for _ in range(0, len(own), 40):
+                own[rng.randrange(len(own))] = rng.choice(words)
+            turns.append(" ".join(own))
+        made.append(turns)
+    return made
+
+
+@dataclass
+class Plant:
+    """`items` all have the text that was planted; `distance` by edlib, `level` by the definition."""
+
+    id: str
+    kind: str
+    text: str
+    planted: str
+    items: list[tuple[str, str]]
+    length: int
+    distance: int
+    level: int
+
+
+def edited(text: str, edits: int, rng: random.Random) -> str:
+    """A text with so many of its letters substituted, deleted, or followed by another."""
+    letters = list(text)
+    places = [place for place, letter in enumerate(letters) if letter.isalnum()]
+    for place in rng.sample(places, min(edits, len(places))):
+        chance, other = rng.random(), rng.choice(LETTERS)
+        if chance < 0.5:
+            letters[place] = other
+        else:
+            letters[place] = "" if chance < 0.75 else letters[place] + other
+    return "".join(letters)
+
+
+def with_edits(text: str, length: int, level: int, rng: random.Random) -> str | None:
+    """A text with as many edits as this level allows and the next does not; None if there is no such number."""
+    least = allowed_edits(length, level + 1) + 1 if level < 100 else 0
+    most = allowed_edits(length, level)
+    return edited(text, rng.randint(least, most), rng) if least <= most else None
+
+
+def with_one_word(text: str, words: list[str], rng: random.Random) -> str:
+    own = re.split(r"(\s+)", text)
+    place = rng.randrange(0, len(own), 2)
+    own[place] = rng.choice(words)
+    return "".join(own)
+
+
+def with_other_format(text: str, rng: random.Random) -> str:
+    """Words in bold face or capitals, line breaks for spaces."""
+    words = text.split(" ")
+    shapes = (str, str, str, str.upper, str.title, "**{}**".format, "\n- {}".format, "{}\n".format)
+    return " ".join(rng.choice(shapes)(word) for word in words)
+
+
+def vary(kind: str, query: Row, words: list[str], rng: random.Random) -> str | None:
+    text, length = query["text"], len(query["normal"])
+    match kind:
+        case "one word":
+            return with_one_word(text, words, rng)
+        case "format":
+            return with_other_format(text, rng)
+        case "two turns":
+            return text if " " in text.strip() else None
+        case "code":
+            return with_edits(text, length, rng.choice(LEVELS), rng)
+        case _:
+            return with_edits(text, length, int(kind), rng)
+
+
+def put(turns: list[str], text: str, kind: str, rng: random.Random) -> None:
+    """Write a text into the turns: between two words of one, or over the end of one into the next."""
+    turn = rng.randrange(len(turns) - 1)
+    if kind == "two turns":
+        spaces = [place for place, letter in enumerate(text.strip()) if letter == " "]
+        middle = rng.choice(spaces)
+        turns[turn] += "\n" + text.strip()[:middle]
+        turns[turn + 1] = text.strip()[middle + 1 :] + "\n" + turns[turn + 1]
+    else:
+        words = turns[turn].split(" ")
+        place = rng.randint(0, len(words))
+        turns[turn] = " ".join([*words[:place], f"\n{text}\n", *words[place:]])
+
+
+def plant(conversations: list[list[str]], texts: list[Row], amount: int, rng: random.Random) -> list[Plant]:
+    """Plant so many of each kind, each in a conversation of its own, and measure how far they are from their texts."""
+    free = rng.sample(range(len(conversations)), len(conversations))
+    words = [word for turns in conversations[:200] for text in turns for word in text.split()]
+    code = [row for row in texts if any(name == "humaneval" for name, _ in row["items"]) and "def " in row["text"]]
+    plants = []
+    for kind in KINDS:
+        pool = code if kind == "code" else texts
+        wanted, tries = (min(amount, len(pool)) if kind != "code" or code else 0), 0
+        while wanted and tries < 400 * amount:
+            tries += 1
+            query = rng.choice(pool)
+            varied = vary(kind, query, words, rng)
+            if varied is None or not is_near(query, varied, kind):
+                continue
+            turns = list(conversations[free[-1]])
+            put(turns, varied, kind, rng)
+            length = len(query["normal"])
+            distance = Haystack(padded("\n".join(turns))).distance(f" {query['normal']} ", allowed_edits(length, 97))
+            level = level_of(distance, length, LEVELS) if distance >= 0 else None
+            if level is None or (kind.isdigit() and level != int(kind)):
+                continue
+            number = free.pop()
+            conversations[number] = turns
+            plants.append(Plant(f"c{number}", kind, query["text"], varied, query["items"], length, distance, level))
+            wanted -= 1
+    return plants
+
+
+def is_near(query: Row, varied: str, kind: str) -> bool:
+    """Whether a variation can be at its level, before it is measured in its conversation."""
+    distance = Haystack(padded(varied)).distance(f" {query['normal']} ", allowed_edits(len(query["normal"]), 97))
+    return distance >= 0 and (kind != "one word" or distance > 0)
+
+
+def make(args: argparse.Namespace) -> None:
+    """All that the methods read, in the folder."""
+    rng = random.Random(0)
+    items = list(hub_items(args.hub)) if args.hub else [item for file in args.items for item in read_jsonl(file)]
+    write_jsonl(args.folder / "items.jsonl", items)
+    owners: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    texts: dict[str, str] = {}
+    for query in queries(items, tiers(items)):
+        if query.removes and not query.exact_only:
+            owners[query.normal].append((query.benchmark, query.item))
+            texts.setdefault(query.normal, query.text)
+    rows = [{"key": key, "text": texts[normal], "normal": normal, "items": owners[normal]} for key, normal in enumerate(texts)]  # fmt: skip
+    decon = {"eval_key": "texts", "split": "test", "answer": "", "passage": "", "config": "", "is_correct": True}
+    write_jsonl(
+        args.folder / "evals" / "texts.jsonl",
+        ({"key": row["key"], "text": row["text"], "question": row["text"], "eval_instance_index": row["key"],
+          "doc_id": row["key"], "fingerprint": str(row["key"]), **decon} for row in rows),
+    )  # fmt: skip
+    write_jsonl(args.folder / "texts.jsonl", rows)
+    conversations = make_conversations(seed_texts(args.seeds), args.conversations, rng)
+    plants = plant(conversations, rows, min(400, args.conversations // 50), rng)
+    write_jsonl(args.folder / "plants.jsonl", map(asdict, plants))
+    write_jsonl(
+        args.folder / "conversations.jsonl",
+        ({"id": f"c{number}", "source": "benchmark", "conversation": [{"input": one, "output": other} for one, other in zip(turns[::2], turns[1::2], strict=True)]}
+         for number, turns in enumerate(conversations)),
+    )  # fmt: skip
+    write_jsonl(
+        args.folder / "documents" / "documents.jsonl",
+        ({"id": f"c{number}", "text": "\n".join(turns)} for number, turns in enumerate(conversations)),
+    )
+
+
+def measure(command: list[str], log: Path) -> tuple[float, float]:
+    """(seconds, largest memory in MB of all its processes together) of a command."""
+    start, largest = time.monotonic(), 0
+    with open(log, "w") as file:
+        process = psutil.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=file, stderr=file)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family = [process, *process.children(recursive=True)]
+                largest = max(largest, sum(one.memory_info().rss for one in family))
+            time.sleep(0.02)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
+    return time.monotonic() - start, largest / 1e6
+
+
+def run_method(name: str, python: str, folder: Path, number: int) -> Row:
+    script = str(ROOT / "tests" / "benchmarks" / "decontamination_peers.py")
+    _, memory = measure([python, script, name, str(folder), str(number)], folder / f"{name}.out")
+    return {**json.loads((folder / f"{name}.json").read_text()), "memory": memory, "conversations": number}
+
+
+def run_ours(folder: Path, processes: int) -> Row:
+    """Our command line with an index that is there, its start included."""
+    output = folder / f"ours-{processes}"
+    command = [sys.executable, "-m", "workflow_scripts.decontaminate", str(folder / "conversations.jsonl")]
+    command += ["--index", str(folder / "index"), "--output", str(output), "--hits-only", "--processes", str(processes)]
+    seconds, memory = measure(command, folder / f"ours-{processes}.out")
+    conversations = json.loads((output / "stats.json").read_text())["in"]
+    return {"seconds": seconds, "memory": memory, "conversations": conversations}
+
+
+def best(runs: list[Row]) -> Row:
+    return {**min(runs, key=lambda run: run["seconds"]), "all_seconds": [round(run["seconds"], 2) for run in runs]}
+
+
+def recall(found: Iterable[tuple[str, Any]], items: list[list], plants: list[Row]) -> Row:
+    """Found and all plants of each kind; `found` are pairs of a conversation and a text's key, or None."""
+    reported: dict[str, set] = defaultdict(set)
+    for conversation, key in found:
+        reported[conversation] |= {None} if key is None else {tuple(item) for item in items[int(key)]}
+    counts = {kind: [0, 0] for kind in KINDS}
+    for row in plants:
+        named = reported.get(row["id"], set())
+        counts[row["kind"]][0] += None in named or bool(named & {tuple(item) for item in row["items"]})
+        counts[row["kind"]][1] += 1
+    return counts
+
+
+def judge_ours(hits: list[Row], plants: list[Row], documents: dict[str, str]) -> Row:
+    """Recall of our hits, those that edlib denies, and those in tier A that nobody has planted."""
+    places: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for hit in hits:
+        places[hit["id"], hit["benchmark"], hit["item"]] += [hit] if hit["removes"] else []
+    counts, wrong = {kind: [0, 0] for kind in KINDS}, 0
+    for row in plants:
+        found = [hit for item in row["items"] for hit in places[row["id"], *item]]
+        counts[row["kind"]][0] += bool(found)
+        counts[row["kind"]][1] += 1
+        # Of several renderings of an item the closest is named, which may be another one than was planted.
+        own_text = padded(row["text"]).strip()
+        wrong += any(hit["item_normal"] == own_text and hit["distance"] != row["distance"] for hit in found)
+    haystacks: dict[str, Haystack] = {}
+    denied = []
+    for hit in hits:
+        haystack = haystacks.setdefault(hit["id"], Haystack(padded(documents[hit["id"]])))
+        pattern = f" {hit['item_normal']} "
+        if haystack.distance(pattern, allowed_edits(len(pattern) - 2, 97)) != hit["distance"]:
+            denied.append(hit)
+    own = {row["id"]: (Haystack(padded(row["planted"])), {tuple(item) for item in row["items"]}) for row in plants}
+    unplanted, siblings = [], 0
+    for hit in hits:
+        planted, items = own.get(hit["id"], (None, set()))
+        if hit["tier"] != "A" or not hit["removes"] or (hit["benchmark"], hit["item"]) in items:
+            continue
+        if planted and planted.distance(f" {hit['item_normal']} ", allowed_edits(hit["length"], 97)) >= 0:
+            siblings += 1  # the text that was planted holds this item too
+        else:
+            unplanted.append(hit)
+    return {"recall": counts, "other_distance_than_planted": wrong, "denied_by_edlib": denied,
+            "hits": len(hits), "siblings_of_plants": siblings, "unplanted_tier_a": unplanted}  # fmt: skip
+
+
+def run_all(args: argparse.Namespace) -> Row:
+    folder, number = args.folder, args.conversations
+    peers = dict(peer.split("=", 1) for peer in args.peer)
+    sizes = [len(line) for line in open(folder / "conversations.jsonl", "rb")]  # noqa: SIM115
+    results: Row = {}
+    indexes = [run_method("ours_index", sys.executable, folder, number) for _ in range(2)]
+    index = min(indexes, key=lambda run: run["index_seconds"])
+    shared = {"index_seconds": index["index_seconds"], "index_memory": index["memory"], "index_stages": index["stages"]}
+    results["ours, inside"] = best([run_method("ours", sys.executable, folder, number) for _ in range(args.runs)])
+    for processes in (1, 2):
+        name = f"ours, command line, {processes} process{'es' if processes > 1 else ''}"
+        results[name] = best([run_ours(folder, processes) for _ in range(args.runs)])
+    for name in results:
+        results[name] |= shared
+    methods = [(name, sys.executable) for name in OWN]
+    methods += [(method, peers[peer]) for peer in PEERS if peer in peers for method in PEERS[peer]]
+    for name, python in methods:
+        some = min(number, args.sample) if name in SLOW else number
+        results[name] = run_method(name, python, folder, some)
+    for entry in results.values():
+        entry["bytes"] = sum(sizes[: entry["conversations"]])
+        entry["mb_per_second"] = entry["bytes"] / 1e6 / entry["seconds"]
+    return results
+
+
+def judge(folder: Path, results: Row) -> Row:
+    """Add to each method what it has found; returns how ours was judged."""
+    plants = list(read_jsonl(folder / "plants.jsonl"))
+    items = [row["items"] for row in read_jsonl(folder / "texts.jsonl")]
+    documents = {row["id"]: row["text"] for row in read_jsonl(folder / "documents" / "documents.jsonl")}
+    order = {name: number for number, name in enumerate(documents)}
+    hits = list(read_jsonl(folder / "ours-1" / "hits.jsonl"))
+    if hits != list(read_jsonl(folder / "ours-2" / "hits.jsonl")):
+        raise SystemExit("one process and two have found different hits")
+    mine = judge_ours(hits, plants, documents)
+    true = {hit["id"] for hit in hits if hit["removes"]}
+    for name, entry in results.items():
+        if name.startswith("ours"):
+            entry |= {"recall": mine["recall"], "reported": len(true), "without_a_text": 0}
+        elif "found" in entry:
+            found = entry.pop("found")
+            reported = {conversation for conversation, _ in found}
+            sampled = [row for row in plants if order[row["id"]] < entry["conversations"]]
+            entry |= {
+                "recall": recall(found, items, sampled),
+                "reported": len(reported),
+                "without_a_text": len(reported - true),
+            }
+    return mine
+
+
+def show(results: Row) -> None:
+    names = {"orjson": "orjson, parsing alone", "edlib": "edlib, extrapolated", "decon_short": "decon, short texts too"}
+    head = ["method", "conv.", "index s", "seconds", "MB/s", "peak MB", *KINDS, "reported", "of them clean"]
+    lines = []
+    for name, entry in results.items():
+        counts = entry.get("recall", dict.fromkeys(KINDS, (0, 0))).values()
+        found = [f"{100 * some // every} %" if every else "-" for some, every in counts]
+        index = f"{entry['index_seconds']:.1f}" if "index_seconds" in entry else "-"
+        lines.append(
+            [names.get(name, name), str(entry["conversations"]), index, f"{entry['seconds']:.2f}", f"{entry['mb_per_second']:.3g}",
+             f"{entry['memory']:.0f}", *found, str(entry.get("reported", "-")), str(entry.get("without_a_text", "-"))]
+        )  # fmt: skip
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    for line in [head, *lines]:
+        print(" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=Path, nargs="+", required=True, help="parquet files of real rows")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--hub", type=Path, help="folder of benchmarks in the layout of the hub")
+    source.add_argument("--items", type=Path, nargs="+", help="JSONL files of items")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to work in")
+    parser.add_argument("--conversations", type=int, default=20_000)
+    parser.add_argument("--sample", type=int, default=4_000, help="conversations for the slow peers (default: 4000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of ours, of which the best counts (default: 3)")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help=f"one of {', '.join(PEERS)}")
+    args = parser.parse_args()
+
+    args.folder = args.folder.absolute()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    make(args)
+    results = run_all(args)
+    mine = judge(args.folder, results)
+    inside = results["ours, inside"]
+    figures = {
+        "conversations": args.conversations,
+        "megabytes": inside["bytes"] / 1e6,
+        "texts": sum(1 for _ in read_jsonl(args.folder / "texts.jsonl")),
+        "items": sum(1 for _ in read_jsonl(args.folder / "items.jsonl")),
+        "plants": dict(Counter(row["kind"] for row in read_jsonl(args.folder / "plants.jsonl"))),
+        "ours_over_parsing": inside["seconds"] / results["orjson"]["seconds"],
+        "ours_over_parsing_cpu": inside["cpu_seconds"] / results["orjson"]["cpu_seconds"],
+        "methods": results,
+        "ours": mine,
+    }
+    write_json(args.folder / "decontamination.json", figures)
+    show(results)
+    print(
+        f"\n{figures['items']} items, {figures['texts']} texts, {args.conversations} conversations, {figures['megabytes']:.1f} MB"
+    )
+    print(f"plants and how many of them we found: { {kind: tuple(some) for kind, some in mine['recall'].items()} }")
+    print(
+        f"ours inside, {inside['cpu_seconds']:.2f} seconds of the processor: { {k: round(v, 2) for k, v in inside['stages'].items()} }"
+    )
+    print(f"our index: {inside['index_stages']}, {inside['index_memory']:.0f} MB")
+    print(
+        f"ours after the index over parsing the JSON alone: {figures['ours_over_parsing']:.2f}; in seconds of the processor {figures['ours_over_parsing_cpu']:.2f}"
+    )
+    print(
+        f"brute force without a bound: {results['edlib']['seconds_unbounded'] / 3600:.1f} h, with: {results['edlib']['seconds'] / 3600:.1f} h"
+    )
+    print(
+        f"our hits: {mine['hits']}; denied by edlib: {len(mine['denied_by_edlib'])}; other distance than planted: {mine['other_distance_than_planted']}"
+    )
+    print(f"tier A: {mine['siblings_of_plants']} siblings of plants, {len(mine['unplanted_tier_a'])} unplanted:")
+    for hit in mine["unplanted_tier_a"]:
+        print(
+            f"  {hit['id']} {hit['benchmark']} {hit['item']} {hit['field']} {hit['similarity']}: {hit['found_text'][:160]!r}"
+        )
+
+
+if __name__ == "__main__":
+    main()
