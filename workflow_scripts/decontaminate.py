@@ -154,7 +154,7 @@ def _yaml(path: Path, kind: type) -> Any:
     return value
 
 
-def _validate(path: Path | None, key: str, value: Any) -> None:
+def _validate(path: Path, key: str, value: Any) -> None:
     """UserError with the mistakes of a file that holds what `decontamination.<key>` of a configuration does."""
     if mistakes := part_mistakes("decontamination", key, value):
         raise UserError("\n  ".join([f"{path} has mistakes:", *mistakes]))
@@ -175,9 +175,10 @@ def _check_paths(files: list[Path], output: Path) -> None:
 
 def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: list[Block]) -> dict[str, list[str]]:
     """Make the index, unless it is there and would be the same; returns the suites to count by."""
-    own = _yaml(args.benchmark_file, dict) if args.benchmark_file else {}
-    own = {str(name): entry for name, entry in own.items()}
-    _validate(args.benchmark_file, "custom", own)
+    own = {}
+    if args.benchmark_file:
+        own = {str(name): entry for name, entry in _yaml(args.benchmark_file, dict).items()}
+        _validate(args.benchmark_file, "custom", own)
     entries, suites = catalogue.resolve(args.benchmarks or list(own), own)
     there = read_json(folder / "items.json") if (folder / "items.json").is_file() else None
     if not entries:
@@ -215,7 +216,8 @@ def _check_files(
 ) -> None:
     levels = sorted({*args.levels, args.remove_at}, reverse=True)
     allowed = _yaml(args.allow, list) if args.allow else []
-    _validate(args.allow, "allow", allowed)
+    if args.allow:
+        _validate(args.allow, "allow", allowed)
     allow = AllowList(allowed)
     removed: dict[tuple[str, int], Row] = {}
     seen: list[Row] = []  # what the table needs of each hit
