@@ -17,6 +17,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check, sources
 from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.decontamination import catalogue
@@ -32,6 +33,8 @@ if mistakes := check.mistakes(config, CONFIG_FILES):
     raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
 if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_FILES)):
     raise WorkflowError(mistake)
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    wait_for_earlier_jobs()
 
 
 STARTED = time.time()
@@ -100,6 +103,11 @@ def part(section, *names):
 def memory(section):
     """Memory of a job of a stage, in MiB."""
     return int(config[section]["resources"]["memory_gb"] * 1024)
+
+
+def growing(amount):
+    """A resource function: `amount` of memory or minutes, twice as much at the first retry, and so on."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def source_part(keys):

@@ -21,8 +21,8 @@ rule assemble_conversations:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         include=as_json(config["conversations"]["include"]),
         max_chars=as_json(config["conversations"]["max_chars"]),
@@ -57,8 +57,8 @@ rule fetch_benchmark:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
     shell:
@@ -90,8 +90,8 @@ rule index_benchmarks:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         index=subpath(output.summary, parent=True),
         lowest_level=min(*config["decontamination"]["levels"], config["decontamination"]["remove_at"]),
@@ -123,8 +123,8 @@ rule match_conversations:
         "../envs/data.yaml"
     threads: config["decontamination"]["processes"]
     resources:
-        mem_mb=lambda wildcards, threads: 2000 + 1000 * threads,
-        runtime=240,
+        mem_mb=lambda wildcards, threads, attempt: (2000 + 1000 * threads) * attempt,
+        runtime=growing(240),
     params:
         index=subpath(input.summary, parent=True),
         parts=config["decontamination"]["parts"],
@@ -156,8 +156,8 @@ rule find_near_copies:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         index=subpath(input.summary, parent=True),
     shell:
@@ -192,8 +192,8 @@ rule decontaminate_conversations:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         index=subpath(input.summary, parent=True),
         levels=config["decontamination"]["levels"],

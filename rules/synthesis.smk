@@ -19,8 +19,8 @@ rule synthesize_shard:
         "../envs/teacher.yaml"
     threads: 8
     resources:
-        mem_mb=memory("teacher"),
-        runtime=config["teacher"]["resources"]["minutes"],
+        mem_mb=growing(memory("teacher")),
+        runtime=growing(config["teacher"]["resources"]["minutes"]),
         gpu=config["teacher"]["resources"]["gpus"],
     params:
         settings=as_json(config["synthesis"]),
@@ -29,7 +29,7 @@ rule synthesize_shard:
         folder=subpath(output.data, ancestor=2),
     shell:
         """
-        python -m workflow_scripts.synthesize_shard \
+        python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.synthesize_shard \
             --seeds {input.seeds:q} \
             --shard {wildcards.shard} \
             --settings {params.settings:q} \
@@ -63,8 +63,8 @@ rule collect_synthesis:
         "../envs/labels.yaml"
     threads: 1
     resources:
-        mem_mb=memory("seeds"),
-        runtime=60,
+        mem_mb=growing(memory("seeds")),
+        runtime=growing(60),
     params:
         deduplication=as_json(config["seeds"]["deduplication"]),
         model=embedder,
