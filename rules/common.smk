@@ -63,6 +63,7 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
+INCLUDED = config["conversations"]["include"]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 PARTS = range(1, config["decontamination"]["parts"] + 1)
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
@@ -83,6 +84,7 @@ wildcard_constraints:
     source="|".join(map(re.escape, SOURCES)) or "none",
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
     shard=r"\d{4}\d*",
+    included=r"\d+",
     part=r"\d+",
     model="|".join(MODELS),
     task="|".join(map(re.escape, ALONE)) or "none",
@@ -149,8 +151,11 @@ def prompt_files():
 
 
 def teacher_files():
-    """The embedded teacher's files, so that other weights are noticed."""
-    return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
+    """The files of a teacher that a job starts, so that other weights are noticed: a hub model is fetched first."""
+    if config["teacher"]["kind"] == "endpoint":
+        return []
+    model = config["teacher"]["model"]
+    return "<results>/synthesis/teacher.json" if on_hub(model) else model_files(model)
 
 
 def templates(*names):

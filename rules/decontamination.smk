@@ -1,13 +1,46 @@
 """Decontamination: assemble all conversations, look for every benchmark item in them, remove what is too similar."""
 
 
+rule fetch_conversations:
+    input:
+        code=source_files("fetch_conversations"),
+        file=lambda wildcards: local_file(INCLUDED[int(wildcards.included)]),
+    output:
+        rows="<results>/decontamination/included/{included}.parquet",
+        origin="<results>/decontamination/included/{included}.json",
+    log:
+        "<logs>/fetch_conversations/{included}.log",
+    benchmark:
+        "<benchmarks>/fetch_conversations/{included}.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: json.dumps(INCLUDED[int(wildcards.included)], sort_keys=True),
+    shell:
+        """
+        python -m workflow_scripts.fetch_conversations \
+            --number {wildcards.included} \
+            --settings {params.settings:q} \
+            --rows {output.rows:q} \
+            --origin {output.origin:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule assemble_conversations:
     input:
         code=source_files("assemble_conversations"),
         # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
         synthesis="<results>/synthesis/data.jsonl" if SOURCES else [],
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
-        include=[entry["path"] for entry in config["conversations"]["include"] if "path" in entry],
+        included=expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
+        origins=expand("<results>/decontamination/included/{included}.json", included=range(len(INCLUDED))),
     output:
         data="<results>/decontamination/assembled.jsonl",
         rejected="<results>/decontamination/assembled.rejected.jsonl",
@@ -16,7 +49,6 @@ rule assemble_conversations:
         "<logs>/assemble_conversations.log",
     benchmark:
         "<benchmarks>/assemble_conversations.tsv"
-    localrule: True  # it may download conversations from the hub
     conda:
         "../envs/data.yaml"
     threads: 1
@@ -24,7 +56,7 @@ rule assemble_conversations:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        include=as_json(config["conversations"]["include"]),
+        include=as_json(INCLUDED),
         max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """
@@ -32,6 +64,7 @@ rule assemble_conversations:
             --synthesis {input.synthesis:q} \
             --seeds {input.seeds:q} \
             --include {params.include:q} \
+            --fetched {input.included:q} \
             --max-chars {params.max_chars} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \

@@ -328,7 +328,7 @@ rule judge_answers:
         folder=subpath(output.stats, ancestor=3),
     shell:
         """
-        python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.judge_answers \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.judge_answers \
             --answers {input.answers:q} \
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \

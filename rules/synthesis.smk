@@ -1,6 +1,34 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
 
+rule fetch_teacher:
+    input:
+        code=source_files("fetch_teacher"),
+    output:
+        record="<results>/synthesis/teacher.json",
+    log:
+        "<logs>/fetch_teacher.log",
+    benchmark:
+        "<benchmarks>/fetch_teacher.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(600),
+    params:
+        settings=as_json(part("teacher", "model", "revision")),
+    shell:
+        """
+        python -m workflow_scripts.fetch_teacher \
+            --settings {params.settings:q} \
+            --record {output.record:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule synthesize_shard:
     input:
         code=source_files("synthesize_shard"),
@@ -29,7 +57,7 @@ rule synthesize_shard:
         folder=subpath(output.data, ancestor=2),
     shell:
         """
-        python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.synthesize_shard \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.synthesize_shard \
             --seeds {input.seeds:q} \
             --shard {wildcards.shard} \
             --settings {params.settings:q} \

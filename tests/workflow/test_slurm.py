@@ -150,7 +150,9 @@ def test_what_took_too_much_memory_gets_more(project, slurm):
     settings = yaml.safe_load(SMALL.read_text())
     settings["seeds"] |= {"resources": {"memory_gb": 0.2}, "deduplication": {"semantic": 0.07}}
     project.folder.joinpath("small.yaml").write_text(yaml.safe_dump(settings))
-    Submitted(project, "results/small/seeds/embedded.parquet", "--configfile", "small.yaml", "--retries", "5").finished()
+    Submitted(
+        project, "results/small/seeds/embedded.parquet", "--configfile", "small.yaml", "--retries", "5"
+    ).finished()
     tried = [job for job in slurm.jobs() if rule_of(job) == "embed_seeds"]
     assert len(tried) > 1 and tried[-1]["JobState"] == "COMPLETED"
     assert [job["MinMemoryNode"] for job in tried] == [f"{204 * attempt}M" for attempt in range(1, len(tried) + 1)]
