@@ -6,18 +6,17 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.slurm_cluster import Cluster, cluster, missing
 from tests.workflow.conftest import Project, environment
-from tests.workflow.test_faults import configure, nothing_is_lost, served
+from tests.workflow.test_faults import CONCURRENCY, configure, nothing_is_lost, served
+from tests.workflow.tiny_run import RESULTS, configure_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "")]
 
-SMALL = Path(__file__).with_name("small.yaml")
 # What the profile leaves to the user: here no accounts are kept, and jobs are short.
 WORDS = [
     "--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue",
@@ -83,39 +82,39 @@ def states(slurm: Cluster) -> dict[str, list[str]]:
     return found
 
 
-def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twice(project, slurm):
+def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twice(project, slurm, tmp_path_factory):
     """scancel, a node drained and resumed, the head killed while its jobs run: one run, one result."""
-    project.folder.joinpath("small.yaml").write_text(SMALL.read_text())
-    results = project.folder / "results" / "small"
+    results = project.folder / RESULTS
+    with served(tmp_path_factory.mktemp("server"), "--delay", "0.2") as server:
+        words = configure_all(project, server.base_url)
+        first = Submitted(project, *words)
+        job = until(lambda: running(slurm, "synthesize_shard"))[0]
+        slurm.do("scancel", job["JobId"])
 
-    first = Submitted(project, "--configfile", "small.yaml")
-    job = until(lambda: running(slurm, "synthesize_shard"))[0]
-    slurm.do("scancel", job["JobId"])
-    until(lambda: "CANCELLED" in states(slurm)[job["Comment"]])
+        slurm.node("drain")  # jobs at work go on, others wait
+        until(lambda: not any(job["JobState"] == "RUNNING" for job in slurm.jobs()))
+        slurm.node("resume")
 
-    slurm.node("drain")  # jobs at work go on, others wait
-    until(lambda: not any(job["JobState"] == "RUNNING" for job in slurm.jobs()))
-    slurm.node("resume")
+        until(lambda: running(slurm, "train_model"))
+        first.kill()
+        left = [job["JobId"] for job in slurm.jobs() if job["JobState"] in ("RUNNING", "PENDING")]
+        assert left
 
-    until(lambda: running(slurm, "train_model"))
-    first.kill()
-    left = [job["JobId"] for job in slurm.jobs() if job["JobState"] in ("RUNNING", "PENDING")]
-    assert left
-
-    project.run("--unlock", "--configfile", "small.yaml")
-    printed = Submitted(project, "--configfile", "small.yaml").finished()
-    assert "SLURM jobs of an earlier start in this folder" in printed and "scancel" in printed
+        project.run("--unlock", *words)
+        printed = Submitted(project, *words).finished()
+        assert "SLURM jobs of an earlier start in this folder" in printed and "scancel" in printed
+        replies = Counter(event["hash"] for event in server.events("reply"))
 
     assert (results / "report" / "index.html").is_file()
     ended = states(slurm)
     assert ended.pop(job["Comment"]) == ["CANCELLED", "COMPLETED"]
     assert {tuple(one) for one in ended.values()} == {("COMPLETED",)}
-    # Downloads run where snakemake was started; nothing else does.
+    assert sum(times > 1 for times in replies.values()) <= CONCURRENCY  # under way when their job was cancelled
+    # Downloads run where snakemake was started, nothing else does.
     submitted = {rule_of(job) for job in slurm.jobs()}
-    planned = set(Counter(re.findall(r"^(?:local)?rule (\w+):", printed, re.MULTILINE)))
-    assert {"fetch_source", "fetch_base", "fetch_task", "all"} <= planned and not any(
-        name.startswith("fetch_") for name in submitted
-    )
+    assert not [rule for rule in submitted if rule.startswith("fetch_")]
+    begun = set(re.findall(r"^(?:local)?rule (\w+):", printed, re.MULTILINE))
+    assert begun - submitted == {"all", "fetch_source", "fetch_benchmark", "fetch_base", "fetch_task"}
     # Each with what its rule asks for.
     asked = {rule_of(job): (job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]) for job in slurm.jobs()}
     assert asked["split_dataset"] == ("4000M", "00:30:00", "1")
@@ -123,7 +122,7 @@ def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twi
     # A log where the README says, and SLURM's own of what failed.
     assert (results / "logs" / "train_model" / "capybara.log").stat().st_size > 0
     assert list((project.folder / ".snakemake" / "slurm_logs").rglob(f"{job['JobId']}.log"))
-    assert "Nothing to be done" in project.run("--configfile", "small.yaml")
+    assert "Nothing to be done" in project.run(*words)
 
 
 def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slurm, tmp_path_factory):
@@ -142,17 +141,39 @@ def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slu
         ("COMPLETED", "00:02:00"),
     ]
     # Only what was under way at the kill is asked again.
-    assert sum(times > 1 for times in replies.values()) <= 4
+    assert sum(times > 1 for times in replies.values()) <= CONCURRENCY
     assert nothing_is_lost(project)["out"] >= 36
 
 
 def test_what_took_too_much_memory_gets_more(project, slurm):
-    settings = yaml.safe_load(SMALL.read_text())
-    settings["seeds"] |= {"resources": {"memory_gb": 0.2}, "deduplication": {"semantic": 0.07}}
-    project.folder.joinpath("small.yaml").write_text(yaml.safe_dump(settings))
-    Submitted(
-        project, "results/small/seeds/embedded.parquet", "--configfile", "small.yaml", "--retries", "5"
-    ).finished()
+    resources = {"memory_gb": 0.4}  # less than torch and the embedding model take
+    words = configure_all(
+        project, "http://127.0.0.1:9/v1", seeds={"resources": resources, "deduplication": {"semantic": 0.07}}
+    )
+    Submitted(project, "results/mine/seeds/embedded.parquet", *words, "--retries", "4").finished()
     tried = [job for job in slurm.jobs() if rule_of(job) == "embed_seeds"]
     assert len(tried) > 1 and tried[-1]["JobState"] == "COMPLETED"
-    assert [job["MinMemoryNode"] for job in tried] == [f"{204 * attempt}M" for attempt in range(1, len(tried) + 1)]
+    assert [job["MinMemoryNode"] for job in tried] == [f"{409 * attempt}M" for attempt in range(1, len(tried) + 1)]
+
+
+def test_the_profile_for_any_scheduler(project, slurm):
+    """With SLURM's own command in the place of Grid Engine's."""
+    words = configure_all(project, "http://127.0.0.1:9/v1")
+    profile = project.folder / "profiles" / "cluster-generic" / "profile.v9+.yaml"
+    settings = yaml.safe_load(profile.read_text())
+    settings["cluster-generic-submit-cmd"] = (
+        "sbatch --parsable --output=/dev/null --comment=rule_{rule} --cpus-per-task={threads} --mem={resources.mem_mb} --time={resources.runtime}"
+    )
+    settings["cluster-generic-cancel-cmd"] = "scancel"
+    profile.write_text(yaml.safe_dump(settings))
+    project.run(
+        "results/mine/seeds/clean/made.parquet",
+        *words,
+        "--workflow-profile",
+        "profiles/cluster-generic",
+        "--latency-wait",
+        "5",
+    )
+    assert [(rule_of(job), job["JobState"], job["MinMemoryNode"]) for job in slurm.jobs()] == [
+        ("adapt_source", "COMPLETED", "2000M"), ("clean_source", "COMPLETED", "2000M"),
+    ]  # fmt: skip
