@@ -46,7 +46,7 @@ class Submitted:
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def finished(self, timeout: float = 900) -> str:
+    def finished(self, timeout: float = 1800) -> str:
         """What it printed; it must end well."""
         assert self.head.wait(timeout) == 0, self.printed()[-5000:]
         return self.printed()
@@ -57,7 +57,7 @@ class Submitted:
         self.head.wait()
 
 
-def until(condition, timeout: float = 300):
+def until(condition, timeout: float = 900):
     """The first true value of `condition()`."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
