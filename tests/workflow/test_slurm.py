@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missi
 # What the profile leaves to the user: here no accounts are kept, and jobs are short.
 WORDS = [
     "--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue",
-    "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5",
+    "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5", "--jobs", "3",
 ]  # fmt: skip
 
 
