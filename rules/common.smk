@@ -15,8 +15,8 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.config import check, sources
-from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config import check, record, sources
+from workflow_scripts.config.code import source_files, template_files, use_this_python
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.decontamination import catalogue
@@ -39,6 +39,7 @@ STARTED = time.time()
 
 onstart:
     check.claim_folder(config, CONFIG_FILES)
+    record.write(config, CONFIG_FILES, Path(config["results"]) / config["run"], Path(workflow.basedir))
 
 
 onerror:
@@ -143,11 +144,6 @@ def prompt_files():
 def teacher_files():
     """The embedded teacher's files, so that other weights are noticed."""
     return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
-
-
-def templates(*names):
-    """Templates of a page."""
-    return [f"workflow_scripts/report/templates/{name}.html.jinja" for name in names]
 
 
 def post_tasks(source):
