@@ -49,9 +49,9 @@ def measured(page: Path, width: int) -> dict:
     return json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
-def screenshot(page: Path, picture: Path, width: int, height: int, scheme: str = LIGHT, scale: float = 1.0) -> None:
-    """A picture of the page's top, `width` x `height` px of the page."""
+def screenshot(page: Path, picture: Path, width: int, height: int, scheme: str = LIGHT) -> None:
+    """A picture of the page's top, `width` x `height` px of it."""
     chromium(
-        f"--screenshot={picture}", f"--window-size={width},{height}", f"--force-device-scale-factor={scale}", scheme,
+        f"--screenshot={picture}", f"--window-size={width},{height}", scheme,
         page.as_uri(),
     )  # fmt: skip
