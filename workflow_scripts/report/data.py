@@ -15,6 +15,7 @@ PUBLISHED = Path(__file__).parent / "published.yaml"
 LENGTHS = (500, 1000, 2000, 4000, 8000, 16000)  # characters: upper ends of the picture's bars
 MANY = 8  # conversations of more exchanges than these share a bar
 NONE = "not labelled"
+SOURCES = 40  # shown one by one: included rows name their own
 
 
 class Measured:
@@ -57,14 +58,24 @@ def published() -> Row:
     return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
 
 
+def grouped(sources: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
+    """The sources with the most conversations; those beyond `SOURCES` together as one."""
+    order = sorted(sources, key=lambda name: (-sources[name]["conversations"], name))
+    found = {name: sources[name] for name in order[:SOURCES]}
+    if rest := order[SOURCES:]:
+        found[f"{len(rest):,} other sources"] = sum((sources[name] for name in rest), Counter())
+    return found
+
+
 def composition(measured: Measured) -> list[Row]:
     """A row for each source of this run or of the released file: both counts, shares in percent, means of both."""
     known = published()
     theirs = known["composition"]["dialogues"]
-    names = [*measured.sources, *(name for name in theirs if name not in measured.sources)]
+    sources = grouped(measured.sources)
+    names = [*sources, *(name for name in theirs if name not in sources)]
     rows = []
     for name in names:
-        counts = measured.sources.get(name, Counter())
+        counts = sources.get(name, Counter())
         own = counts["conversations"]
         means = {
             "exchanges": round(counts["exchanges"] / own, 2),

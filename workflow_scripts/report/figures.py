@@ -11,12 +11,19 @@ from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIE
 Row = dict[str, Any]
 
 WIDTH = 4.3  # inches: about a phone's screen
+MOST = 30  # bars
 
 
 def bars(
     name: str, alt: str, counts: Mapping[str, float], axis: str, shown: Mapping[str, str] | None = None, **more: Any
 ) -> Picture:
-    """A bar for each name, the first on top, with its number beside it, or the text that `shown` has for it."""
+    """A bar for each name, the first on top, with its number beside it, or the text that `shown` has for it; names beyond
+    `MOST` share one."""
+    if len(counts) > MOST:
+        rest = list(counts)[MOST:]
+        counts = {key: counts[key] for key in list(counts)[:MOST]} | {
+            f"{len(rest):,} others": sum(counts[key] for key in rest)
+        }
     names = list(counts)
     figure, axes = plt.subplots(figsize=(WIDTH, 0.65 + 0.27 * max(len(names), 1)), layout="constrained")
     drawn = axes.barh(range(len(names)), list(counts.values()), 0.68, color=TRAIN)

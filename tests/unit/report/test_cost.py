@@ -25,8 +25,8 @@ def job(tmp_path):
 
 
 def test_jobs_are_summed_by_rule(job):
-    job("evaluate_task/base/a.tsv", 10, peak=200, ended=1000)
-    job("evaluate_task/capybara/a.tsv", 5, peak=300, ended=1005)
+    job("evaluate_task/base/a.tsv", 10, peak=300, ended=1000)
+    job("evaluate_task/capybara/a.tsv", 5, peak=200, ended=1005)
     found = cost.read(job("split_dataset.tsv", 2, ended=2000))
     assert [(rule.name, rule.jobs, rule.seconds, rule.peak) for rule in found.rules] == [
         ("evaluate_task", 2, 15.0, 300.0), ("split_dataset", 1, 2.0, 100.5),

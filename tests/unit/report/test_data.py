@@ -64,3 +64,14 @@ def test_bars_name_every_number(measured):
     made = {picture.alt: picture for picture in data.pictures(measured, data.composition(measured))}
     assert made["Conversations by domain"].rows == [[data.NONE, "3"], ["Math", "1"]]
     assert made["Share of each source in this run and in the released file"].rows[0] == ["Dove", "50.0 %", "23.1 %"]
+
+
+def test_very_many_sources_share_a_row_and_a_bar():
+    measured = data.Measured(
+        [talk(f"source {number}", domain=f"domain {number}") for number in range(100)] + [talk("Mine")] * 2
+    )
+    rows = data.composition(measured)
+    assert (rows[0]["source"], rows[0]["conversations"]) == ("61 other sources", 61)
+    assert sum(row["conversations"] for row in rows) == 102 and rows[1]["source"] == "Mine"
+    domains = next(made for made in data.pictures(measured, rows) if made.alt == "Conversations by domain")
+    assert len(domains.rows) == 31 and domains.rows[-1] == ["71 others", "71"]
