@@ -46,3 +46,16 @@ rule all:
         expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
         expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
     localrule: True
+
+
+rule download:
+    """Everything from outside, for a run whose other jobs have no internet: `snakemake download`, then the rest."""
+    input:
+        expand("<results>/seeds/sources/{source}.parquet", source=SOURCES),
+        expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
+        expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS),
+        embedder_files(),
+        teacher_files(),
+        "<results>/training/base/final",
+    localrule: True

@@ -17,6 +17,7 @@ if workflow.basedir not in sys.path:
 
 from workflow_scripts.config import check, record, sources
 from workflow_scripts.config.code import source_files, template_files, use_this_python
+from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.decontamination import catalogue
@@ -32,6 +33,8 @@ if mistakes := check.mistakes(config, CONFIG_FILES):
     raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
 if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_FILES)):
     raise WorkflowError(mistake)
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    wait_for_earlier_jobs()
 
 
 STARTED = time.time()
@@ -61,6 +64,7 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
+INCLUDED = config["conversations"]["include"]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 PARTS = range(1, config["decontamination"]["parts"] + 1)
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
@@ -81,6 +85,7 @@ wildcard_constraints:
     source="|".join(map(re.escape, SOURCES)) or "none",
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
     shard=r"\d{4}\d*",
+    included=r"\d+",
     part=r"\d+",
     model="|".join(MODELS),
     task="|".join(map(re.escape, ALONE)) or "none",
@@ -101,6 +106,11 @@ def part(section, *names):
 def memory(section):
     """Memory of a job of a stage, in MiB."""
     return int(config[section]["resources"]["memory_gb"] * 1024)
+
+
+def growing(amount):
+    """A resource function: `amount` of memory or minutes, twice as much at the first retry, and so on."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def source_part(keys):
@@ -142,8 +152,16 @@ def prompt_files():
 
 
 def teacher_files():
-    """The embedded teacher's files, so that other weights are noticed."""
-    return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
+    """The files of a teacher that a job starts, so that other weights are noticed: a hub model is fetched first."""
+    if config["teacher"]["kind"] == "endpoint":
+        return []
+    model = config["teacher"]["model"]
+    return "<results>/synthesis/teacher.json" if on_hub(model) else model_files(model)
+
+
+def templates(*pages):
+    """Templates of pages, with all that these include."""
+    return sorted({path for page in pages for path in template_files(page)})
 
 
 def post_tasks(source):

@@ -4,7 +4,7 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=template_files("index"),
+        templates=templates("index"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
@@ -80,7 +80,7 @@ rule render_report:
 rule render_hits:
     input:
         code=source_files("render_hits"),
-        templates=template_files("hits"),
+        templates=templates("hits"),
         hits="<results>/decontamination/hits.jsonl",
     output:
         page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
@@ -109,7 +109,7 @@ rule render_hits:
 rule render_flips:
     input:
         code=source_files("render_flips"),
-        templates=template_files("flips"),
+        templates=templates("flips"),
         flips="<results>/evaluation/flips.jsonl",
     output:
         page=report("<results>/report/flips.html", caption="report/render_flips.rst", category="Report"),
