@@ -15,8 +15,8 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.config import check, sources
-from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config import check, record, sources
+from workflow_scripts.config.code import source_files, template_files, use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
@@ -42,6 +42,7 @@ STARTED = time.time()
 
 onstart:
     check.claim_folder(config, CONFIG_FILES)
+    record.write(config, CONFIG_FILES, Path(config["results"]) / config["run"], Path(workflow.basedir))
 
 
 onerror:
@@ -158,9 +159,9 @@ def teacher_files():
     return "<results>/synthesis/teacher.json" if on_hub(model) else model_files(model)
 
 
-def templates(*names):
-    """Templates of a page."""
-    return [f"workflow_scripts/report/templates/{name}.html.jinja" for name in names]
+def templates(*pages):
+    """Templates of pages, with all that these include."""
+    return sorted({path for page in pages for path in template_files(page)})
 
 
 def post_tasks(source):

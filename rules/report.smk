@@ -4,16 +4,19 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit", "evaluation", "training"),
+        templates=templates("index"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
+        assembled="<results>/decontamination/assembled.stats.json",
         decontamination="<results>/decontamination/stats.json",
+        conversations="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
         flips_page="<results>/report/flips.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
+        variants=expand("<results>/training/{trained}/stats.json", trained=TRAINED),
         audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
         metrics=expand("<results>/training/{trained}/metrics.jsonl", trained=TRAINED),
         losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS),
@@ -43,18 +46,24 @@ rule render_report:
         base=config["training"]["base"]["model"],
         teacher=config["teacher"]["model"],
         evaluation=as_json(part("evaluation", "suites", "custom", "limit")),
+        # Not inputs: run.json and benchmarks/ change with every start, and the page tells what was there when it was made.
+        folder=subpath(output.page, ancestor=2),
     shell:
         """
         python -m workflow_scripts.render_report \
             --run {params.run:q} \
             --base {params.base:q} \
             --teacher {params.teacher:q} \
+            --folder {params.folder:q} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
+            --assembled {input.assembled:q} \
             --decontamination {input.decontamination:q} \
+            --conversations {input.conversations:q} \
             --hits {input.hits:q} \
             --dataset {input.dataset:q} \
             --train {input.train:q} \
+            --variants {input.variants:q} \
             --audit {input.audit:q} \
             --metrics {input.metrics:q} \
             --losses {input.losses:q} \
@@ -71,7 +80,7 @@ rule render_report:
 rule render_hits:
     input:
         code=source_files("render_hits"),
-        templates=templates("hits", "style", "hit"),
+        templates=templates("hits"),
         hits="<results>/decontamination/hits.jsonl",
     output:
         page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
@@ -100,7 +109,7 @@ rule render_hits:
 rule render_flips:
     input:
         code=source_files("render_flips"),
-        templates=templates("flips", "style"),
+        templates=templates("flips"),
         flips="<results>/evaluation/flips.jsonl",
     output:
         page=report("<results>/report/flips.html", caption="report/render_flips.rst", category="Report"),

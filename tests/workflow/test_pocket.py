@@ -158,7 +158,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
         ("config.yaml", "budget: {max_tokens: null", "budget: {max_tokens: 9000000", {}),
         ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
-        ("workflow_scripts/report/figures.py", "#b5651d", "#b5651e", {"render_report": 1, "all": 1}),
+        ("workflow_scripts/report/figures.py", "WIDTH = 4.3", "WIDTH = 4.4", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
             "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
         }),
@@ -168,7 +168,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "colour", "benchmark", "level", "allowed hit", "parts", "processes", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "level", "allowed hit", "parts", "processes", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config import code
+from workflow_scripts.config.code import source_files, template_files, use_this_python
 
 PACKAGE = Path("workflow_scripts")
 ENTRY_POINTS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
@@ -94,3 +95,18 @@ def test_jobs_run_this_python(monkeypatch):
     for _ in range(2):
         use_this_python()
         assert os.environ["PATH"].split(os.pathsep) == [os.path.dirname(sys.executable), "/usr/bin"]
+
+
+def test_the_templates_of_a_page_are_found_with_all_that_they_include():
+    names = {Path(path).name.removesuffix(".html.jinja") for path in template_files("index")}
+    assert {"index", "style", "run", "flow", "picture", "contamination", "hit"} <= names
+    assert {Path(path).name for path in template_files("hits")} == {
+        f"{name}.html.jinja" for name in ("hits", "hit", "style")
+    }
+
+
+def test_an_include_without_a_name_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(code, "TEMPLATES", tmp_path)
+    (tmp_path / "page.html.jinja").write_text("{% include name %}")
+    with pytest.raises(ValueError, match="Write it out"):
+        template_files("page")
