@@ -1,11 +1,73 @@
-"""Report: the page that a person reads, and the model card."""
+"""Report: the claims, the page that a person reads, and the release."""
+
+
+rule check_claims:
+    input:
+        code=source_files("check_claims"),
+        claims="workflow_scripts/claims/claims.yaml",
+        data=[
+            "workflow_scripts/evaluation/published.yaml",
+            "workflow_scripts/evaluation/suites.yaml",
+            "workflow_scripts/seeds/registry.yaml",
+        ],
+        train="<results>/dataset/train.parquet",
+        test="<results>/dataset/test.parquet",
+        base="<results>/training/base/final",
+        seeds="<results>/seeds/data.jsonl" if SOURCES else [],
+        decontamination="<results>/decontamination/stats.json",
+        hits="<results>/decontamination/hits.jsonl",
+        audit=f"<results>/training/{TRAINED[0]}/audit.json",
+        metrics=f"<results>/training/{TRAINED[0]}/metrics.jsonl",
+        losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS[:2]),
+        scores="<results>/evaluation/scores.csv",
+        averages="<results>/evaluation/averages.csv",
+        two_turn=two_turn_files("stats.json"),
+    output:
+        claims=report("<results>/report/claims.json", caption="report/check_claims.rst", category="Report"),
+    log:
+        "<logs>/check_claims.log",
+    benchmark:
+        "<benchmarks>/check_claims.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=as_json(
+            {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
+            | part("evaluation", "suites", "custom", "limit")
+        ),
+        folder=subpath(output.claims, ancestor=2),
+    shell:
+        """
+        python -m workflow_scripts.check_claims \
+            --settings {params.settings:q} \
+            --train {input.train:q} \
+            --test {input.test:q} \
+            --base {input.base:q} \
+            --seeds {input.seeds:q} \
+            --decontamination {input.decontamination:q} \
+            --hits {input.hits:q} \
+            --audit {input.audit:q} \
+            --metrics {input.metrics:q} \
+            --losses {input.losses:q} \
+            --scores {input.scores:q} \
+            --averages {input.averages:q} \
+            --two-turn {input.two_turn:q} \
+            --results {params.folder:q} \
+            --claims {output.claims:q} \
+            2>&1 | tee {log:q}
+        """
 
 
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit", "evaluation", "training"),
+        templates=templates("index", "style", "claims", "contamination", "hit", "evaluation", "training"),
         published="workflow_scripts/report/published.yaml",
+        claims="<results>/report/claims.json",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
@@ -49,6 +111,7 @@ rule render_report:
             --run {params.run:q} \
             --base {params.base:q} \
             --teacher {params.teacher:q} \
+            --claims {input.claims:q} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
             --decontamination {input.decontamination:q} \

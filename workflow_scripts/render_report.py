@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import contamination, evaluation, figures, training
+from workflow_scripts.report import claims, contamination, evaluation, figures, training
 from workflow_scripts.report.pages import render
 
 PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
@@ -89,6 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--base", required=True, help="base model")
     parser.add_argument("--teacher", required=True, help="teacher model")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.json")
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
     parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
@@ -114,6 +115,7 @@ def main(argv: list[str] | None = None) -> None:
         run=args.run,
         base=args.base,
         teacher=args.teacher,
+        claims=claims.section(read_json(args.claims)),
         stages=stages(args),
         seeds=seed_section(read_json(args.seeds[0])) if args.seeds else None,
         synthesis=synthesis_section(read_json(args.synthesis[0])) if args.synthesis else None,
