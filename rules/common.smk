@@ -48,7 +48,8 @@ onerror:
 
 
 onsuccess:
-    print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
+    folder = f"{config['results']}/{config['run']}"
+    print(f"Done. Look at {folder}/report/index.html; what can be published is in {folder}/release")
 
 
 def without(section, *names):
@@ -148,6 +149,26 @@ def teacher_files():
 def templates(*names):
     """Templates of a page."""
     return [f"workflow_scripts/report/templates/{name}.html.jinja" for name in names]
+
+
+def card_templates(name):
+    """Templates of a card."""
+    return [f"workflow_scripts/release/templates/{each}.md.jinja" for each in (name, "parts")]
+
+
+def released(*names):
+    """What the cards say of the configuration; the model is the first one."""
+    teacher = part("teacher", "model", "revision")
+    about = {
+        "base": config["training"]["base"],
+        "teacher": teacher,
+        "training": without("training", "base", "models", "launcher", "resources")
+        | (config["training"]["models"][TRAINED[0]] or {}),
+        "model": TRAINED[0],
+        "included": bool(config["conversations"]["include"]),
+        "release": config["release"],
+    }
+    return {"run": config["run"], **{name: about[name] for name in names}}
 
 
 def post_tasks(source):

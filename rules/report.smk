@@ -192,11 +192,14 @@ rule render_flips:
 rule write_model_card:
     input:
         code=source_files("write_model_card"),
-        template="workflow_scripts/report/templates/model_card.md.jinja",
+        templates=card_templates("model_card"),
         decontamination="<results>/decontamination/stats.json",
         dataset="<results>/dataset/stats.json",
-        audit=expand("<results>/training/{trained}/audit.json", trained=TRAINED),
+        parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
+        # The card is of the first model.
+        audit=f"<results>/training/{TRAINED[0]}/audit.json",
         scores="<results>/evaluation/scores.csv",
+        claims="<results>/report/claims.json",
     output:
         card=report("<results>/release/README.md", caption="report/write_model_card.rst", category="Release"),
     log:
@@ -207,27 +210,102 @@ rule write_model_card:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=30,
     params:
-        run=config["run"],
-        base=as_json(config["training"]["base"]),
-        # The card is of the first model.
-        training=as_json(
-            without("training", "base", "models", "launcher", "resources") | (config["training"]["models"][TRAINED[0]])
-        ),
-        model=TRAINED[0],
+        settings=as_json(released("base", "teacher", "training", "model", "release")),
     shell:
         """
         python -m workflow_scripts.write_model_card \
-            --run {params.run:q} \
-            --base {params.base:q} \
-            --training {params.training:q} \
-            --model {params.model:q} \
+            --settings {params.settings:q} \
             --decontamination {input.decontamination:q} \
             --dataset {input.dataset:q} \
+            --parquet {input.parquet:q} \
             --audit {input.audit:q} \
             --scores {input.scores:q} \
+            --claims {input.claims:q} \
             --card {output.card:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule write_data_card:
+    input:
+        code=source_files("write_data_card"),
+        templates=card_templates("data_card"),
+        decontamination="<results>/decontamination/stats.json",
+        dataset="<results>/dataset/stats.json",
+        parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
+    output:
+        card=report("<results>/release/data/README.md", caption="report/write_data_card.rst", category="Release"),
+    log:
+        "<logs>/write_data_card.log",
+    benchmark:
+        "<benchmarks>/write_data_card.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=as_json(released("teacher", "included")),
+    shell:
+        """
+        python -m workflow_scripts.write_data_card \
+            --settings {params.settings:q} \
+            --decontamination {input.decontamination:q} \
+            --dataset {input.dataset:q} \
+            --parquet {input.parquet:q} \
+            --card {output.card:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule gather_release:
+    input:
+        code=source_files("gather_release"),
+        cards=["<results>/release/README.md", "<results>/release/data/README.md"],
+        final=f"<results>/training/{TRAINED[0]}/final",
+        trained=f"<results>/training/{TRAINED[0]}/trained",
+        claims="<results>/report/claims.json",
+        train="<results>/dataset/train.jsonl",
+        train_parquet="<results>/dataset/train.parquet",
+        test="<results>/dataset/test.jsonl",
+        test_parquet="<results>/dataset/test.parquet",
+    output:
+        # Folders, for their files are links: a link is as old as what it names, and would look out of date.
+        model=directory("<results>/release/model"),
+        conversations=directory("<results>/release/data/conversations"),
+        messages=directory("<results>/release/data/messages"),
+        crate=report(
+            "<results>/release/ro-crate-metadata.json", caption="report/gather_release.rst", category="Release"
+        ),
+        sums="<results>/release/SHA256SUMS",
+    log:
+        "<logs>/gather_release.log",
+    benchmark:
+        "<benchmarks>/gather_release.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=as_json(released("base", "teacher", "training")),
+        folder=subpath(output.sums, parent=True),
+    shell:
+        """
+        python -m workflow_scripts.gather_release \
+            --settings {params.settings:q} \
+            --final {input.final:q} \
+            --trained {input.trained:q} \
+            --claims {input.claims:q} \
+            --train {input.train:q} \
+            --train-parquet {input.train_parquet:q} \
+            --test {input.test:q} \
+            --test-parquet {input.test_parquet:q} \
+            --release {params.folder:q} \
             2>&1 | tee {log:q}
         """
