@@ -30,15 +30,10 @@ def size_category(rows: int) -> str:
 
 
 def configurations() -> list[Row]:
-    """The two layouts as the hub's viewer and `load_dataset` find them."""
-    return [
-        {
-            "config_name": name,
-            "data_files": [{"split": split, "path": f"{name}/{split}.{suffix}"} for split in ("train", "test")],
-            **more,
-        }
-        for name, suffix, more in (("conversations", "jsonl", {"default": True}), ("messages", "parquet", {}))
-    ]
+    """What the hub's viewer and `load_dataset` find: the parquet files. One repository is read by one builder, so that
+    JSONL files cannot be a second configuration of it (datasets 5.2)."""
+    files = [{"split": split, "path": f"messages/{split}.parquet"} for split in ("train", "test")]
+    return [{"config_name": "messages", "data_files": files, "default": True}]
 
 
 def license_text(parts: dict[str, int]) -> str:

@@ -30,7 +30,9 @@ license: mit
 
 # x
 
-conversations = load_dataset("data", "conversations")
+```python
+name = "data"  # the folder of the release, or the repository's name on the hub
+```
 """
 
 
@@ -101,7 +103,7 @@ def test_every_byte_arrives(release, hub):
 def test_cards_and_record_name_the_repositories(release, hub):
     publish(release, hub, *BOTH, "--yes", "--public")
     model, data = hub.repos["models/org/m"], hub.repos["datasets/org/d"]
-    assert b'name = "org/m"' in model["README.md"] and b'load_dataset("org/d", ' in data["README.md"]
+    assert b'name = "org/m"' in model["README.md"] and b'name = "org/d"' in data["README.md"]
     assert yaml.safe_load(model["README.md"].decode().split("---")[1])["datasets"] == ["org/d"]
     (root,) = json.loads(model[CRATE])["@graph"]
     assert root["hasPart"][0] == {"@id": "config.json"} and root["datePublished"]

@@ -77,14 +77,13 @@ def _inside(kind: str, path: str) -> str | None:
 
 
 def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
-    """The card with the repositories' names in its examples, and of the model's with its data set's name in the metadata."""
-    from huggingface_hub import ModelCard
+    """The card with the repository's name in its example, and of the model's with its data set's name in the metadata."""
+    from huggingface_hub import RepoCard
 
+    folder = "data" if kind == "dataset" else "model"
     text = path.read_text(encoding="utf-8")
-    if kind == "dataset":
-        return re.sub(r'load_dataset\("data", ', f'load_dataset("{names[kind]}", ', text).encode()
-    card = ModelCard(re.sub(r'^name = "model"', f'name = "{names[kind]}"', text, flags=re.MULTILINE))
-    if "dataset" in names:
+    card = RepoCard(re.sub(f'^name = "{folder}"', f'name = "{names[kind]}"', text, flags=re.MULTILINE))
+    if kind == "model" and "dataset" in names:
         card.data.datasets = [names["dataset"]]
     return str(card).encode()
 
