@@ -23,7 +23,12 @@ rule check_claims:
         averages="<results>/evaluation/averages.csv",
         two_turn=two_turn_files("stats.json"),
     output:
-        claims=report("<results>/report/claims.json", caption="report/check_claims.rst", category="Report"),
+        claims=report(
+            "<results>/report/claims.json",
+            caption="report/check_claims.rst",
+            category="Claims",
+            labels={"part": "claims"},
+        ),
     log:
         "<logs>/check_claims.log",
     benchmark:
@@ -201,7 +206,12 @@ rule write_model_card:
         scores="<results>/evaluation/scores.csv",
         claims="<results>/report/claims.json",
     output:
-        card=report("<results>/release/README.md", caption="report/write_model_card.rst", category="Release"),
+        card=report(
+            "<results>/release/README.md",
+            caption="report/write_model_card.rst",
+            category="Release",
+            labels={"part": "model card"},
+        ),
     log:
         "<logs>/write_model_card.log",
     benchmark:
@@ -237,7 +247,12 @@ rule write_data_card:
         dataset="<results>/dataset/stats.json",
         parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
     output:
-        card=report("<results>/release/data/README.md", caption="report/write_data_card.rst", category="Release"),
+        card=report(
+            "<results>/release/data/README.md",
+            caption="report/write_data_card.rst",
+            category="Release",
+            labels={"part": "data card"},
+        ),
     log:
         "<logs>/write_data_card.log",
     benchmark:
@@ -279,7 +294,10 @@ rule gather_release:
         conversations=directory("<results>/release/data/conversations"),
         messages=directory("<results>/release/data/messages"),
         crate=report(
-            "<results>/release/ro-crate-metadata.json", caption="report/gather_release.rst", category="Release"
+            "<results>/release/ro-crate-metadata.json",
+            caption="report/gather_release.rst",
+            category="Release",
+            labels={"part": "provenance"},
         ),
         sums="<results>/release/SHA256SUMS",
     log:
