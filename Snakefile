@@ -1,6 +1,6 @@
 """Nous-Capybara, made again: from seed instructions to benchmark table.
 
-seeds -> synthesis (Amplify-Instruct) -> decontamination -> dataset -> training -> evaluation -> report
+seeds -> synthesis (Amplify-Instruct) -> decontamination -> dataset -> training -> evaluation -> report, release
 
 Every stage writes data.jsonl, rejected.jsonl and stats.json (in = out + rejected) under results/<run>/<stage>.
 `config.yaml` is the pocket run, which needs a laptop's CPU and no network; presets/ holds the real ones:
@@ -40,6 +40,11 @@ rule all:
     input:
         "<results>/report/index.html",
         "<results>/release/README.md",
+        "<results>/release/data/README.md",
+        "<results>/release/data/conversations",
+        "<results>/release/data/messages",
+        "<results>/release/model",
+        "<results>/release/SHA256SUMS",
         "<results>/dataset/train.parquet",
         "<results>/dataset/test.parquet",
         # Snakemake does not miss an intermediate file by itself. Named here, a deleted one is made again.

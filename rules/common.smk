@@ -52,7 +52,8 @@ onerror:
 
 
 onsuccess:
-    print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
+    folder = f"{config['results']}/{config['run']}"
+    print(f"Done. Look at {folder}/report/index.html; what can be published is in {folder}/release")
 
 
 def without(section, *names):
@@ -162,6 +163,26 @@ def teacher_files():
 def templates(*pages):
     """Templates of pages, with all that these include."""
     return sorted({path for page in pages for path in template_files(page)})
+
+
+def card_templates(name):
+    """Templates of a card."""
+    return [f"workflow_scripts/release/templates/{each}.md.jinja" for each in (name, "parts")]
+
+
+def released(*names):
+    """What the cards say of the configuration; the model is the first one."""
+    teacher = part("teacher", "model", "revision")
+    about = {
+        "base": config["training"]["base"],
+        "teacher": teacher,
+        "training": without("training", "base", "models", "launcher", "resources")
+        | (config["training"]["models"][TRAINED[0]] or {}),
+        "model": TRAINED[0],
+        "included": bool(config["conversations"]["include"]),
+        "release": config["release"],
+    }
+    return {"run": config["run"], **{name: about[name] for name in names}}
 
 
 def post_tasks(source):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import ablations, contamination, cost, data, evaluation, flow, training
+from workflow_scripts.report import ablations, claims, contamination, cost, data, evaluation, flow, training
 from workflow_scripts.report import run as about
 from workflow_scripts.report.pages import render
 
@@ -37,6 +37,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--base", required=True, help="base model")
     parser.add_argument("--teacher", required=True, help="teacher model")
     parser.add_argument("--folder", required=True, type=Path, help="the run's folder: its run.json and benchmarks/")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.json")
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
     parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
     parser.add_argument("--assembled", required=True, type=Path, help="statistics of assemble_conversations")
@@ -75,6 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         run=args.run,
         base=args.base,
         teacher=args.teacher,
+        claims=claims.section(read_json(args.claims)),
         dataset=dataset,
         about=told,
         data=data.section(
