@@ -17,11 +17,13 @@ AFTER_DATASET = {
     "select_variant": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "measure_exchanges": 2,
     "evaluate_task": 3, "sample_outputs": 1,
     "collect_scores": 1, "compare_models": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1, "all": 1,
+    "render_conversations": 1,
 }  # fmt: skip
-# Other weights change nothing of the tokens, nor what the base says.
-AFTER_AUDIT = {
-    name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "audit_loss_mask")
-} | {"measure_exchanges": 1}
+# Other weights change nothing of the conversations or their tokens, nor what the base says.
+BEFORE_AUDIT = ("select_variant", "audit_loss_mask", "render_conversations")
+AFTER_AUDIT = {name: count for name, count in AFTER_DATASET.items() if name not in BEFORE_AUDIT} | {
+    "measure_exchanges": 1
+}
 AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
 AFTER_SYNTHESIS = {"collect_synthesis": 1, "assemble_conversations": 1, **AFTER_INDEX}
@@ -166,7 +168,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
         ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
-        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_report": 1, "all": 1}),
+        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
     ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "colour", "benchmark", "level", "allowed hit", "parts", "processes", "hits page"],
 )  # fmt: skip
