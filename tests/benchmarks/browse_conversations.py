@@ -12,7 +12,6 @@ import argparse
 import html
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -97,9 +96,24 @@ def render(folder: Path) -> dict[str, float]:
         "--page", report / "conversations.html", "--parts", *(report / "conversations" / f"{name}.js" for name in PARTS),
     ]  # fmt: skip
     start = time.monotonic()
-    subprocess.run(list(map(str, command)), cwd=ROOT, check=True)
-    seconds = time.monotonic() - start
-    return {"render_s": seconds, "render_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}
+    process = subprocess.Popen(list(map(str, command)), cwd=ROOT)
+    peak = 0.0
+    # Not ru_maxrss: a child inherits that of its parent, which holds all conversations.
+    while process.poll() is None:
+        peak = max(peak, memory_mb(process.pid, "VmHWM"))
+        time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return {"render_s": time.monotonic() - start, "render_mb": peak}
+
+
+def memory_mb(process: int, name: str) -> float:
+    """VmRSS (held now) or VmHWM (held at most) of a process in MB; 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), 0.0)
 
 
 def write_plain(path: Path, rows: list[dict]) -> None:
@@ -175,12 +189,7 @@ def held_mb(page: Page) -> float:
     """What the page's process holds, in MB."""
     session = page.context.browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    sizes = []
-    for process in processes:
-        if process["type"] == "renderer":
-            status = Path(f"/proc/{process['id']}/status").read_text()
-            sizes.append(int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024)
-    return max(sizes)
+    return max(memory_mb(process["id"], "VmRSS") for process in processes if process["type"] == "renderer")
 
 
 def measure(way: Ours | Plain, chromium: str, keys: list[str], expected: dict[str, int]) -> dict[str, float]:

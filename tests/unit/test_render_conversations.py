@@ -40,11 +40,12 @@ class Run:
         self.grown = make_seed("Name a river.", response="The Rhine.")
         self.poor = make_seed("Name a lake.", response="Lake Constance.")
         self.culled = talk("Name a great river.", "The Rhine.", seed=self.grown["id"])
+        self.numbers = talk("Count.", "1 2 3 4 5 6 7 8 9", seed="ffff")
         self.refused = make_table([{"id": "bbbb", "instruction": "Visit x.com", "response": "No."}, {"id": "cccc"}])
         write_jsonl(folder / "seeds" / "data.jsonl", sorted([self.grown, self.poor], key=lambda seed: seed["id"]))
         (folder / "seeds" / "adapted").mkdir()
         pq.write_table(self.refused, folder / "seeds" / "adapted" / "x.parquet")
-        write_jsonl(folder / "synthesis" / "shards" / "0000.jsonl", [self.culled])
+        write_jsonl(folder / "synthesis" / "shards" / "0000.jsonl", [self.culled, self.numbers])
         everything = sorted([self.trained, self.held_out, self.contaminated], key=lambda row: row["id"])
         write_jsonl(folder / "decontamination" / "assembled.jsonl", everything)
         self.hit = {
@@ -67,7 +68,8 @@ class Run:
             "decontamination",
             (self.contaminated["id"], "contaminated", {"source": "Dove"}),
             (self.trained["id"], "exact_duplicate", {"source": "Puffin"}),
-            ("eeee", "digit_run", {"source": "Puffin", "text": "1 2 3"}),
+            (self.numbers["id"], "digit_run", {"source": "Dove", "text": "1 2 3"}),
+            ("eeee", "no_exchange", {"file": "x.jsonl", "row": 1}),
         )
         self.reject("dataset")
         (folder / "dataset").mkdir(exist_ok=True)
@@ -111,13 +113,14 @@ def test_every_row_of_every_stage_is_there_with_its_text(run):
         run.poor["id"]: ("synthesis", "bad_turn"),
         "bbbb": ("seeds", "url"),
         "dddd": ("seeds", "no_request"),
-        "eeee": ("decontamination", "digit_run"),
+        run.numbers["id"]: ("decontamination", "digit_run"),
+        "eeee": ("decontamination", "no_exchange"),
     }
     first = {key: row["conversation"][0]["input"] if row["conversation"] else None for key, row in rows.items()}
     assert first[run.held_out["id"]] == HOSTILE and first["bbbb"] == "Visit x.com"
     assert first[f"{run.trained['id']}-2"] == "Why do seasons change?"
     assert first[run.grown["id"]] == "Name a great river." and first[run.poor["id"]] == "Name a lake."
-    assert first["dddd"] is first["eeee"] is None
+    assert first[run.numbers["id"]] == "Count." and first["dddd"] is first["eeee"] is None
     assert rows[run.grown["id"]]["seed"] == [{"input": "Name a river.", "output": "The Rhine."}]
     assert [(hit["start"], hit["end"]) for hit in rows[run.contaminated["id"]]["hits"]] == [(3, 30)]
 
@@ -187,9 +190,11 @@ class TestInABrowser:
 
     def test_a_search_over_all_texts_with_a_filter(self, run):
         dom = self.opened(run, "q=%22THE+STRATOsphere%22&stage=decontamination")
-        assert "1 of 9 rows match" in dom and '<span class="badge rejected">decontamination: contaminated</span>' in dom
+        assert (
+            "1 of 10 rows match" in dom and '<span class="badge rejected">decontamination: contaminated</span>' in dom
+        )
         assert "<mark>The stratosphere</mark>" in dom
-        assert "0 of 9 rows match" in self.opened(run, "q=stratosphere&stage=train")
+        assert "0 of 10 rows match" in self.opened(run, "q=stratosphere&stage=train")
 
     def test_the_place_of_a_benchmark_text_is_marked(self, run):
         dom = html.unescape(self.opened(run, run.contaminated["id"]))
@@ -201,7 +206,28 @@ class TestInABrowser:
         run.trained["provenance"]["seed"] = seed
         everything = sorted([run.trained, run.held_out, run.contaminated], key=lambda row: row["id"])
         write_jsonl(run.folder / "decontamination" / "assembled.jsonl", everything)
-        assert "2 of 9 rows match" in self.opened(run, seed)  # the conversation, and the duplicate of it
+        assert "2 of 10 rows match" in self.opened(run, seed)  # the conversation, and the duplicate of it
+
+    def test_what_experts_said(self, run):
+        run.trained["provenance"]["verification"] = {
+            "status": "corrected",
+            "was": "0ld0",
+            "answers": [
+                {
+                    "answer": 1,
+                    "on": "seed",
+                    "verdict": "minor_error",
+                    "by": ["<i>r1</i>", "r2"],
+                    "before": "The <b>sun</b> tilts.",
+                }
+            ],
+            "cut": [{"input": "And <u>then</u>?", "output": "Winter."}],
+        }
+        everything = sorted([run.trained, run.held_out, run.contaminated], key=lambda row: row["id"])
+        write_jsonl(run.folder / "decontamination" / "assembled.jsonl", everything)
+        dom = self.opened(run, run.trained["id"])
+        assert "Answer 1: minor error, by <bdi>&lt;i&gt;r1&lt;/i&gt;, r2</bdi>, judged on its seed." in dom
+        assert "The &lt;b&gt;sun&lt;/b&gt; tilts." in dom and "And &lt;u&gt;then&lt;/u&gt;?" in dom
 
     def test_scripts_that_are_missing_are_told(self, run, monkeypatch):
         render = run.render

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,16 @@ def results(finished):
 
 def test_the_page_is_there(results):
     assert "Scores" in (results / "report" / "index.html").read_text()
+
+
+def test_every_conversation_and_rejected_row_can_be_looked_up(results):
+    page = (results / "report" / "conversations.html").read_text()
+    columns = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])["columns"]
+    rejected = [row["id"] for path in results.glob("*/rejected.jsonl") for row in rows(path)]
+    kept = [
+        name for part in ("train", "test") for name in pd.read_parquet(results / "dataset" / f"{part}.parquet")["id"]
+    ]
+    assert sorted(key.split("-")[0] for key in columns["key"]) == sorted(rejected + kept)
 
 
 @pytest.mark.parametrize("stage", ["seeds", "synthesis", "decontamination", "dataset"])

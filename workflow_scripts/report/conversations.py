@@ -78,13 +78,16 @@ def flags(row: Row) -> list[str]:
         "ended early": bool(facts.get("stopped")),
         "first answer by the teacher": facts.get("first_answer") == "teacher",
         "opening rewritten": "seed" in row,
-        "corrected": bool(facts.get("corrected")),
         "judged": bool(facts.get("scores")),
         "part of a longer one": facts.get("part") is not None,
         "hidden marks": any(HIDDEN.search(text) for text in turns(row["conversation"])),
         "no text": not row["conversation"],
     }
-    return [name for name, holds in found.items() if holds]
+    verified = facts.get("verification")
+    return [
+        *([f"experts: {verified['status']}"] if verified else []),
+        *(name for name, holds in found.items() if holds),
+    ]
 
 
 def keyed(rows: Iterable[Row]) -> Iterator[Row]:

@@ -64,6 +64,11 @@ def test_flags():
         assert flags(shown("c1", ("train", None, None), turned, None, [])) == ["hidden marks"]
 
 
+def test_what_experts_did_is_a_flag():
+    row = {**ROW, "provenance": {"verification": {"status": "corrected", "answers": []}}}
+    assert flags(shown("c1", ("train", None, None), row, None, [])) == ["experts: corrected"]
+
+
 def test_keys_are_ids_and_numbers_where_several_have_one():
     rows = [{"id": name} for name in ("a", "b", "b", "b", "c")]
     assert [row["key"] for row in keyed(rows)] == ["a", "b", "b-2", "b-3", "c"]

@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const FILTERS = ["outcome", "source", "technique", "move", "domain", "license", "flag"];
-const LISTED = 100; // rows added to the list at once
+const LISTED = 100; // rows that are added to the list at once
 const KEYS = ["q", "stage", "reason", ...FILTERS.slice(1), "sort", "id"];
 const ORDERS = {
   "": (a, b) => rank[a] - rank[b] || a - b,
@@ -20,7 +20,7 @@ let wanted = {}; // what the address asks for
 let found = null; // a byte a row, 1 where the query was found; null without a query
 let asked = ""; // the query that `found` is of
 let matches = []; // rows in the list's order
-let listed = 0; // of them, how many stand in the list
+let [start, end] = [0, 0]; // of them, which stand in the list: from start up to end
 let listTop = 0; // how far the list was scrolled before a conversation was opened
 
 // ---- the address
@@ -127,27 +127,45 @@ function badge(row) {
 }
 
 function more() {
-  $("list").append(...matches.slice(listed, listed + LISTED).map(item));
-  listed = Math.min(matches.length, listed + LISTED);
-  $("more").hidden = listed >= matches.length;
+  const next = Math.min(matches.length, end + LISTED);
+  $("list").append(...matches.slice(end, next).map(item));
+  end = next;
+  $("more").hidden = end === matches.length;
 }
 
-// The row that is read, if it is among those that match, stands in the list, and is seen there.
+function earlier() {
+  const next = Math.max(0, start - LISTED);
+  $("list").prepend(...matches.slice(next, start).map(item));
+  start = next;
+  $("earlier").hidden = start === 0;
+}
+
+function listFrom(place) {
+  $("list").replaceChildren();
+  start = end = place;
+  $("earlier").hidden = start === 0;
+  more();
+}
+
+// The row that is read, if it is among those that match, stands in the list and is seen there.
 function mark() {
   const place = wanted.id ? matches.indexOf(rowOf.get(wanted.id)) : -1;
-  while (listed <= place) more();
+  if (place >= 0 && (place < start - LISTED || place >= end + LISTED)) listFrom(place - (place % LISTED));
+  if (place >= 0 && place < start) earlier();
+  if (place >= end) more();
   $("list").querySelector("[aria-current]")?.removeAttribute("aria-current");
-  $("list").children[place]?.setAttribute("aria-current", "true");
-  $("list").children[place]?.scrollIntoView({ block: "nearest" });
+  const entry = $("list").children[place - start];
+  entry?.setAttribute("aria-current", "true");
+  entry?.scrollIntoView({ block: "nearest" });
 }
 
 function list(done) {
   const counts = filter();
   for (const name of FILTERS) options(name, counts[name]);
-  $("list").replaceChildren();
-  listed = 0;
-  more();
+  listFrom(0);
   mark();
+  const set = FILTERS.filter((name) => $(name).value !== "").length;
+  $("summary").textContent = set ? `Filters (${set} set)` : "Filters";
   const said = `${matches.length.toLocaleString("en")} of ${size.toLocaleString("en")} rows match`;
   $("count").textContent = done < 1 ? `${said}, ${Math.floor(100 * done)} % searched` : said;
   $("count").dataset.done = done;
@@ -181,7 +199,7 @@ function follow() {
   if (document.activeElement !== $("q")) $("q").value = wanted.q ?? "";
   $("sort").value = wanted.sort ?? "";
   const same = KEYS.every((key) => key === "id" || before[key] === wanted[key]);
-  if (!same || !listed) show().catch(tell);
+  if (!same || end === 0) show().catch(tell);
   read().catch(tell);
 }
 
@@ -239,6 +257,7 @@ $("clear").addEventListener("click", () => {
   location.replace("#");
 });
 $("more").addEventListener("click", more);
+$("earlier").addEventListener("click", earlier);
 new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && !$("more").hidden && more()).observe($("more"));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -57,9 +57,11 @@ function bytesOf(base64) {
 async function rowsOf(block) {
   const part = blocks[block][0];
   const packed = await load(part);
-  const bytes = bytesOf(packed[block - firstBlock[part]]);
-  const json = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(json).text());
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  writer.write(bytesOf(packed[block - firstBlock[part]]));
+  writer.close();
+  return JSON.parse(await new Response(stream.readable).text());
 }
 
 async function readRow(row) {
@@ -73,13 +75,14 @@ function turnsOf(row) {
 }
 
 function searchable(row) {
-  const evidence = row.evidence === null ? "" : told(row.evidence);
-  return [...turnsOf(row), evidence, row.id, row.provenance.seed ?? ""].join("\n");
+  const { seed, verification } = row.provenance;
+  const more = [row.evidence, verification, row.id, seed].filter((one) => one !== null && one !== undefined);
+  return [...turnsOf(row), ...more.map(told)].join("\n");
 }
 
 // Anything as words: lists with commas, objects as name and value.
 function told(value) {
-  if (Array.isArray(value)) return value.map(told).join(", ");
+  if (Array.isArray(value)) return value.map(told).join(value.some((one) => one !== null && typeof one === "object") ? "; " : ", ");
   if (value === null || typeof value !== "object") return String(value);
   return Object.entries(value).map(([name, inner]) => {
     const nested = inner !== null && typeof inner === "object" && !Array.isArray(inner);

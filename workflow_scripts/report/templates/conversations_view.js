@@ -78,15 +78,27 @@ function hitLine(hit) {
 }
 
 function checks(row) {
-  const { stopped, steps, scores, verification } = row.provenance;
+  const { stopped, steps, scores } = row.provenance;
   const planned = (steps ?? []).map((step) => step.planned).find(Boolean);
   return facts([
     ["exchanges", planned ? `${row.conversation.length} of ${planned} planned` : row.conversation.length],
     ["ended early by", stopped],
     ["scores", scores],
-    ["verification", verification],
     ["benchmark texts", row.hits.length || "none found"],
   ]);
+}
+
+// What experts said of which answer, how it was before they corrected it, and what was cut off after it.
+function verified({ status, was, answers, cut }) {
+  const turn = (conversation) => dialogue({ conversation, provenance: {}, hits: [] }, []);
+  return [
+    facts([["outcome", status], ["was", was]]),
+    ...answers.flatMap(({ answer, verdict, by, on, before }) => [
+      make("p", {}, `Answer ${answer}: ${verdict.replaceAll("_", " ")}, by `, make("bdi", {}, told(by)), on === "seed" ? ", judged on its seed." : "."),
+      ...(before ? [make("p", { className: "soft" }, "Before the correction:"), turn([{ input: "", output: before }])[1]] : []),
+    ]),
+    ...(cut?.length ? [make("p", { className: "soft" }, "Cut off:"), ...turn(cut)] : []),
+  ];
 }
 
 // Everything of a row below its headline.
@@ -98,6 +110,7 @@ function body(row, terms, others) {
     ...(row.reason ? section("Why it is not in the data set", evidence(row)) : []),
     ...(row.hits.length ? section("Benchmark texts in it", make("ul", {}, ...row.hits.map(hitLine)),
       make("p", {}, make("a", { href: "hits.html" }, "All hits, with what differs"))) : []),
+    ...(verification ? section("What experts said", ...verified(verification)) : []),
     ...(row.conversation.length ? section("Checks", checks(row)) : []),
     ...(Object.keys(row.provenance).length ? section("Provenance", facts([["techniques", (techniques ?? []).join(" → ")], ...Object.entries(rest)])) : []),
     ...(row.seed ? section("The seed as it was", ...dialogue({ conversation: row.seed, provenance: {}, hits: [] }, [])) : []),
