@@ -195,6 +195,8 @@ class TestInABrowser:
         )
         assert "<mark>The stratosphere</mark>" in dom
         assert "0 of 10 rows match" in self.opened(run, "q=stratosphere&stage=train")
+        assert "1 of 10 rows match" in self.opened(run, "q=%3Cimg+%24%7B7*7%7D+%22src%3Dx+onerror")
+        assert "0 of 10 rows match" in self.opened(run, "q=(%5B%5C%2B")
 
     def test_the_place_of_a_benchmark_text_is_marked(self, run):
         dom = html.unescape(self.opened(run, run.contaminated["id"]))

@@ -105,7 +105,7 @@ function termsOf(query) {
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
 // Marks in `found` (a byte a row) the rows that hold all terms, block by block; tells `progress` how far it is, from 0 to
-// 1, about five times a second. False if `stale` said that nobody waits any more.
+// 1, about twice a second. False if `stale` said that nobody waits any more.
 async function search(terms, found, progress, stale) {
   let paused = performance.now();
   for (let block = 0; block < blocks.length; block++) {
@@ -122,7 +122,7 @@ async function search(terms, found, progress, stale) {
       if (terms.every((term) => term.test(text))) found[firstRow[block] + place] = 1;
     }
     if (stale()) return false;
-    if (performance.now() - paused > 200) {
+    if (performance.now() - paused > 400) {
       progress((block + 1) / blocks.length);
       await breath();
       paused = performance.now();
