@@ -81,6 +81,7 @@ rule render_report:
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
         flips_page="<results>/report/flips.html",
+        conversations_page="<results>/report/conversations.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
         variants=expand("<results>/training/{trained}/stats.json", trained=TRAINED),
@@ -145,6 +146,65 @@ rule render_report:
         """
 
 
+rule render_conversations:
+    input:
+        code=source_files("render_conversations"),
+        templates=templates("conversations", "style"),
+        scripts=[
+            f"workflow_scripts/report/templates/{name}"
+            for name in (
+                "conversations.css.jinja",
+                "conversations.js",
+                "conversations_data.js",
+                "conversations_view.js",
+            )
+        ],
+        conversations="<results>/decontamination/assembled.jsonl",
+        hits="<results>/decontamination/hits.jsonl",
+        train="<results>/dataset/train.parquet",
+        test="<results>/dataset/test.parquet",
+        rejected=expand("<results>/{stage}/rejected.jsonl", stage=DATA_STAGES),
+        # The texts of what was rejected.
+        seeds="<results>/seeds/data.jsonl" if SOURCES else [],
+        adapted=expand("<results>/seeds/adapted/{source}.parquet", source=SOURCES),
+        shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
+    output:
+        # No report(): Snakemake's own would take in the page without the scripts that hold its conversations.
+        page="<results>/report/conversations.html",
+        parts=expand("<results>/report/conversations/{part}.js", part=list("0123456789abcdef")),
+    log:
+        "<logs>/render_conversations.log",
+    benchmark:
+        "<benchmarks>/render_conversations.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        run=config["run"],
+        shards=lambda wildcards, input: os.path.dirname(input.shards[0]) if input.shards else "",
+        shard_count=len(SHARDS) if SOURCES else 0,
+    shell:
+        """
+        python -m workflow_scripts.render_conversations \
+            --run {params.run:q} \
+            --conversations {input.conversations:q} \
+            --hits {input.hits:q} \
+            --train {input.train:q} \
+            --test {input.test:q} \
+            --rejected {input.rejected:q} \
+            --seeds {input.seeds:q} \
+            --adapted {input.adapted:q} \
+            --shards={params.shards:q} \
+            --shard-count {params.shard_count} \
+            --page {output.page:q} \
+            --parts {output.parts:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule render_hits:
     input:
         code=source_files("render_hits"),
@@ -169,6 +229,7 @@ rule render_hits:
         python -m workflow_scripts.render_hits \
             --title {params.run:q} \
             --hits {input.hits:q} \
+            --browser conversations.html \
             --page {output.page:q} \
             2>&1 | tee {log:q}
         """

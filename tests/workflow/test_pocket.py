@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,13 +21,13 @@ AFTER_DATASET = {
     "select_variant": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "measure_exchanges": 2,
     "evaluate_task": 3, "sample_outputs": 1,
     "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1,
-    "write_data_card": 1, "gather_release": 1, "all": 1,
+    "write_data_card": 1, "gather_release": 1, "render_conversations": 1, "all": 1,
 }  # fmt: skip
-# Other weights change nothing of the tokens, nor what the base says.
+# Other weights change nothing of the conversations or their tokens, nor what the base says.
 AFTER_AUDIT = {
     name: count
     for name, count in AFTER_DATASET.items()
-    if name not in ("select_variant", "audit_loss_mask", "write_data_card")
+    if name not in ("select_variant", "audit_loss_mask", "write_data_card", "render_conversations")
 } | {"measure_exchanges": 1}
 AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
@@ -49,6 +50,16 @@ def results(finished):
 
 def test_the_page_is_there(results):
     assert "Scores" in (results / "report" / "index.html").read_text()
+
+
+def test_every_conversation_and_rejected_row_can_be_looked_up(results):
+    page = (results / "report" / "conversations.html").read_text()
+    columns = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])["columns"]
+    rejected = [row["id"] for path in results.glob("*/rejected.jsonl") for row in rows(path)]
+    kept = [
+        name for part in ("train", "test") for name in pd.read_parquet(results / "dataset" / f"{part}.parquet")["id"]
+    ]
+    assert sorted(key.split("-")[0] for key in columns["key"]) == sorted(rejected + kept)
 
 
 @pytest.mark.parametrize("stage", ["seeds", "synthesis", "decontamination", "dataset"])
@@ -178,7 +189,7 @@ def test_touching_every_source_does_nothing(finished):
         ("workflow_scripts/release/templates/data_card.md.jinja", "nobody has read", "no person has read", {
             "write_data_card": 1, "gather_release": 1, "all": 1,
         }),
-        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_report": 1, "all": 1}),
+        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
     ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "level", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
