@@ -5,7 +5,7 @@ rule assemble_conversations:
     input:
         code=source_files("assemble_conversations"),
         # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
-        synthesis="<results>/synthesis/data.jsonl" if SOURCES else [],
+        synthesis="<results>/verification/data.jsonl" if SOURCES else [],
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
         include=[entry["path"] for entry in config["conversations"]["include"] if "path" in entry],
     output:

@@ -43,7 +43,14 @@ def reached(entry_point):
     return found
 
 
-COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache"}  # for users, not for rules
+COMMANDS = {
+    "chat",
+    "decontaminate",
+    "estimate_synthesis",
+    "plan_training",
+    "request_cache",
+    "review",
+}  # for users, not for rules
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
