@@ -4,10 +4,11 @@
 rule render_report:
     input:
         code=source_files("render_report"),
-        templates=templates("index", "style", "contamination", "hit", "evaluation", "training"),
+        templates=templates("index", "style", "contamination", "hit", "evaluation", "training", "verification"),
         published="workflow_scripts/report/published.yaml",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
+        verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
@@ -51,6 +52,7 @@ rule render_report:
             --teacher {params.teacher:q} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
+            --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \
             --hits {input.hits:q} \
             --dataset {input.dataset:q} \

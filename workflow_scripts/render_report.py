@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import contamination, evaluation, figures, training
+from workflow_scripts.report import contamination, evaluation, figures, training, verification
 from workflow_scripts.report.pages import render
 
 PUBLISHED = Path(__file__).parent / "report" / "published.yaml"
@@ -23,6 +23,7 @@ def stages(args: argparse.Namespace) -> list[Row]:
     parts = [
         ("seeds", args.seeds),
         ("synthesis", args.synthesis),
+        ("verification", args.verification),
         ("decontamination", [args.decontamination]),
         ("dataset", [args.dataset]),
     ]
@@ -91,6 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--teacher", required=True, help="teacher model")
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
     parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
+    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
     parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
@@ -117,6 +119,7 @@ def main(argv: list[str] | None = None) -> None:
         stages=stages(args),
         seeds=seed_section(read_json(args.seeds[0])) if args.seeds else None,
         synthesis=synthesis_section(read_json(args.synthesis[0])) if args.synthesis else None,
+        verification=verification.section(args.verification[0]) if args.verification else None,
         dataset=dataset,
         composition=Markup(figures.composition(dataset["per_source"])),
         contamination=contamination.section(read_json(args.decontamination), list(read_jsonl(args.hits)), HITS),

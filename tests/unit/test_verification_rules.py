@@ -138,7 +138,7 @@ def test_items_of_other_runs_are_set_aside_and_come_back(stage, caplog):
 
 def test_faulty_entries_stop_the_run_each_with_its_place(stage, caplog):
     rows = [decision(SEEDS[0], "a", "corect"), decision(SEEDS[1], "a", "correct", answer=2), {"item": SEEDS[2]["id"]}]
-    with pytest.raises(UserError, match="^3 entries of the decision files are faulty"):
+    with pytest.raises(UserError, match=r"^3 entries of the decision files are faulty"):
         stage(rows)
     told = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
     assert told == [
