@@ -1,12 +1,13 @@
 # make run    sets up .venv and runs the workflow on config.yaml: the pocket run
 # make test   the same set-up, then all tests; make test-quick leaves out whole runs
+# make review sets up Label Studio in .venv-review, for expert verification (docs/verification.md)
 
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test test-quick check install lock
+.PHONY: run test test-quick check install lock review
 
 run: install
 	$(VENV)/bin/snakemake --cores all
@@ -33,6 +34,12 @@ $(STAMP): requirements.txt requirements-no-deps.txt
 	$(VENV)/bin/pip install --quiet -r requirements.txt
 	$(VENV)/bin/pip install --quiet --no-deps -r requirements-no-deps.txt
 	touch $(STAMP)
+
+# An environment of its own: Label Studio's pins are others than the workflow's.
+review: requirements-review.txt
+	$(PYTHON) -m venv .venv-review
+	.venv-review/bin/pip install --quiet --upgrade pip
+	.venv-review/bin/pip install --quiet --no-deps -r requirements-review.txt
 
 # After a change of requirements.in: resolve it anew in an environment of its own, then bring envs/*.yaml along.
 lock:

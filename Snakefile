@@ -1,6 +1,7 @@
 """Nous-Capybara, made again: from seed instructions to benchmark table.
 
-seeds -> synthesis (Amplify-Instruct) -> decontamination -> dataset -> training -> evaluation -> report, release
+seeds -> synthesis (Amplify-Instruct) -> expert verification -> decontamination -> dataset -> training -> evaluation
+-> report, release
 
 Every stage writes data.jsonl, rejected.jsonl and stats.json (in = out + rejected) under results/<run>/<stage>.
 `config.yaml` is the pocket run, which needs a laptop's CPU and no network; presets/ holds the real ones:
@@ -28,6 +29,7 @@ pathvars:
 
 include: "rules/seeds.smk"
 include: "rules/synthesis.smk"
+include: "rules/verification.smk"
 include: "rules/decontamination.smk"
 include: "rules/dataset.smk"
 include: "rules/training.smk"

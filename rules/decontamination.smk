@@ -37,7 +37,7 @@ rule assemble_conversations:
     input:
         code=source_files("assemble_conversations"),
         # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
-        synthesis="<results>/synthesis/data.jsonl" if SOURCES else [],
+        synthesis="<results>/verification/data.jsonl" if SOURCES else [],
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
         included=expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
         origins=expand("<results>/decontamination/included/{included}.json", included=range(len(INCLUDED))),

@@ -76,6 +76,7 @@ rule render_report:
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
         assembled="<results>/decontamination/assembled.stats.json",
+        verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         conversations="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
@@ -127,6 +128,7 @@ rule render_report:
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
             --assembled {input.assembled:q} \
+            --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \
             --conversations {input.conversations:q} \
             --hits {input.hits:q} \

@@ -1,4 +1,4 @@
-"""Bring together what synthesis made, the in-house conversations among the seeds, and files to include."""
+"""Bring together what synthesis made and experts let pass, the in-house conversations among the seeds, and files to include."""
 
 import argparse
 import json
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write all conversations, those that were taken out, and the statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--synthesis", required=True, type=Path, nargs="*", help="JSONL file of collect_synthesis, if any"
+        "--synthesis", required=True, type=Path, nargs="*", help="JSONL file of apply_decisions, if any"
     )
     parser.add_argument(
         "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: its conversations"

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
-from workflow_scripts.report import ablations, claims, contamination, cost, data, evaluation, flow, training
+from workflow_scripts.report import (
+    ablations,
+    claims,
+    contamination,
+    cost,
+    data,
+    evaluation,
+    flow,
+    training,
+    verification,
+)
 from workflow_scripts.report import run as about
 from workflow_scripts.report.pages import render
 
@@ -41,6 +51,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
     parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
     parser.add_argument("--assembled", required=True, type=Path, help="statistics of assemble_conversations")
+    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of decontaminate_conversations")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
@@ -70,13 +81,14 @@ def main(argv: list[str] | None = None) -> None:
     models = [{**model, "stats": read_json(path)} for model, path in zip(trained["models"], args.variants, strict=True)]
     scored = evaluation.section(args, args.scores, json.loads(args.evaluation_settings), args.base, dataset["train"])
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
-    grown = [("synthesis", synthesis)] if synthesis else []
+    grown = [("synthesis", synthesis), ("verification", read_json(args.verification[0]))] if synthesis else []
     page = render(
         "index.html.jinja",
         run=args.run,
         base=args.base,
         teacher=args.teacher,
         claims=claims.section(read_json(args.claims)),
+        verification=verification.section(args.verification[0]) if args.verification else None,
         dataset=dataset,
         about=told,
         data=data.section(

@@ -62,6 +62,12 @@ def test_scripts_after_the_deployment_repeat_the_pins():
         assert path.with_name(path.name.replace(".post-deploy.sh", ".yaml")) in ENVIRONMENTS
 
 
+def test_label_studio_is_apart_with_exact_pins():
+    apart = file_pins("requirements-review.txt")
+    assert {"label-studio", "label-studio-sdk", "django"} <= set(apart)
+    assert "label-studio" not in LOCKED
+
+
 def test_torch_is_the_one_version_whose_cpu_build_is_at_hand():
     assert LOCKED["torch"] == "2.13.0"
 

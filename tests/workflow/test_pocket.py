@@ -31,7 +31,8 @@ AFTER_AUDIT = {
 } | {"measure_exchanges": 1}
 AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
-AFTER_SYNTHESIS = {"collect_synthesis": 1, "assemble_conversations": 1, **AFTER_INDEX}
+AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
+AFTER_SYNTHESIS = {"collect_synthesis": 1, "queue_reviews": 1, "collect_decisions": 1, **AFTER_DECISIONS}
 
 AFTER_CLEANING = {
     "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_meanings": 1, "label_seeds": 1, "select_seeds": 1,
@@ -62,7 +63,7 @@ def test_every_conversation_and_rejected_row_can_be_looked_up(results):
     assert sorted(key.split("-")[0] for key in columns["key"]) == sorted(rejected + kept)
 
 
-@pytest.mark.parametrize("stage", ["seeds", "synthesis", "decontamination", "dataset"])
+@pytest.mark.parametrize("stage", ["seeds", "synthesis", "verification", "decontamination", "dataset"])
 def test_every_row_is_accounted_for(results, stage):
     stats = json.loads((results / stage / "stats.json").read_text())
     rejected = rows(results / stage / "rejected.jsonl")
@@ -71,12 +72,16 @@ def test_every_row_is_accounted_for(results, stage):
 
 
 def test_stages_hand_on_all_rows(results):
-    out = {stage: len(rows(results / stage / "data.jsonl")) for stage in ("seeds", "synthesis", "decontamination")}
+    out = {
+        stage: len(rows(results / stage / "data.jsonl"))
+        for stage in ("seeds", "synthesis", "verification", "decontamination")
+    }
     stats = {stage: json.loads((results / stage / "stats.json").read_text()) for stage in (*out, "dataset")}
     conversations = sum(seed["kind"] == "conversation" for seed in rows(results / "seeds" / "data.jsonl"))
     assert all(stats[stage]["out"] == out[stage] for stage in out)
     assert stats["synthesis"]["in"] == out["seeds"] - conversations
-    assert stats["decontamination"]["in"] == out["synthesis"] + conversations
+    assert stats["verification"]["in"] == out["synthesis"]
+    assert stats["decontamination"]["in"] == out["verification"] + conversations
     assert stats["dataset"]["in"] == out["decontamination"]
 
 
@@ -106,6 +111,23 @@ def test_the_planted_row_is_found_and_gone(results):
     assert "abserbs" in (results / "decontamination" / "assembled.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "train.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "test.jsonl").read_text()
+
+
+def test_experts_decisions_are_applied(results):
+    """Two faults stand in the seeds for them; whichever of the two grew into a conversation, it is mended or gone."""
+    stats = json.loads((results / "verification" / "stats.json").read_text())
+    items = {row["id"]: row for row in rows(results / "verification" / "items.jsonl")}
+    assert stats["items"] == {"accepted": 9, "rejected": 1, "corrected": 1} and stats["left"]["open"] == 0
+    assert stats["changed_minds"] == 1 and stats["set_aside"] == {}
+    assert stats["error_rates"]["all"]["found"] == 2 and stats["error_rates"]["all"]["n"] == 11
+    passed = "".join((results / stage / "data.jsonl").read_text() for stage in ("verification", "decontamination"))
+    assert "area is 400 m²" not in "".join(
+        exchange["output"] for row in rows(results / "verification" / "data.jsonl") for exchange in row["conversation"]
+    )
+    assert "200 × 0.10 = 2 kJ" not in passed and "hawks receive 20 × 0.10 = 2 kJ" not in passed
+    grown = {row["provenance"]["seed"] for row in rows(results / "synthesis" / "data.jsonl")}
+    wrong = [item for item, row in items.items() if row["state"] == "rejected" and item in grown]
+    assert stats["rejected"] == ({"wrong_answer": len(wrong)} if wrong else {})
 
 
 def test_conversations_are_grown(results):
@@ -179,6 +201,7 @@ def test_touching_every_source_does_nothing(finished):
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
             "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
         }),
+        ("config.yaml", "accept: [correct]", "accept: [correct, minor_error]", AFTER_DECISIONS),
         ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_MATCHING),
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
         ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
@@ -191,7 +214,7 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "level", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path

@@ -112,6 +112,7 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield from _file(entry, f"conversations.include[{number}]")
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources and conversations.include are both empty: there is nothing to work on."
+    yield from _verification(config["verification"])
     yield from _decontamination(config["decontamination"])
     yield from _evaluation(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
@@ -138,6 +139,23 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
         yield f"training.base.model: no such file or folder: {base['model']}."
     if on_hub(base["model"]) and base["revision"] is None:
         yield f"training.base.revision: missing; name the commit of {base['model']}, so that the run can be repeated."
+
+
+def _verification(section: Config) -> Iterator[str]:
+    """Files that exist, and a judge for disagreement."""
+    named = [(f"decisions[{number}]", path) for number, path in enumerate(section["decisions"])]
+    for key, path in [
+        *named,
+        ("reviewers", section["reviewers"]),
+        ("queue.blind.path", section["queue"]["blind"]["path"]),
+    ]:
+        if path is not None:
+            yield from _file({"path": path}, f"verification.{key}")
+    for number, path in enumerate(section["decisions"]):
+        if Path(path).suffix not in (".json", ".csv", ".jsonl"):
+            yield f"verification.decisions[{number}]: {path} must end in .json (Label Studio), .csv or .jsonl."
+    if section["resolve"] == "adjudicator" and not section["adjudicators"]:
+        yield "verification.adjudicators: nobody is named, and `verification.resolve` is adjudicator. Name one, or resolve by majority."
 
 
 def _decontamination(section: Config) -> Iterator[str]:

@@ -231,6 +231,21 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
             ["humaneval"],
             "evaluation.suites: humaneval alone gives no score unless its completions",
         ),
+        (
+            "verification.decisions",
+            ["reviews/anna.csv"],
+            "verification.decisions[0]: no such file: reviews/anna.csv.",
+        ),
+        (
+            "verification.decisions",
+            ["config.yaml"],
+            "verification.decisions[0]: config.yaml must end in .json (Label Studio), .csv or .jsonl.",
+        ),
+        ("verification.reviewers", "no.yaml", "verification.reviewers: no such file: no.yaml."),
+        ("verification.queue.blind.path", "no.jsonl", "verification.queue.blind.path: no such file: no.jsonl."),
+        ("verification.resolve", "adjudicator", "verification.adjudicators: nobody is named"),
+        ("verification.resolve", "vote", "verification.resolve: 'vote' is not one of majority, any_wrong_rejects"),
+        ("verification.accept", ["wrong"], "verification.accept[0]: 'wrong' is not one of correct, minor_error."),
         ("evaluation.limit", 0, "evaluation.limit: 0 must be at least 1 (documents of each task"),
         (
             "training.base.model",

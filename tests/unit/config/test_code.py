@@ -45,7 +45,7 @@ def reached(entry_point):
 
 
 # For users, not for rules; and what the rules' commands are run by.
-COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache", "on_gpus"}
+COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache", "on_gpus", "review"}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

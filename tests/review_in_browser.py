@@ -1,0 +1,297 @@
+"""Two reviewers work through Label Studio's page in a real browser, on verdicts known beforehand; run by hand.
+
+    .venv-review/bin/pip install playwright
+    .venv-review/bin/python tests/review_in_browser.py --configfile mine.yaml --work /tmp/review
+
+The queue of the configuration's run must be there, and `verification.reviewers` be set. It starts a Label Studio of its
+own, invites two reviewers, hands out the queue, judges with keyboard and mouse, kills the server with SIGKILL while the first
+reviewer is at work, starts it again, lets the second change a verdict, tries to see another's work, fetches the decisions twice, and
+compares them with what was scripted. It prints what it found and writes `scripted.json`. Chromium is Debian's.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+VERDICTS = ["correct", "minor_error", "wrong", "incoherent"]
+NAMES = ("anna", "ben")
+
+
+def scripted(reviewer: str, item: str, answer: int) -> str:
+    """The verdict that a reviewer is to give: six of ten correct; ben sees a quarter of the answers otherwise than anna."""
+
+    def drawn(text: str, sides: int) -> int:
+        return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % sides
+
+    verdict = ["correct"] * 6 + ["minor_error", "wrong", "wrong", "incoherent"]
+    said = verdict[drawn(f"{item}:{answer}", 10)]
+    if reviewer == "ben" and drawn(f"ben:{item}:{answer}", 4) == 0:
+        return "wrong" if said == "correct" else "correct"
+    return said
+
+
+class Review:
+    """The server and the commands around it."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.url = args, f"http://127.0.0.1:{args.port}"
+        self.passwords = {name: secrets.token_urlsafe(9) for name in ("lead", *NAMES)}
+        self.environment = os.environ | {
+            "LABEL_STUDIO_PASSWORD": self.passwords["lead"], "LABEL_STUDIO_USER_TOKEN": secrets.token_hex(20),
+        }  # fmt: skip
+        self.local = ["--label-studio", str(args.label_studio), "--data", str(args.work / "label-studio")]
+
+    def command(self, *words: str, **more: str) -> str:
+        """What a command of `workflow_scripts.review` said; all must succeed."""
+        words = (str(self.args.python), "-m", "workflow_scripts.review", *words)
+        done = subprocess.run(words, env=self.environment | more, capture_output=True, text=True)
+        print(f"$ review {' '.join(words[3:])}\n{done.stderr.strip()}", flush=True)
+        done.check_returncode()
+        return done.stderr
+
+    def start(self) -> float:
+        """Start the server; seconds until it answered."""
+        words = [
+            str(self.args.python),
+            "-m",
+            "workflow_scripts.review",
+            "start",
+            *self.local,
+            "--port",
+            str(self.args.port),
+        ]
+        log = open(self.args.work / "server.log", "a")  # noqa: SIM115
+        began = time.monotonic()
+        self.process = subprocess.Popen(words, env=self.environment, stdout=log, stderr=log)
+        while True:
+            time.sleep(1)
+            try:
+                urllib.request.urlopen(self.url + "/health", timeout=5)
+                return time.monotonic() - began
+            except OSError:
+                if self.process.poll() is not None:
+                    raise SystemExit(f"the server did not start: see {log.name}") from None
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Reviewer:
+    """One reviewer at the page."""
+
+    def __init__(self, review: Review, page: Page, name: str):
+        self.review, self.page, self.name = review, page, name
+        self.gave: dict[str, dict[int, str]] = {}
+        self.project = 0
+        page.on("dialog", lambda dialog: (print(f"A DIALOG OPENED: {dialog.message}"), dialog.dismiss()))
+
+    def log_in(self) -> None:
+        self.page.goto(f"{self.review.url}/user/login/")
+        self.page.fill("input[name=email]", f"{self.name}@reviewers.invalid")
+        self.page.fill("input[name=password]", self.review.passwords[self.name])
+        self.page.click("button[type=submit]")
+        self.page.wait_for_load_state("networkidle")
+        self.project = self.ask("/api/projects")["results"][0]["id"]
+
+    def ask(self, path: str) -> dict:
+        """An answer of the API to this reviewer's own session."""
+        return self.page.request.get(self.review.url + path).json()
+
+    def open(self, task: int | None = None) -> None:
+        where = "labeling=1" if task is None else f"task={task}"
+        self.page.goto(f"{self.review.url}/projects/{self.project}/data?{where}")
+        self.wait()
+
+    def wait(self, other_than: int | None = None) -> None:
+        """Until the page shows a task, another one than that."""
+        self.page.wait_for_selector("text=QUESTION 1", timeout=60_000)
+        deadline = time.monotonic() + 30
+        while self.task() == other_than and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(0.7)  # the keys of a new page are bound after it is drawn
+
+    def task(self) -> int:
+        """The number of the task on the page, as its bottom bar tells."""
+        return int(re.search(r"#(\d+)", self.page.locator("body").inner_text())[1])
+
+    def judge(self) -> str:
+        """Fill the page in as scripted; the item's id. The verdict by its key, the rest as a hand would."""
+        data = self.ask(f"/api/tasks/{self.task()}")["data"]
+        item, count = data["item"], len(data["exchanges"])
+        for number in range(1, count + 1):
+            self.press(number, scripted(self.name, item, number))
+        self.page.locator(".ant-rate").first.locator(".ant-rate-star").nth(3).click()
+        for number in range(1, count + 1):
+            if scripted(self.name, item, number) == "wrong":
+                box = self.page.locator(f"[name=corrected_{number - 1}]")
+                box.fill(f"{self.name}'s better answer {number} to {item}.")
+                if number % 2:
+                    box.press("Shift+Enter")
+                self.page.locator(f"[name=note_{number - 1}]").fill("A sign is wrong.")
+        self.gave[item] = {number: scripted(self.name, item, number) for number in range(1, count + 1)}
+        return item
+
+    def press(self, number: int, verdict: str) -> None:
+        """Choose a verdict by the key that the page shows beside it."""
+        choices = self.page.locator(".lsf-choices").nth(number - 1)
+        choice = choices.locator(".lsf-choice__item").nth(VERDICTS.index(verdict))
+        if not choice.locator("input").is_checked():  # a second press would take it back
+            self.page.locator("body").press(re.search(r"\[(\w)\]", choice.inner_text())[1])
+            choice.locator("input:checked").wait_for(timeout=5_000)
+
+    def submit(self) -> None:
+        before = self.task()
+        self.page.get_by_role("button", name="submit").first.click()
+        self.wait(before)
+
+
+def picture(page: Page, path: Path) -> None:
+    """The page as a small PNG."""
+    page.screenshot(path=path)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(48).save(path, optimize=True)
+
+
+def status(reviewer: Reviewer, method: str, path: str, body: dict | None = None) -> int:
+    """The status with which the API answers a reviewer who tries something."""
+    token = next(one["value"] for one in reviewer.page.context.cookies() if one["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token, "Referer": reviewer.review.url}
+    return reviewer.page.request.fetch(reviewer.review.url + path, method=method, data=body, headers=headers).status
+
+
+def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
+    """What a reviewer gets who looks for another's work."""
+    theirs = one.ask(f"/api/tasks?project={one.project}&page_size=1")["tasks"][0]["id"]
+    organisation = one.ask("/api/current-user/whoami")
+    own = other.ask("/api/current-user/whoami")
+    return {
+        "project": status(other, "GET", f"/api/projects/{one.project}"),
+        "task": status(other, "GET", f"/api/tasks/{theirs}"),
+        "annotations": status(other, "GET", f"/api/tasks/{theirs}/annotations/"),
+        "export": status(other, "GET", f"/api/projects/{one.project}/export?exportType=JSON"),
+        "enter the organisation": status(
+            other, "PATCH", f"/api/users/{own['id']}/", {"active_organization": organisation["active_organization"]}
+        ),
+    }
+
+
+def main() -> None:
+    """Run all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--configfile", required=True, help="configuration of a run whose queue is made")
+    parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and what is found")
+    parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
+    parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
+    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--items", type=int, default=20, help="items that each reviewer judges")
+    parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"])
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the page")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    review, of_run = Review(args), ["--configfile", args.configfile]
+    print(f"the server answered after {review.start():.0f} s", flush=True)
+    try:
+        for name in NAMES:
+            profile = ["--name", name, "--fields", *args.fields, "--degree", "MSc"]
+            review.command("invite", *of_run, *review.local, *profile, REVIEWER_PASSWORD=review.passwords[name])
+        review.command("push", *of_run, "--url", review.url)
+        review.command("push", *of_run, "--url", review.url)  # nothing is new
+        with sync_playwright() as playwright:
+            work(review, playwright, of_run)
+    finally:
+        review.kill()
+
+
+def work(review: Review, playwright, of_run: list[str]) -> None:
+    """What happens at the page."""
+    args = review.args
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+    people = {}
+    for name in NAMES:
+        context = browser.new_context(viewport={"width": 1100, "height": 800})
+        people[name] = Reviewer(review, context.new_page(), name)
+        people[name].log_in()
+    anna, ben = people["anna"], people["ben"]
+    fetch = ["fetch", *of_run, "--url", review.url, "--file", str(args.work / "decisions.jsonl")]
+
+    anna.open()
+    for number in range(1, args.items + 1):
+        anna.judge()
+        shown = anna.page.locator("body").inner_text()
+        if args.pictures and ("<script>" in shown or anna.page.locator("math").count()):
+            picture(anna.page, args.pictures / f"review-{'script' if '<script>' in shown else 'formulas'}.png")
+        if args.pictures and number == 2:
+            picture(anna.page, args.pictures / "review-page.png")
+        if number == args.items // 2:
+            time.sleep(3)
+            review.kill()
+            print(f"killed after {number - 1} items, the next one filled in and not sent", flush=True)
+            print(f"the server answered again after {review.start():.0f} s", flush=True)
+            done = sum(
+                bool(task["annotations"]) for task in anna.ask(f"/api/projects/{anna.project}/export?exportType=JSON")
+            )
+            anna.open()
+            kept = anna.page.locator(".lsf-choices input:checked").count()
+            print(
+                f"after the kill {done} items are decided, and {kept} verdicts of the unsent one are there", flush=True
+            )
+            anna.judge()
+        anna.submit()
+    review.command(*fetch)
+    ben.open()
+    for _ in range(args.items):
+        ben.judge()
+        ben.submit()
+    review.command(*fetch)
+
+    first = next(iter(ben.gave))
+    task = next(
+        one for one in ben.ask(f"/api/projects/{ben.project}/export?exportType=JSON") if one["data"]["item"] == first
+    )
+    ben.open(task["id"])
+    changed = "incoherent" if ben.gave[first][1] != "incoherent" else "correct"
+    ben.press(1, changed)
+    ben.page.get_by_role("button", name="update").first.click()
+    time.sleep(3)
+    if args.pictures:
+        ben.page.goto(f"{review.url}/projects/{ben.project}/data")
+        time.sleep(4)
+        picture(ben.page, args.pictures / "review-list.png")
+    review.command(*fetch)
+    review.command(*fetch)  # nothing is doubled
+    print("ben at anna's work:", isolation(anna, ben), flush=True)
+    browser.close()
+
+    rows = [json.loads(line) for line in (args.work / "decisions.jsonl").read_text().splitlines()]
+    wanted = {
+        (name, item, n, said) for name in NAMES for item, gave in people[name].gave.items() for n, said in gave.items()
+    }
+    wanted |= {("ben", first, n, changed if n == 1 else said) for n, said in ben.gave[first].items()}
+    found = {(row["reviewer"], row["item"], row["answer"], row["verdict"]) for row in rows}
+    corrected = sum(row["corrected"] is not None for row in rows)
+    print(f"{len(rows)} decisions, {corrected} with a correction; as scripted: {found == wanted}")
+    script = {name: people[name].gave for name in NAMES} | {"changed": {"item": first, "to": changed}}
+    (args.work / "scripted.json").write_text(json.dumps(script, indent=1))
+    if found != wanted:
+        raise SystemExit(f"missing {wanted - found}, unexpected {found - wanted}")
+
+
+if __name__ == "__main__":
+    main()

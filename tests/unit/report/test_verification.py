@@ -1,0 +1,67 @@
+"""What the page tells of the experts: rates in their order, a picture, and nothing of a text comes to life."""
+
+import jinja2
+import pytest
+
+from workflow_scripts.common.rows import write_json
+from workflow_scripts.report.pages import TEMPLATES
+from workflow_scripts.report.verification import section
+from workflow_scripts.verification.measures import PUBLISHED, share
+
+
+def statistics(**changed):
+    nothing = share(0, 0)
+    return {
+        "in": 4, "out": 4, "rejected": {}, "decisions": 0, "changed_minds": 0, "set_aside": {}, "reviewers": [],
+        "conversations": {"unreviewed": 4, "accepted": 0, "corrected": 0, "shortened": 0},
+        "left": {"open": 3, "disputed": 0, "hours": 0.4},
+        "error_rates": {
+            "all": nothing, "by_field": {}, "by_source": {}, "by_topic": {}, "doubted_by_a_check": nothing, "published": PUBLISHED,
+        },
+        "agreement": {"answers_with_two_or_more": 0, "krippendorff_alpha": None, "pairs": []},
+        **changed,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A function that makes the section's part of the page from statistics."""
+
+    def made(stats):
+        write_json(tmp_path / "stats.json", stats)
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+        told = section(tmp_path / "stats.json")
+        return environment.get_template("verification.html.jinja").render(verification=told)
+
+    return made
+
+
+def test_without_decisions_it_says_what_waits(page):
+    text = page(statistics())
+    assert "4 passed without a decision" in text and "3 items are open" in text
+    assert "<svg" not in text and "Reviewers" not in text
+
+
+def test_rates_stand_beside_the_published_ones(page):
+    rates = {
+        "all": share(7, 20), "by_field": {"physics": share(7, 20)}, "by_source": {"Camel": share(7, 20)},
+        "by_topic": {"<script>alert(1)</script>": share(7, 20)}, "doubted_by_a_check": share(1, 2), "published": PUBLISHED,
+    }  # fmt: skip
+    person = {
+        "reviewer": "anna", "degree": None, "items": 20, "minutes_per_item": 1.5, "blind_exact": share(1, 2),
+        "blind_fault_or_not": share(2, 2),
+    }  # fmt: skip
+    pairs = [{"reviewers": ["anna", "ben"], "answers": 20, "same": 15, "cohen_kappa": 0.5}]
+    text = page(
+        statistics(
+            error_rates=rates,
+            reviewers=[person],
+            set_aside={"unknown_item": 2},
+            agreement={"answers_with_two_or_more": 20, "krippendorff_alpha": 0.512, "pairs": pairs},
+        )
+    )
+    assert "Published: 30 % to 40 %" in text and "18 to 57 %" in text and "alpha 0.51" in text
+    assert "2 entries of the decision files" in text and "1 of 2 faulty" in text
+    assert text.count("<svg") == 1 and "<script>" not in text and "&lt;script&gt;" in text

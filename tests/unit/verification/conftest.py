@@ -1,0 +1,75 @@
+"""What tests of the verification share: settings, seeds, conversations and decisions."""
+
+import pytest
+
+from workflow_scripts.common.rows import content_id
+
+
+@pytest.fixture
+def settings(config):
+    """`verification` of the pocket configuration, with nothing of its files."""
+    section = config["verification"]
+    return section | {"decisions": [], "queue": section["queue"] | {"blind": {"path": None, "share": 0.2}}}
+
+
+@pytest.fixture
+def problem(make_seed):
+    """A function that makes a CamelAI problem."""
+
+    def make(number, topic="Optics", answer="It is 4 m.", dataset="camel-ai/physics", **fields):
+        more = fields.pop("meta", {})
+        told = {
+            "dataset": dataset,
+            "domain": "Natural Science",
+            "kind": "problem",
+            "source": "Verified-Camel",
+            **fields,
+        }
+        return make_seed(f"Problem {number}?", response=answer, meta={"topic": topic, **more}, **told)
+
+    return make
+
+
+@pytest.fixture
+def grow():
+    """A function that makes the conversation of a seed, of `count` exchanges."""
+
+    def make(seed, count=3, first_answer="seed", answer=None, scores=None):
+        opening = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
+        talk = [{"input": opening, "output": answer or seed["response"]}]
+        talk += [{"input": f"And {n}?", "output": f"Then {n}."} for n in range(2, count + 1)]
+        provenance = {
+            "seed": seed["id"],
+            **{key: seed[key] for key in ("dataset", "license", "kind", "domain")},
+            "techniques": ["amplify"],
+            "first_answer": first_answer,
+            "scores": scores,
+        }
+        return {"id": content_id(talk), "source": seed["source"], "conversation": talk, "provenance": provenance}
+
+    return make
+
+
+@pytest.fixture
+def decide():
+    """A function that makes a decision that counts."""
+
+    def make(
+        item,
+        reviewer,
+        verdict,
+        answer=1,
+        corrected=None,
+        confidence=None,
+        at=None,
+        note=None,
+        seconds=None,
+        counts=True,
+    ):
+        row = {
+            "item": item, "answer": answer, "reviewer": reviewer, "verdict": verdict, "confidence": confidence,
+            "corrected": corrected, "note": note, "seconds": seconds, "at": at,
+        }  # fmt: skip
+        return {"id": content_id(row), **row, "counts": counts}
+
+    return make

@@ -1,0 +1,1 @@
+"""Expert verification: what needs eyes, what experts decided, and what follows from it."""
