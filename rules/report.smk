@@ -37,8 +37,8 @@ rule check_claims:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
@@ -108,8 +108,8 @@ rule render_report:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
         base=config["training"]["base"]["model"],
@@ -182,8 +182,8 @@ rule render_conversations:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         run=config["run"],
         shards=lambda wildcards, input: os.path.dirname(input.shards[0]) if input.shards else "",
@@ -222,8 +222,8 @@ rule render_hits:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
     shell:
@@ -252,8 +252,8 @@ rule render_flips:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
     shell:
@@ -292,8 +292,8 @@ rule write_model_card:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(released("base", "teacher", "training", "model", "release")),
     shell:
@@ -333,8 +333,8 @@ rule write_data_card:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(released("teacher", "included")),
     shell:
@@ -380,8 +380,8 @@ rule gather_release:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=as_json(released("base", "teacher", "training")),
         folder=subpath(output.sums, parent=True),
