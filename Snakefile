@@ -1,6 +1,7 @@
 """Nous-Capybara, made again: from seed instructions to benchmark table.
 
-seeds -> synthesis (Amplify-Instruct) -> expert verification -> decontamination -> dataset -> training -> evaluation -> report
+seeds -> synthesis (Amplify-Instruct) -> expert verification -> decontamination -> dataset -> training -> evaluation
+-> report, release
 
 Every stage writes data.jsonl, rejected.jsonl and stats.json (in = out + rejected) under results/<run>/<stage>.
 `config.yaml` is the pocket run, which needs a laptop's CPU and no network; presets/ holds the real ones:
@@ -41,9 +42,27 @@ rule all:
     input:
         "<results>/report/index.html",
         "<results>/release/README.md",
+        "<results>/release/data/README.md",
+        "<results>/release/data/conversations",
+        "<results>/release/data/messages",
+        "<results>/release/model",
+        "<results>/release/SHA256SUMS",
         "<results>/dataset/train.parquet",
         "<results>/dataset/test.parquet",
         # Snakemake does not miss an intermediate file by itself. Named here, a deleted one is made again.
         expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
         expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
+    localrule: True
+
+
+rule download:
+    """Everything from outside, for a run whose other jobs have no internet: `snakemake download`, then the rest."""
+    input:
+        expand("<results>/seeds/sources/{source}.parquet", source=SOURCES),
+        expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
+        expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS),
+        embedder_files(),
+        teacher_files(),
+        "<results>/training/base/final",
     localrule: True

@@ -15,8 +15,9 @@ from snakemake.exceptions import WorkflowError
 if workflow.basedir not in sys.path:
     sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.config import check, sources
-from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config import check, record, sources
+from workflow_scripts.config.code import source_files, template_files, use_this_python
+from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.limits import answering, share_limits
 from workflow_scripts.decontamination import catalogue
@@ -32,6 +33,8 @@ if mistakes := check.mistakes(config, CONFIG_FILES):
     raise WorkflowError("The configuration has mistakes:", *(f"  {line}" for line in mistakes))
 if workflow.is_main_process and (mistake := check.folder_mistake(config, CONFIG_FILES)):
     raise WorkflowError(mistake)
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    wait_for_earlier_jobs()
 
 
 STARTED = time.time()
@@ -39,6 +42,7 @@ STARTED = time.time()
 
 onstart:
     check.claim_folder(config, CONFIG_FILES)
+    record.write(config, CONFIG_FILES, Path(config["results"]) / config["run"], Path(workflow.basedir))
 
 
 onerror:
@@ -48,7 +52,8 @@ onerror:
 
 
 onsuccess:
-    print(f"Done. Look at {config['results']}/{config['run']}/report/index.html")
+    folder = f"{config['results']}/{config['run']}"
+    print(f"Done. Look at {folder}/report/index.html; what can be published is in {folder}/release")
 
 
 def without(section, *names):
@@ -60,10 +65,16 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
+INCLUDED = config["conversations"]["include"]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 PARTS = range(1, config["decontamination"]["parts"] + 1)
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
 share_limits(config["teacher"])
+# Stages with rejected rows; without seed sources nothing is synthesised, nor verified.
+DATA_STAGES = [
+    *(stage for stage in ("seeds", "synthesis", "verification") if SOURCES and stage in config),
+    *("decontamination", "dataset"),
+]
 # Whose resources labelling takes.
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
 TRAINED = list(config["training"]["models"])
@@ -80,6 +91,7 @@ wildcard_constraints:
     source="|".join(map(re.escape, SOURCES)) or "none",
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
     shard=r"\d{4}\d*",
+    included=r"\d+",
     part=r"\d+",
     model="|".join(MODELS),
     task="|".join(map(re.escape, ALONE)) or "none",
@@ -100,6 +112,11 @@ def part(section, *names):
 def memory(section):
     """Memory of a job of a stage, in MiB."""
     return int(config[section]["resources"]["memory_gb"] * 1024)
+
+
+def growing(amount):
+    """A resource function: `amount` of memory or minutes, twice as much at the first retry, and so on."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def source_part(keys):
@@ -141,13 +158,36 @@ def prompt_files():
 
 
 def teacher_files():
-    """The embedded teacher's files, so that other weights are noticed."""
-    return model_files(config["teacher"]["model"]) if config["teacher"]["kind"] == "llama.cpp" else []
+    """The files of a teacher that a job starts, so that other weights are noticed: a hub model is fetched first."""
+    if config["teacher"]["kind"] == "endpoint":
+        return []
+    model = config["teacher"]["model"]
+    return "<results>/synthesis/teacher.json" if on_hub(model) else model_files(model)
 
 
-def templates(*names):
-    """Templates of a page."""
-    return [f"workflow_scripts/report/templates/{name}.html.jinja" for name in names]
+def templates(*pages):
+    """Templates of pages, with all that these include."""
+    return sorted({path for page in pages for path in template_files(page)})
+
+
+def card_templates(name):
+    """Templates of a card."""
+    return [f"workflow_scripts/release/templates/{each}.md.jinja" for each in (name, "parts")]
+
+
+def released(*names):
+    """What the cards say of the configuration; the model is the first one."""
+    teacher = part("teacher", "model", "revision")
+    about = {
+        "base": config["training"]["base"],
+        "teacher": teacher,
+        "training": without("training", "base", "models", "launcher", "resources")
+        | (config["training"]["models"][TRAINED[0]] or {}),
+        "model": TRAINED[0],
+        "included": bool(config["conversations"]["include"]),
+        "release": config["release"],
+    }
+    return {"run": config["run"], **{name: about[name] for name in names}}
 
 
 def post_tasks(source):

@@ -20,8 +20,8 @@ rule split_dataset:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         test_fraction=config["dataset"]["test_fraction"],
         random_seed=config["dataset"]["random_seed"],

@@ -1,13 +1,46 @@
 """Decontamination: assemble all conversations, look for every benchmark item in them, remove what is too similar."""
 
 
+rule fetch_conversations:
+    input:
+        code=source_files("fetch_conversations"),
+        file=lambda wildcards: local_file(INCLUDED[int(wildcards.included)]),
+    output:
+        rows="<results>/decontamination/included/{included}.parquet",
+        origin="<results>/decontamination/included/{included}.json",
+    log:
+        "<logs>/fetch_conversations/{included}.log",
+    benchmark:
+        "<benchmarks>/fetch_conversations/{included}.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: json.dumps(INCLUDED[int(wildcards.included)], sort_keys=True),
+    shell:
+        """
+        python -m workflow_scripts.fetch_conversations \
+            --number {wildcards.included} \
+            --settings {params.settings:q} \
+            --rows {output.rows:q} \
+            --origin {output.origin:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule assemble_conversations:
     input:
         code=source_files("assemble_conversations"),
         # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
         synthesis="<results>/verification/data.jsonl" if SOURCES else [],
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
-        include=[entry["path"] for entry in config["conversations"]["include"] if "path" in entry],
+        included=expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
+        origins=expand("<results>/decontamination/included/{included}.json", included=range(len(INCLUDED))),
     output:
         data="<results>/decontamination/assembled.jsonl",
         rejected="<results>/decontamination/assembled.rejected.jsonl",
@@ -16,15 +49,14 @@ rule assemble_conversations:
         "<logs>/assemble_conversations.log",
     benchmark:
         "<benchmarks>/assemble_conversations.tsv"
-    localrule: True  # it may download conversations from the hub
     conda:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
-        include=as_json(config["conversations"]["include"]),
+        include=as_json(INCLUDED),
         max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """
@@ -32,6 +64,7 @@ rule assemble_conversations:
             --synthesis {input.synthesis:q} \
             --seeds {input.seeds:q} \
             --include {params.include:q} \
+            --fetched {input.included:q} \
             --max-chars {params.max_chars} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
@@ -57,8 +90,8 @@ rule fetch_benchmark:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
     shell:
@@ -90,8 +123,8 @@ rule index_benchmarks:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         index=subpath(output.summary, parent=True),
         lowest_level=min(*config["decontamination"]["levels"], config["decontamination"]["remove_at"]),
@@ -123,8 +156,8 @@ rule match_conversations:
         "../envs/data.yaml"
     threads: config["decontamination"]["processes"]
     resources:
-        mem_mb=lambda wildcards, threads: 2000 + 1000 * threads,
-        runtime=240,
+        mem_mb=lambda wildcards, threads, attempt: (2000 + 1000 * threads) * attempt,
+        runtime=growing(240),
     params:
         index=subpath(input.summary, parent=True),
         parts=config["decontamination"]["parts"],
@@ -156,8 +189,8 @@ rule find_near_copies:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         index=subpath(input.summary, parent=True),
     shell:
@@ -192,8 +225,8 @@ rule decontaminate_conversations:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         index=subpath(input.summary, parent=True),
         levels=config["decontamination"]["levels"],

@@ -20,8 +20,8 @@ rule fetch_task:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         # The data that were fetched for this run lie with it: a node without a network finds them there.
         include=include_path_option(),
@@ -57,8 +57,8 @@ rule evaluate_task:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory("evaluation"),
-        runtime=config["evaluation"]["resources"]["minutes"],
+        mem_mb=growing(memory("evaluation")),
+        runtime=growing(config["evaluation"]["resources"]["minutes"]),
         gpu=config["evaluation"]["resources"]["gpus"],
     params:
         entries=lambda wildcards: entries_json([wildcards.task]),
@@ -69,7 +69,7 @@ rule evaluate_task:
     shell:
         """
         export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-        {params.launcher} -m workflow_scripts.evaluate_task \
+        python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluate_task \
             --name {wildcards.model:q} \
             --model {input.model:q} \
             {params.adapter} \
@@ -110,8 +110,8 @@ for number, batch in enumerate(BATCHES, 1):
             "../envs/evaluation.yaml"
         threads: 1
         resources:
-            mem_mb=memory("evaluation"),
-            runtime=config["evaluation"]["resources"]["minutes"],
+            mem_mb=growing(memory("evaluation")),
+            runtime=growing(config["evaluation"]["resources"]["minutes"]),
             gpu=config["evaluation"]["resources"]["gpus"],
         params:
             entries=lambda wildcards, names=tuple(batch): entries_json(names),
@@ -122,7 +122,7 @@ for number, batch in enumerate(BATCHES, 1):
         shell:
             """
             export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-            {params.launcher} -m workflow_scripts.evaluate_task \
+            python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluate_task \
                 --name {wildcards.model:q} \
                 --model {input.model:q} \
                 {params.adapter} \
@@ -153,14 +153,14 @@ rule sample_outputs:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory("evaluation"),
-        runtime=60,
+        mem_mb=growing(memory("evaluation")),
+        runtime=growing(60),
         gpu=config["evaluation"]["resources"]["gpus"],
     params:
         settings=as_json(part("evaluation", "dtype", "output_tokens")),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.sample_outputs \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.sample_outputs \
             --model {input.model:q} \
             --settings {params.settings:q} \
             --threads {threads} \
@@ -185,8 +185,8 @@ rule execute_code:
         "../envs/data.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     shell:
         """
         python -m workflow_scripts.execute_code \
@@ -215,8 +215,8 @@ rule collect_scores:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=as_json(part("evaluation", "suites", "custom", "limit")),
     shell:
@@ -248,8 +248,8 @@ rule compare_models:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(part("evaluation", "suites", "custom")),
     shell:
@@ -281,8 +281,8 @@ rule answer_questions:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory("evaluation"),
-        runtime=config["evaluation"]["resources"]["minutes"],
+        mem_mb=growing(memory("evaluation")),
+        runtime=growing(config["evaluation"]["resources"]["minutes"]),
         gpu=config["evaluation"]["resources"]["gpus"],
     params:
         settings=as_json(
@@ -290,7 +290,7 @@ rule answer_questions:
         ),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.answer_questions \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.answer_questions \
             --questions {input.questions:q} \
             --model {input.model:q} \
             --settings {params.settings:q} \
@@ -318,8 +318,8 @@ rule judge_answers:
         "../envs/teacher.yaml"
     threads: 8
     resources:
-        mem_mb=memory("teacher"),
-        runtime=config["teacher"]["resources"]["minutes"],
+        mem_mb=growing(memory("teacher")),
+        runtime=growing(config["teacher"]["resources"]["minutes"]),
         gpu=config["teacher"]["resources"]["gpus"],
     params:
         settings=as_json({"judge_tokens": (TWO_TURN or {}).get("judge_tokens", 512)}),
@@ -328,7 +328,7 @@ rule judge_answers:
         folder=subpath(output.stats, ancestor=3),
     shell:
         """
-        python -m workflow_scripts.judge_answers \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.judge_answers \
             --answers {input.answers:q} \
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \

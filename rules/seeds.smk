@@ -18,8 +18,8 @@ rule fetch_source:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=source_part(sources.FETCH),
         state=subpath(output.rows, with_suffix=".state"),
@@ -53,8 +53,8 @@ rule adapt_source:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=source_part(sources.ADAPT),
     shell:
@@ -86,8 +86,8 @@ rule clean_source:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: json.dumps(
             sources.cleaning(SOURCES[wildcards.source], config["seeds"]["cleaning"]), sort_keys=True
@@ -118,8 +118,8 @@ rule deduplicate_seeds:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         threshold=as_json(config["seeds"]["deduplication"]["near"]),
     shell:
@@ -147,8 +147,8 @@ rule fetch_embedder:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         model=config["seeds"]["embedding"]["model"],
         revision=config["seeds"]["embedding"]["revision"],
@@ -179,8 +179,8 @@ rule embed_seeds:
         "../envs/labels.yaml"
     threads: 8
     resources:
-        mem_mb=memory("seeds"),
-        runtime=config["seeds"]["resources"]["minutes"],
+        mem_mb=growing(memory("seeds")),
+        runtime=growing(config["seeds"]["resources"]["minutes"]),
         gpu=config["seeds"]["resources"]["gpus"],
     params:
         settings=as_json(part("seeds", "pool", "composition", "limit") if config["seeds"]["pool"] else {"pool": None}),
@@ -188,7 +188,7 @@ rule embed_seeds:
         batch_size=config["seeds"]["embedding"]["batch_size"],
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.embed_seeds \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.embed_seeds \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --model={params.model:q} \
@@ -214,8 +214,8 @@ rule deduplicate_meanings:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=as_json(config["seeds"]["deduplication"]),
     shell:
@@ -248,8 +248,8 @@ rule label_seeds:
         "../envs/labels.yaml"
     threads: 8
     resources:
-        mem_mb=max(map(memory, LABELLERS)),
-        runtime=max(config[section]["resources"]["minutes"] for section in LABELLERS),
+        mem_mb=growing(max(map(memory, LABELLERS))),
+        runtime=growing(max(config[section]["resources"]["minutes"] for section in LABELLERS)),
         gpu=max(config[section]["resources"]["gpus"] for section in LABELLERS),
     params:
         settings=as_json(config["seeds"]["labels"]),
@@ -258,7 +258,7 @@ rule label_seeds:
         folder=subpath(output.labelled, ancestor=2),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.label_seeds \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.label_seeds \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --embedding-model={params.model:q} \
@@ -294,8 +294,8 @@ rule select_seeds:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=max(4000, memory("seeds")),
-        runtime=60,
+        mem_mb=growing(max(4000, memory("seeds"))),
+        runtime=growing(60),
     params:
         settings=as_json(part("seeds", "limit", "composition", "spread_over")),
     shell:

@@ -1,6 +1,34 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
 
+rule fetch_teacher:
+    input:
+        code=source_files("fetch_teacher"),
+    output:
+        record="<results>/synthesis/teacher.json",
+    log:
+        "<logs>/fetch_teacher.log",
+    benchmark:
+        "<benchmarks>/fetch_teacher.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(600),
+    params:
+        settings=as_json(part("teacher", "model", "revision")),
+    shell:
+        """
+        python -m workflow_scripts.fetch_teacher \
+            --settings {params.settings:q} \
+            --record {output.record:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule synthesize_shard:
     input:
         code=source_files("synthesize_shard"),
@@ -19,8 +47,8 @@ rule synthesize_shard:
         "../envs/teacher.yaml"
     threads: 8
     resources:
-        mem_mb=memory("teacher"),
-        runtime=config["teacher"]["resources"]["minutes"],
+        mem_mb=growing(memory("teacher")),
+        runtime=growing(config["teacher"]["resources"]["minutes"]),
         gpu=config["teacher"]["resources"]["gpus"],
     params:
         settings=as_json(config["synthesis"]),
@@ -29,7 +57,7 @@ rule synthesize_shard:
         folder=subpath(output.data, ancestor=2),
     shell:
         """
-        python -m workflow_scripts.synthesize_shard \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.synthesize_shard \
             --seeds {input.seeds:q} \
             --shard {wildcards.shard} \
             --settings {params.settings:q} \
@@ -63,8 +91,8 @@ rule collect_synthesis:
         "../envs/labels.yaml"
     threads: 1
     resources:
-        mem_mb=memory("seeds"),
-        runtime=60,
+        mem_mb=growing(memory("seeds")),
+        runtime=growing(60),
     params:
         deduplication=as_json(config["seeds"]["deduplication"]),
         model=embedder,

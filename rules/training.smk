@@ -21,8 +21,8 @@ rule fetch_base:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         settings=as_json(config["training"]["base"]),
     shell:
@@ -50,8 +50,8 @@ rule select_variant:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         data=lambda wildcards: trained_model(wildcards)["data"],
     shell:
@@ -86,8 +86,8 @@ rule audit_loss_mask:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=recipe("max_length", "over_long", "batching", "global_batch", "micro_batch", "random_seed"),
     shell:
@@ -124,8 +124,8 @@ rule train_model:
         "../envs/training.yaml"
     threads: 8
     resources:
-        mem_mb=memory("training"),
-        runtime=config["training"]["resources"]["minutes"],
+        mem_mb=growing(memory("training")),
+        runtime=growing(config["training"]["resources"]["minutes"]),
         gpu=config["training"]["resources"]["gpus"],
     params:
         settings=recipe(),
@@ -134,7 +134,7 @@ rule train_model:
         folder=subpath(output.metrics, parent=True),
     shell:
         """
-        HF_HUB_OFFLINE=1 {params.launcher} -m workflow_scripts.train_model \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.train_model \
             --train-tokens {input.train_tokens:q} \
             --test-tokens {input.test_tokens:q} \
             --base {input.base:q} \
@@ -163,8 +163,8 @@ rule merge_model:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=memory("training"),
-        runtime=60,
+        mem_mb=growing(memory("training")),
+        runtime=growing(60),
     params:
         settings=recipe("method", "dtype"),
     shell:
@@ -194,14 +194,14 @@ rule measure_exchanges:
         "../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=memory("evaluation"),
-        runtime=config["evaluation"]["resources"]["minutes"],
+        mem_mb=growing(memory("evaluation")),
+        runtime=growing(config["evaluation"]["resources"]["minutes"]),
         gpu=config["evaluation"]["resources"]["gpus"],
     params:
         settings=as_json(part("evaluation", "dtype") | part("training", "max_length")),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.measure_exchanges \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.measure_exchanges \
             --model {input.model:q} \
             --test {input.test:q} \
             --settings {params.settings:q} \

@@ -10,8 +10,8 @@ from workflow_scripts.cleaning import vicuna
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import Row, content_id, read_jsonl
+from workflow_scripts.common.loading import load_local
+from workflow_scripts.common.rows import Row, content_id, read_json, read_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
 
 
@@ -28,9 +28,10 @@ def from_seed(seed: Row) -> Row:
     )
 
 
-def from_file(entry: Row) -> tuple[list[Row], Rejections]:
-    """Conversations of one entry of `conversations.include`, in any of the three layouts."""
-    data, origin = load(entry, entry.get("rows"))
+def from_file(entry: Row, fetched: Path) -> tuple[list[Row], Rejections]:
+    """Conversations of one entry of `conversations.include`, as fetched, in any of the three layouts."""
+    data = load_local(fetched)[0]
+    origin = {key: read_json(fetched.with_suffix(".json"))[key] for key in ("dataset", "revision")}
     rows, rejections = [], Rejections()
     for number, row in enumerate(data, 1):
         try:
@@ -101,6 +102,9 @@ def main(argv: list[str] | None = None) -> None:
         "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
     )
     parser.add_argument(
+        "--fetched", required=True, type=Path, nargs="*", help="parquet file of each, its origin beside it as .json"
+    )
+    parser.add_argument(
         "--max-chars", required=True, type=json.loads, help="longest conversation, in characters, or null"
     )
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
@@ -111,8 +115,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = [row for path in args.synthesis for row in read_jsonl(path)]
     rows += [from_seed(seed) for path in args.seeds for seed in read_jsonl(path) if seed["kind"] == "conversation"]
     rejections = Rejections()
-    for entry in args.include:
-        included, refused = from_file(entry)
+    for entry, fetched in zip(args.include, args.fetched, strict=True):
+        included, refused = from_file(entry, fetched)
         rows += included
         rejections.rows += refused.rows
     rows, unfit, counts = tidied(rows, args.max_chars)

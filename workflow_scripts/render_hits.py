@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--title", required=True, help="name of the run or of the data")
     parser.add_argument("--hits", required=True, type=Path, nargs="+", help="hits.jsonl of the decontamination")
+    parser.add_argument("--browser", default="", help="page of conversations beside it, to link to")
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
     args = parser.parse_args(argv)
 
@@ -42,7 +43,8 @@ def main(argv: list[str] | None = None) -> None:
     ]
     benchmarks.sort(key=lambda group: (-group["removing"], group["name"]))
     count = sum(group["count"] for group in benchmarks)
-    write_text(args.page, render("hits.html.jinja", title=args.title, count=count, benchmarks=benchmarks).lstrip())
+    page = render("hits.html.jinja", title=args.title, count=count, benchmarks=benchmarks, browser=args.browser)
+    write_text(args.page, page.lstrip())
     logging.info("%s: %d hits", args.page, count)
 
 

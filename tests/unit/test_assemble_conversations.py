@@ -7,6 +7,7 @@ import pytest
 from workflow_scripts.assemble_conversations import main, tidied
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, read_jsonl, write_jsonl
+from workflow_scripts.fetch_conversations import main as fetch
 
 TALK = [{"input": "Why?", "output": "So."}]
 SHAREGPT = {"conversations": [{"from": "human", "value": "How?"}, {"from": "gpt", "value": "Thus."}]}
@@ -21,9 +22,23 @@ def assemble(tmp_path):
         for name, rows in files.items():
             write_jsonl(tmp_path / f"{name}.jsonl", rows)
         include = [{"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT"} for name in files]
+        fetched = [tmp_path / "fetched" / f"{number}.parquet" for number in range(len(include))]
+        for entry, path in zip(include, fetched, strict=True):
+            fetch(
+                [
+                    "--number",
+                    "0",
+                    "--settings",
+                    json.dumps(entry),
+                    "--rows",
+                    str(path),
+                    "--origin",
+                    str(path.with_suffix(".json")),
+                ]
+            )
         inputs = [part for name in ("synthesis", "seeds") for part in (f"--{name}", str(tmp_path / f"{name}.jsonl"))]
         out = [part for name in ("data", "rejected", "stats") for part in (f"--{name}", str(tmp_path / name))]
-        main([*inputs, "--include", json.dumps(include), "--max-chars", "null", *out])
+        main([*inputs, "--include", json.dumps(include), "--fetched", *map(str, fetched), "--max-chars", "null", *out])
         stats = read_json(tmp_path / "stats")
         rows, rejected = (list(read_jsonl(tmp_path / name)) for name in ("data", "rejected"))
         assert stats["in"] == stats["out"] + sum(stats["rejected"].values())

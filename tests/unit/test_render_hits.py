@@ -62,5 +62,13 @@ def test_a_file_that_holds_no_hits(tmp_path):
         main([*words, str(tmp_path / "rejected.jsonl")])
 
 
+def test_a_hit_leads_to_its_conversation(page, tmp_path):
+    assert "conversations.html" not in page(hit())
+    write_jsonl(tmp_path / "hits.jsonl", [hit(id='c"1')])
+    words = ["--title", "t", "--hits", str(tmp_path / "hits.jsonl"), "--browser", "conversations.html"]
+    main([*words, "--page", str(tmp_path / "hits.html")])
+    assert '<a href="conversations.html#c%221">c&#34;1</a>: turn 2' in (tmp_path / "hits.html").read_text()
+
+
 def test_no_hits(page):
     assert "0 hits" in page()

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests import without_network
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "envs", "presets", "profiles", "resources"]
@@ -18,6 +21,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.printed: list[str] = []  # what the runs that made it printed
         for part in PARTS:
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
@@ -26,9 +30,11 @@ class Project:
         """snakemake as installed beside this Python."""
         return [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *words]
 
-    def run(self, *words: str, check: bool = True) -> str:
+    def run(self, *words: str, check: bool = True, prefix: Sequence[str] = ()) -> str:
         """What snakemake printed; AssertionError with all of it if it failed and `check` is true."""
-        done = subprocess.run(self.command(*words), cwd=self.folder, capture_output=True, text=True, env=environment())
+        done = subprocess.run(
+            [*prefix, *self.command(*words)], cwd=self.folder, capture_output=True, text=True, env=environment()
+        )
         printed = done.stdout + done.stderr
         assert not check or done.returncode == 0, printed
         assert check or done.returncode != 0, printed
@@ -55,7 +61,7 @@ def project(tmp_path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """One pocket run, done once for all tests that look at it."""
+    """One pocket run, done once for all tests that look at it: all that is downloaded first, the rest without a network."""
     made = Project(tmp_path_factory.mktemp("pocket"))
-    made.run()
+    made.printed = [made.run("download"), made.run(prefix=without_network.prefix())]
     return made

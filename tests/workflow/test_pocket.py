@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,16 +12,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from workflow_scripts.common.rows import file_sha256
+from workflow_scripts.release.files import listed, read_sums
+
 pytestmark = pytest.mark.slow
 
 AFTER_DATASET = {
     "select_variant": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "measure_exchanges": 2,
     "evaluate_task": 3, "sample_outputs": 1,
-    "collect_scores": 1, "compare_models": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1, "all": 1,
+    "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1,
+    "write_data_card": 1, "gather_release": 1, "render_conversations": 1, "all": 1,
 }  # fmt: skip
-# Other weights change nothing of the tokens, nor what the base says.
+# Other weights change nothing of the conversations or their tokens, nor what the base says.
 AFTER_AUDIT = {
-    name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "audit_loss_mask")
+    name: count
+    for name, count in AFTER_DATASET.items()
+    if name not in ("select_variant", "audit_loss_mask", "write_data_card", "render_conversations")
 } | {"measure_exchanges": 1}
 AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
@@ -44,6 +51,16 @@ def results(finished):
 
 def test_the_page_is_there(results):
     assert "Scores" in (results / "report" / "index.html").read_text()
+
+
+def test_every_conversation_and_rejected_row_can_be_looked_up(results):
+    page = (results / "report" / "conversations.html").read_text()
+    columns = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])["columns"]
+    rejected = [row["id"] for path in results.glob("*/rejected.jsonl") for row in rows(path)]
+    kept = [
+        name for part in ("train", "test") for name in pd.read_parquet(results / "dataset" / f"{part}.parquet")["id"]
+    ]
+    assert sorted(key.split("-")[0] for key in columns["key"]) == sorted(rejected + kept)
 
 
 @pytest.mark.parametrize("stage", ["seeds", "synthesis", "verification", "decontamination", "dataset"])
@@ -180,7 +197,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
         ("config.yaml", "budget: {max_tokens: null", "budget: {max_tokens: 9000000", {}),
         ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
-        ("workflow_scripts/report/figures.py", "#b5651d", "#b5651e", {"render_report": 1, "all": 1}),
+        ("workflow_scripts/report/figures.py", "WIDTH = 4.3", "WIDTH = 4.4", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
             "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
         }),
@@ -189,9 +206,15 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
         ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
-        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_report": 1, "all": 1}),
+        ("workflow_scripts/claims/claims.yaml", "full: 10000", "full: 9000", {
+            "check_claims": 1, "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
+        }),
+        ("workflow_scripts/release/templates/data_card.md.jinja", "nobody has read", "no person has read", {
+            "write_data_card": 1, "gather_release": 1, "all": 1,
+        }),
+        ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "colour", "benchmark", "verdict", "level", "allowed hit", "parts", "processes", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path
@@ -220,7 +243,10 @@ def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
         planned = finished.planned()
     finally:
         shutil.move(tmp_path / "kept", score)
-    after = ("collect_scores", "compare_models", "render_flips", "render_report", "write_model_card", "all")
+    after = (
+        "collect_scores", "compare_models", "check_claims", "render_flips", "render_report", "write_model_card",
+        "gather_release", "all",
+    )  # fmt: skip
     assert planned == {"evaluate_task": 1, **dict.fromkeys(after, 1)}
 
 
@@ -257,10 +283,43 @@ def test_tasks_that_share_a_model_score_the_same(finished, results):
         finished.run()
 
 
+def test_claims_are_judged_honestly(results):
+    claims = json.loads((results / "report" / "claims.json").read_text())
+    assert {row["id"] for row in claims if row["verdict"] == "shown"} == {"prompt_format"}
+    assert not any(row["verdict"] == "contradicted" for row in claims)
+    for row in claims:
+        assert row["reason"] and (row["evidence"] or row["verdict"] == "not measurable here")
+        assert all(file_sha256(results / file["file"]) == file["sha256"] for file in row["evidence"])
+
+
+def test_the_release_is_whole(results):
+    release = results / "release"
+    known = read_sums((release / "SHA256SUMS").read_text())
+    assert {path.relative_to(release).as_posix() for path in listed(release)} == set(known)
+    assert all(file_sha256(release / name) == digest for name, digest in known.items())
+    assert known["model/model.safetensors"] and known["model/adapter/adapter_model.safetensors"]
+    weights = release / "model" / "model.safetensors"
+    assert weights.samefile(results / "training" / "capybara" / "final" / "model.safetensors")
+    train = (release / "data" / "conversations" / "train.jsonl").read_bytes()
+    assert train == (results / "dataset" / "train.jsonl").read_bytes()
+    assert not any("results/" in path.read_text() for path in release.rglob("*.json") if path.name not in ("claims.json", "tokenizer.json"))  # fmt: skip
+
+
 def test_lint_and_report(finished):
     assert "good condition" in finished.run("--lint")
     finished.run("--report", "report.html")
-    assert (finished.folder / "report.html").stat().st_size > 100_000
+    page = (finished.folder / "report.html").read_text()
+    assert len(page) > 100_000
+    metadata = [path.read_text() for path in (finished.folder / ".snakemake" / "metadata").iterdir()]
+    texts = {
+        exchange[key][:40]
+        for row in rows(finished.folder / "results" / "pocket" / "dataset" / "train.jsonl")
+        for exchange in row["conversation"]
+        for key in exchange
+    }
+    # What a model or a data set says is in no metadata; the files that the report holds are encoded.
+    said = {text for text in texts if len(text) == 40 and json.dumps(text, ensure_ascii=False) == f'"{text}"'}
+    assert len(said) > 50 and not any(text in where for text in said for where in (page, *metadata))
 
 
 def test_a_killed_run_is_finished_by_the_next_and_asks_nothing_twice(project):

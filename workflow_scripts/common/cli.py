@@ -5,7 +5,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from workflow_scripts.common.damage import damaged
 from workflow_scripts.common.errors import UserError
 
 DISK_ADVICE = {
@@ -20,7 +22,7 @@ DISK_ADVICE = {
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run an entry point's `main`; exit 1 with one line for a `UserError` or a disk that refuses."""
+    """Run an entry point's `main`; exit 1 with one line for a `UserError`, a disk that refuses or a damaged input."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # One line a request would bury what the user wants to see.
     for noisy in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "datasets"):
@@ -35,9 +37,12 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in DISK_ADVICE:
-            raise
-        sys.exit(f"error: {error.filename or 'writing'}: {DISK_ADVICE[error.errno]}.")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_ADVICE:
+            sys.exit(f"error: {error.filename or 'writing'}: {DISK_ADVICE[error.errno]}.")
+        # What the command names may be cut off or overwritten; whoever reads it stumbles in words of his own.
+        if lines := damaged(Path(word) for word in sys.argv[1:] if len(word) < 4096 and os.path.exists(word)):
+            sys.exit("\n".join(f"error: {line}." for line in lines))
+        raise

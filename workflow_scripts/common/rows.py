@@ -36,8 +36,9 @@ def parse_line(path: Path, number: int, line: bytes) -> Row:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Mend or remove the line.") from error
     except json.JSONDecodeError as error:
+        cut = "" if line.endswith(b"\n") else " The file ends here: if a job wrote it, delete it and run again."
         raise UserError(
-            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line."
+            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line.{cut}"
         ) from error
     if not isinstance(row, dict):
         raise UserError(

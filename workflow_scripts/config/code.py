@@ -1,4 +1,4 @@
-"""The code that jobs run: which Python, and which source files an entry point depends on."""
+"""The code that jobs run: which Python, which source files an entry point depends on, and which templates a page."""
 
 import functools
 import os
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import grimp
+import jinja2
+from jinja2 import meta
 
 
 @functools.cache
@@ -29,6 +31,27 @@ def source_files(entry_point: str) -> list[str]:
 def _path(module: str) -> Path:
     path = Path(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+TEMPLATES = Path("workflow_scripts", "report", "templates")
+
+
+def template_files(page: str) -> list[str]:
+    """Relative paths of a page's template and of every template that it includes or imports, directly or not.
+
+    ValueError for an include whose name is not written out: what it reads could not be known beforehand.
+    """
+    environment, found, todo = jinja2.Environment(), set(), [f"{page}.html.jinja"]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for other in meta.find_referenced_templates(environment.parse((TEMPLATES / name).read_text(encoding="utf-8"))):
+            if other is None:
+                raise ValueError(f"{TEMPLATES / name}: an include without a name. Write it out.")
+            todo.append(other)
+    return sorted(str(TEMPLATES / name) for name in found)
 
 
 def use_this_python() -> None:

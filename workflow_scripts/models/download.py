@@ -9,15 +9,20 @@ from workflow_scripts.common.errors import UserError
 PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "*.jinja"]
 
 
-def download(name: str, revision: str, target: Path) -> None:
-    """Write a hub repository's safetensors, tokenizer and configuration to `target`. UserError if they cannot be had."""
+def download(name: str, revision: str | None, target: Path | None) -> str:
+    """Bring a hub repository's safetensors, tokenizer and configuration to `target`, or None for the hub's own cache.
+
+    Returns the folder. UserError if they cannot be had.
+    """
     from huggingface_hub import snapshot_download
 
     try:
-        snapshot_download(name, revision=revision, local_dir=target, allow_patterns=PATTERNS)
+        folder = snapshot_download(name, revision=revision, local_dir=target, allow_patterns=PATTERNS)
     except Exception as error:  # one message for what hub, network and access rights may raise
         raise UserError(
-            f"model {name} at {revision} cannot be downloaded: {error}. "
+            f"model {name} at {revision} cannot be downloaded: {' '.join(str(error).split())}. "
             "Check the name, the network, HF_ENDPOINT, and HF_TOKEN for a gated model."
         ) from error
-    shutil.rmtree(target / ".cache", ignore_errors=True)
+    if target is not None:
+        shutil.rmtree(target / ".cache", ignore_errors=True)
+    return folder

@@ -16,16 +16,19 @@ def marked(wanted: str, found: str) -> tuple[Pieces, Pieces]:
     )
 
 
+def verdict(hit: Row) -> str:
+    """What became of a hit, in a word."""
+    if hit["counts"]:
+        return "removed"
+    if hit["allowed"] is not None:
+        return f"allowed: {hit['allowed']}"
+    return "below the level of removal" if hit["removes"] else "listed only"
+
+
 def shown(hit: Row) -> Row:
     """A hit with both texts in pieces, and what became of it in a word."""
     item, found = marked(hit["item_normal"], hit["found_normal"])
-    if hit["counts"]:
-        verdict = "removed"
-    elif hit["allowed"] is not None:
-        verdict = f"allowed: {hit['allowed']}"
-    else:
-        verdict = "below the level of removal" if hit["removes"] else "listed only"
-    return {**hit, "item_pieces": item, "found_pieces": found, "verdict": verdict}
+    return {**hit, "item_pieces": item, "found_pieces": found, "verdict": verdict(hit)}
 
 
 def by_weight(hits: list[Row]) -> list[Row]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from markupsafe import Markup
 
 from workflow_scripts.common.rows import Row, read_json
 from workflow_scripts.evaluation import suites
@@ -243,7 +242,7 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         "trained": scores.trained,
         "limit": settings["limit"],
         "conditions": conditions(scores),
-        "figure": Markup(evaluation_figures.glance(figure_rows(scores, known, asked), scores.models)),
+        "pictures": evaluation_figures.glance(figure_rows(scores, known, asked), scores.models),
         "suites": suite_rows(scores, known, asked),
         "about": {suite: {"source": "source not stated", "note": None} | known[suite] for suite in asked},
         "tasks": [row for row in tasks if row["asked"] not in large],

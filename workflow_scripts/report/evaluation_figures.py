@@ -1,72 +1,84 @@
-"""The evaluation's picture: every suite and task, every model, the published rows, and the paired differences."""
+"""The evaluation's pictures: every suite and task, every model, the published rows, and the paired differences."""
 
 from typing import Any
 
-from workflow_scripts.report.figures import BASE, HELD_OUT, TRAIN, _svg, plt
+from workflow_scripts.report.figures import WIDTH
+from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, SOFT, Picture, inline, label, plt
 
 Row = dict[str, Any]
 
-COLOURS = (TRAIN, "#2f855a", "#805ad5", "#b83280", "#c05621")
-MARKERS = {"V1": ("D", HELD_OUT, "Capybara-7B V1, published"), "Llama-2-7B": ("s", "#4a5568", "Llama-2-7B, published")}
+MARKERS = {"V1": ("D", HELD_OUT, "Capybara-7B V1, published"), "Llama-2-7B": ("s", SOFT, "Llama-2-7B, published")}
 
 
-def glance(lines: list[Row], models: list[str]) -> str:
-    """Left: scores in percent with one standard error, and published ones. Right: differences to the base model with 95 %
+def glance(lines: list[Row], models: list[str]) -> list[Picture]:
+    """Scores in percent with one standard error, and published ones; and differences to the base model with 95 %
     intervals, filled where beyond noise.
 
     Lines: {label, bold, models: {model: {value, stderr}}, differences: {model: {difference, low, high, beyond_noise}}, published}.
     """
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9.5, 1.2 + 0.42 * len(lines)), sharey=True, gridspec_kw={"width_ratios": [3, 2], "wspace": 0.06}
-    )
     trained = [model for model in models if model != "base"]
-    colour = {"base": BASE, **{model: COLOURS[number % len(COLOURS)] for number, model in enumerate(trained)}}
+    colour = {"base": BASE, **{model: SERIES[number % len(SERIES)] for number, model in enumerate(trained)}}
+    return [_scores(lines, models, colour), _differences(lines, trained, colour)]
+
+
+def _axes(lines: list[Row]) -> tuple[Any, Any]:
+    """A figure with a line for each row, the first on top."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * len(lines)), layout="constrained")
+    axes.set_yticks(range(len(lines)), [label(line["label"], 30) for line in lines])
+    for text, line in zip(axes.get_yticklabels(), lines, strict=True):
+        text.set_fontweight("bold" if line["bold"] else "normal")
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.tick_params(left=False)
+    return figure, axes
+
+
+def _places(number: int, count: int, lines: list[Row]) -> list[tuple[float, Row]]:
+    """Each line with the height at which the `number`th of `count` models stands in it."""
+    shift = 0.18 * (number - (count - 1) / 2)
+    return [(place + shift, line) for place, line in enumerate(lines)]
+
+
+def _scores(lines: list[Row], models: list[str], colour: dict[str, str]) -> Picture:
+    figure, axes = _axes(lines)
     for number, model in enumerate(models):
-        shift = 0.18 * (number - (len(models) - 1) / 2)
-        held = [(place + shift, line["models"][model]) for place, line in enumerate(lines) if line["models"].get(model)]
-        left.errorbar(
-            [row["value"] for _, row in held], [place for place, _ in held], xerr=[row["stderr"] or 0 for _, row in held],
-            fmt="o", ms=5, capsize=2, color=colour[model], label=model,
+        held = [
+            (y, line["models"][model]) for y, line in _places(number, len(models), lines) if line["models"].get(model)
+        ]
+        axes.errorbar(
+            [row["value"] for _, row in held], [y for y, _ in held], xerr=[row["stderr"] or 0 for _, row in held],
+            fmt="o", ms=5, capsize=2, color=colour[model], label=label(model, 24),
         )  # fmt: skip
-    for name, (marker, shade, label) in MARKERS.items():
+    for name, (marker, shade, words) in MARKERS.items():
         held = [(place, line["published"][name]) for place, line in enumerate(lines) if name in line["published"]]
         if held:
-            left.plot(
-                [value for _, value in held],
-                [place for place, _ in held],
-                marker,
-                ms=6,
-                mfc="none",
-                mec=shade,
-                label=label,
+            axes.plot(
+                [value for _, value in held], [y for y, _ in held], marker, ms=6, mfc="none", mec=shade, label=words
             )
+    axes.set_xlabel("score, %, with one standard error")
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)
+    alt = "Scores of every suite and task, in percent, with one standard error"
+    return Picture(inline(figure, "scores", alt), alt, links=[("scores.csv", "../evaluation/scores.csv"), ("averages.csv", "../evaluation/averages.csv")])  # fmt: skip
+
+
+def _differences(lines: list[Row], trained: list[str], colour: dict[str, str]) -> Picture:
+    figure, axes = _axes(lines)
     for number, model in enumerate(trained):
-        shift = 0.18 * (number - (len(trained) - 1) / 2)
-        for place, line in enumerate(lines):
+        named = False
+        for y, line in _places(number, len(trained), lines):
             row = line["differences"].get(model)
             if row is None or row["low"] is None:
                 continue
             ends = [[100 * (row["difference"] - row["low"])], [100 * (row["high"] - row["difference"])]]
-            right.errorbar(
-                [100 * row["difference"]], [place + shift], xerr=ends, fmt="o", ms=5, capsize=2, color=colour[model],
-                mfc=colour[model] if row["beyond_noise"] else "white",
+            axes.errorbar(
+                [100 * row["difference"]], [y], xerr=ends, fmt="o", ms=5, capsize=2, color=colour[model],
+                mfc=colour[model] if row["beyond_noise"] else PAPER, label=None if named else label(model, 24),
             )  # fmt: skip
-    left.set_yticks(range(len(lines)), [line["label"][:48] for line in lines])
-    for text, line in zip(left.get_yticklabels(), lines, strict=True):
-        text.set_fontweight("bold" if line["bold"] else "normal")
-    left.set_ylim(len(lines) - 0.5, -0.5)
-    left.set_xlabel("score, %, with one standard error")
-    right.set_xlabel("less base, points, 95 % interval")
-    right.axvline(0, color="#999999", lw=0.8)
-    right.tick_params(left=False)
-    for axes in (left, right):
-        axes.grid(axis="y", color="#eeeeee", lw=0.8)
-        axes.set_axisbelow(True)
-    figure.legend(
-        *left.get_legend_handles_labels(),
-        loc="lower center",
-        bbox_to_anchor=(0.45, 1.0 if len(lines) < 4 else 0.9),
-        ncols=4,
-        frameon=False,
-    )
-    return _svg(figure)
+            named = True
+    axes.axvline(0, color=LINE, lw=0.8)
+    axes.set_xlabel("less base, points, 95 % interval")
+    handles, words = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, words, frameon=False, loc="outside upper right", ncols=2)
+    alt = "Differences of every suite and task to the base model, in points, with 95 % intervals"
+    return Picture(inline(figure, "differences", alt), alt, links=[("comparisons.csv", "../evaluation/comparisons.csv"), ("suite_comparisons.csv", "../evaluation/suite_comparisons.csv")])  # fmt: skip

@@ -1,97 +1,114 @@
-"""The report's pictures, as SVG to stand inside the page."""
+"""The report's pictures of counts, shares and curves."""
 
-import io
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
+from matplotlib.ticker import MaxNLocator
 
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
+from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, TRAIN, Picture, inline, label, plt
 
 Row = dict[str, Any]
 
-# Labels come from data sets: they are text, never formulas. The salt makes the same picture give the same bytes.
-plt.rcParams.update(
-    {
-        "text.parse_math": False,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "capybara",
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-)
-TRAIN, HELD_OUT, BASE = "#b5651d", "#2b6cb0", "#8a8a8a"
+WIDTH = 4.3  # inches: about a phone's screen
+MOST = 30  # bars
 
 
-def _svg(figure: Any) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def bars(
+    name: str, alt: str, counts: Mapping[str, float], axis: str, shown: Mapping[str, str] | None = None, **more: Any
+) -> Picture:
+    """A bar for each name, the first on top, with its number beside it, or the text that `shown` has for it; names beyond
+    `MOST` share one."""
+    if len(counts) > MOST:
+        rest = list(counts)[MOST:]
+        counts = {key: counts[key] for key in list(counts)[:MOST]} | {
+            f"{len(rest):,} others": sum(counts[key] for key in rest)
+        }
+    names = list(counts)
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.65 + 0.27 * max(len(names), 1)), layout="constrained")
+    drawn = axes.barh(range(len(names)), list(counts.values()), 0.68, color=TRAIN)
+    texts = [(shown or {}).get(name, f"{counts[name]:,}") for name in names]
+    axes.bar_label(drawn, texts, padding=3)
+    axes.set_yticks(range(len(names)), [label(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(axis)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.margins(x=0.2)
+    axes.tick_params(left=False)
+    rows = [[name, text] for name, text in zip(names, texts, strict=True)]
+    return Picture(inline(figure, name, alt), alt, ("", axis), rows, **more)
 
 
-def loss_curve(metrics: list[Row]) -> str:
-    """Training loss at each step, and the loss on held-out conversations where it was measured."""
+def shares(name: str, alt: str, ours: Mapping[str, float], published: Mapping[str, float], **more: Any) -> Picture:
+    """Percent of each source in this run and in the released file, largest published share on top."""
+    names = sorted({*ours, *published}, key=lambda name: (-published.get(name, 0), -ours.get(name, 0), name))
+    places = range(len(names))
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.36 * len(names)), layout="constrained")
+    for shift, values, colour, text in ((-0.18, ours, TRAIN, "this run"), (0.18, published, BASE, "released file")):
+        axes.barh(
+            [place + shift for place in places], [values.get(name, 0) for name in names], 0.34, color=colour, label=text
+        )
+    axes.set_yticks(places, [label(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel("% of the conversations")
+    axes.tick_params(left=False)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)
+    rows = [
+        [name, *(f"{values[name]:.1f} %" if name in values else "–" for values in (ours, published))] for name in names
+    ]
+    return Picture(inline(figure, name, alt), alt, ("source", "this run", "released file"), rows, **more)
+
+
+def loss_curve(name: str, metrics: Sequence[Row], **more: Any) -> Picture:
+    """Training loss at each step, the loss on held-out conversations where it was measured, and the learning rate below."""
     steps = [row for row in metrics if "loss" in row]
     held_out = [row for row in metrics if "eval_loss" in row]
-    figure, axes = plt.subplots(figsize=(7, 3))
+    rates = [row for row in steps if "learning_rate" in row]
+    figure, (axes, below) = plt.subplots(
+        2, 1, figsize=(WIDTH, 3.6), layout="constrained", sharex=True, gridspec_kw={"height_ratios": [3, 1]}
+    )
     axes.plot(
         [row["step"] for row in steps], [float(row["loss"]) for row in steps], color=TRAIN, lw=1.5, label="training"
     )
     axes.plot(
-        [row["step"] for row in held_out],
-        [float(row["eval_loss"]) for row in held_out],
-        color=HELD_OUT,
-        marker="o",
-        ls="--",
-        label="held-out conversations",
-    )
-    axes.set_xlabel("optimiser step")
-    axes.set_ylabel("loss (nats a token)")
-    axes.legend(frameon=False)
-    return _svg(figure)
+        [row["step"] for row in held_out], [float(row["eval_loss"]) for row in held_out], color=HELD_OUT, marker="o",
+        ms=4, ls="--", label="held-out conversations",
+    )  # fmt: skip
+    axes.set_ylabel("loss, nats a token")
+    below.plot([row["step"] for row in rates], [float(row["learning_rate"]) for row in rates], color=BASE, lw=1.5)
+    below.set_ylabel("learning\nrate")
+    below.set_xlabel("optimiser step")
+    below.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    below.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    for part in (axes, below):
+        part.grid(axis="y", color=GRID)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)
+    alt = "Training loss, loss on held-out conversations and learning rate by optimiser step"
+    return Picture(inline(figure, name, alt), alt, **more)
 
 
-def composition(counts: dict[str, int], unit: str = "conversations") -> str:
-    """Rows of each source, largest on top."""
-    names = sorted(counts, key=lambda name: (counts[name], name))
-    figure, axes = plt.subplots(figsize=(7, 0.6 + 0.32 * len(names)))
-    _bars(axes, {name: counts[name] for name in names}, unit)
-    return _svg(figure)
-
-
-def shares(ours: dict[str, float], published: dict[str, float]) -> str:
-    """Percent of each source in this run and in the released file, largest published share on top."""
-    names = sorted({*ours, *published}, key=lambda name: (published.get(name, 0), ours.get(name, 0), name))
-    places = range(len(names))
-    figure, axes = plt.subplots(figsize=(7, 0.8 + 0.4 * len(names)))
-    axes.barh([y + 0.19 for y in places], [ours.get(name, 0) for name in names], 0.36, color=TRAIN, label="this run")
-    axes.barh(
-        [y - 0.19 for y in places], [published.get(name, 0) for name in names], 0.36, color=BASE, label="released file"
-    )
-    axes.set_yticks(places, [name[:40] for name in names])
-    axes.set_xlabel("% of the rows")
-    axes.legend(frameon=False, loc="lower right")
-    return _svg(figure)
-
-
-def seed_labels(stats: Row) -> str:
-    """Seeds by skill (three a seed), domain, difficulty and length, a panel each."""
-    figure, axes = plt.subplots(
-        2, 2, figsize=(9.5, 6.4), gridspec_kw={"height_ratios": [12, 10], "wspace": 0.65, "hspace": 0.35}
-    )
-    skills, domains, difficulties = (stats[name] for name in ("per_skill", "per_domain", "per_difficulty"))
-    _bars(axes[0, 0], dict(reversed(skills.items())), "seeds with the skill")
-    _bars(axes[0, 1], dict(reversed(domains.items())), "seeds of the domain")
-    _bars(axes[1, 0], dict(reversed(difficulties.items())), "seeds of the difficulty")
-    _bars(axes[1, 1], dict(reversed(stats["per_length"].items())), "seeds by characters of request and context")
-    return _svg(figure)
-
-
-def _bars(axes: Any, counts: dict[str, int], label: str) -> None:
-    bars = axes.barh([name[:40] for name in counts], list(counts.values()), color=TRAIN)
-    axes.bar_label(bars, padding=3)
-    axes.set_xlabel(label)
-    axes.margins(x=0.12)
+def exchange_losses(name: str, rows: Sequence[Row], **more: Any) -> Picture:
+    """For each trained model the paired difference of its loss to the base model's, by exchange, with 95 % intervals."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    exchanges = list(dict.fromkeys(row["exchange"] for row in rows))
+    exchanges.sort(key=lambda number: math.inf if number is None else number)
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
+    for number, model in enumerate(models):
+        shift = 0.16 * (number - (len(models) - 1) / 2)
+        for row in (row for row in rows if row["model"] == model):
+            low, high = ((row[end] if row[end] is not None else row["difference"]) for end in ("low", "high"))
+            axes.errorbar(
+                exchanges.index(row["exchange"]) + shift, row["difference"], fmt="o", ms=5, capsize=3,
+                yerr=[[row["difference"] - low], [high - row["difference"]]], color=SERIES[number % len(SERIES)],
+                mfc=SERIES[number % len(SERIES)] if row["low"] is not None else PAPER,
+                label=label(model) if row["exchange"] is None else None,
+            )  # fmt: skip
+    axes.axhline(0, color=LINE, lw=0.8)
+    axes.set_xticks(range(len(exchanges)), ["all" if number is None else str(number) for number in exchanges])
+    axes.set_xlim(-0.6, len(exchanges) - 0.4)
+    axes.set_xlabel("exchange of the conversation")
+    axes.set_ylabel("tuned less base, nats a token")
+    axes.grid(axis="y", color=GRID)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=3)
+    alt = "Difference of the loss on held-out answers to the base model's, by exchange, with 95 % intervals"
+    return Picture(inline(figure, name, alt), alt, **more)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from workflow_scripts.common.rows import Row, read_json
-from workflow_scripts.report.figures import BASE, TRAIN, _svg, plt
+from workflow_scripts.report.figures import WIDTH
+from workflow_scripts.report.svg import GRID, TRAIN, Picture, inline, label, plt
 
 
 def section(stats: Path) -> Row:
@@ -21,21 +20,23 @@ def section(stats: Path) -> Row:
     return {
         "stats": told,
         "rates": [{"kind": kind, "name": name, **rate} for kind, name, rate in groups if rate["n"]],
-        "picture": Markup(error_rates(shown, rates["published"])) if shown else None,
+        "picture": error_rates(shown, rates["published"]) if shown else None,
     }
 
 
-def error_rates(rates: list[tuple[str, Row]], published: dict[str, Any]) -> str:
+def error_rates(rates: list[tuple[str, Row]], published: dict[str, Any]) -> Picture:
     """Each rate as a dot with its interval, over the published span."""
-    figure, axes = plt.subplots(figsize=(7, 0.8 + 0.4 * len(rates)))
-    axes.axvspan(100 * published["low"], 100 * published["high"], color=BASE, alpha=0.3, lw=0, label="published")
-    for place, (_, rate) in enumerate(reversed(rates)):
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.36 * len(rates)), layout="constrained")
+    axes.axvspan(100 * published["low"], 100 * published["high"], color=GRID, lw=0, label="published")
+    for place, (_, rate) in enumerate(rates):
         low, middle, high = (100 * rate[name] for name in ("low", "rate", "high"))
         axes.plot([low, high], [place, place], color=TRAIN, lw=2)
         axes.plot(middle, place, "o", color=TRAIN)
-    axes.set_yticks(range(len(rates)), [f"{name} ({rate['n']})" for name, rate in reversed(rates)])
-    axes.set_ylim(-0.6, len(rates) - 0.4)
+    axes.set_yticks(range(len(rates)), [f"{label(name)} ({rate['n']})" for name, rate in rates])
+    axes.set_ylim(len(rates) - 0.4, -0.6)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("items with at least a minor error, %, with 95 % interval")
-    axes.legend(loc="lower right", frameon=False)
-    return _svg(figure)
+    axes.set_xlabel("items with at least a minor error, %")
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right")
+    alt = "Share of faulty items with its 95 % interval, beside the published span"
+    links = [("stats.json", "../verification/stats.json")]
+    return Picture(inline(figure, "error-rates", alt), alt, links=links)

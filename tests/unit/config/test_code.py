@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.config.code import source_files, use_this_python
+from workflow_scripts.config import code
+from workflow_scripts.config.code import source_files, template_files, use_this_python
 
 PACKAGE = Path("workflow_scripts")
 ENTRY_POINTS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
@@ -43,14 +44,8 @@ def reached(entry_point):
     return found
 
 
-COMMANDS = {
-    "chat",
-    "decontaminate",
-    "estimate_synthesis",
-    "plan_training",
-    "request_cache",
-    "review",
-}  # for users, not for rules
+# For users, not for rules; and what the rules' commands are run by.
+COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache", "on_gpus", "review"}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -90,7 +85,8 @@ def test_each_rule_depends_on_the_code_that_it_runs():
     for text in rules:
         name = text.partition(":")[0]
         assert f'code=source_files("{name}")' in text, name
-        assert {*re.findall(r"-m workflow_scripts\.(\w+)", text)} == {name}
+        # `on_gpus` runs the rule's own entry point and changes no result, so no rule depends on it.
+        assert {*re.findall(r"-m workflow_scripts\.(\w+)", text)} - {"on_gpus"} == {name}
     assert {*(text.partition(":")[0] for text in rules), *COMMANDS} == {*ENTRY_POINTS}
 
 
@@ -99,3 +95,18 @@ def test_jobs_run_this_python(monkeypatch):
     for _ in range(2):
         use_this_python()
         assert os.environ["PATH"].split(os.pathsep) == [os.path.dirname(sys.executable), "/usr/bin"]
+
+
+def test_the_templates_of_a_page_are_found_with_all_that_they_include():
+    names = {Path(path).name.removesuffix(".html.jinja") for path in template_files("index")}
+    assert {"index", "style", "run", "flow", "picture", "contamination", "hit"} <= names
+    assert {Path(path).name for path in template_files("hits")} == {
+        f"{name}.html.jinja" for name in ("hits", "hit", "style")
+    }
+
+
+def test_an_include_without_a_name_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(code, "TEMPLATES", tmp_path)
+    (tmp_path / "page.html.jinja").write_text("{% include name %}")
+    with pytest.raises(ValueError, match="Write it out"):
+        template_files("page")

@@ -1,11 +1,10 @@
 """Losses by exchange, base against tuned, on the same answers."""
 
-import jinja2
 import pytest
 
 from tests.tiny_training import TinyTraining
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.report.pages import TEMPLATES
+from workflow_scripts.report.pages import render
 from workflow_scripts.report.training import compared, section
 
 
@@ -48,10 +47,8 @@ def test_the_page_shows_the_audit_and_the_table(tmp_path):
     metrics = tmp_path / "losses" / "capybara" / "metrics.jsonl"
     write_jsonl(metrics, [{"step": 1, "loss": 2.0}, {"step": 1, "eval_loss": 3.0}])
     told = section([audit], [metrics], list(paths.values()))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("training.html.jinja").render(training=told)
+    page = render("training.html.jinja", training=told)
     assert "1151 of 1706 tokens carry loss" in page
     assert '<span class="learnt" title="end">&lt;/s&gt;</span>' in page
+    page = render("exchanges.html.jinja", training=told)
     assert "-0.5333" in page and "too few" in page

@@ -1,0 +1,57 @@
+"""A page in a real browser: how wide it becomes, and pictures of it. Needs Chromium; nothing is fetched from anywhere."""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+]  # fmt: skip
+DARK = "--blink-settings=preferredColorScheme=0"
+LIGHT = "--blink-settings=preferredColorScheme=1"
+# Opens what is folded, then tells the page's width and which parts stick out of it without a scroll bar of their own.
+MEASURE = """<script>addEventListener("load", () => {
+  document.querySelectorAll("details").forEach(part => part.open = true);
+  const scrolls = part => part && (/auto|scroll|hidden/.test(getComputedStyle(part).overflowX) || scrolls(part.parentElement));
+  const out = [...document.querySelectorAll("body *")].filter(part =>
+    part.getBoundingClientRect().right > innerWidth + 1 && part.getBoundingClientRect().width && !scrolls(part.parentElement));
+  parent.postMessage({width: document.documentElement.scrollWidth, wanted: innerWidth,
+    out: out.slice(0, 5).map(part => part.outerHTML.slice(0, 200))}, "*");
+});</script>"""
+
+
+def chromium(*words: str) -> str:
+    """What Chromium printed to stdout, in a profile of its own."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+def measured(page: Path, width: int) -> dict:
+    """{width, wanted, out} of a page in a window of `width` px, everything unfolded. The page's own policy allows no script,
+    so a copy without it is measured; in a frame, because a window has a least width."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', MEASURE, page.read_text(encoding="utf-8"))
+        assert MEASURE in text
+        Path(folder, "copy.html").write_text(text, encoding="utf-8")
+        frame = Path(folder, "frame.html")
+        frame.write_text(
+            '<!doctype html><script>addEventListener("message", event => document.title = JSON.stringify(event.data))</script>'
+            f'<iframe src="copy.html" width="{width}" height="800" style="border: 0"></iframe>'
+        )
+        shown = chromium("--virtual-time-budget=20000", "--dump-dom", frame.as_uri())
+    title = re.search(r"<title>(.*?)</title>", shown, re.DOTALL)[1]
+    return json.loads(title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def screenshot(page: Path, picture: Path, width: int, height: int, scheme: str = LIGHT) -> None:
+    """A picture of the page's top, `width` x `height` px of it."""
+    chromium(
+        f"--screenshot={picture}", f"--window-size={width},{height}", scheme,
+        page.as_uri(),
+    )  # fmt: skip

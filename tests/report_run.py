@@ -1,0 +1,138 @@
+"""A finished run made by hand, small, in the files that the page reads; every text of it may be given."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts import compare_models, render_report
+from workflow_scripts.collect_scores import AVERAGES
+from workflow_scripts.common.rows import write_json, write_jsonl, write_text
+
+SETTINGS = '{"suites": ["gems"], "custom": {"gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal"]}}, "limit": null}'
+MODELS = ("base", "capybara", "seeds-only")
+
+
+def make(folder: Path, text: str = "Why does granite erode so slowly?", label: str = "Mine") -> Path:
+    """A run of two conversations and three models. `text` stands wherever a model or a data set may write, `label` wherever one
+    may name its source. Returns its page's path."""
+    talk = [{"input": text, "output": text}, {"input": text, "output": text}]
+    row = {
+        "id": "a1", "source": label, "conversation": talk,
+        "provenance": {"license": label, "techniques": ["amplify"], "steps": [{"name": "amplify", "moves": [label]}],
+                       "domain": label, "skills": [label], "difficulty": label, "teacher": {"model": label}},
+    }  # fmt: skip
+    stats = {"in": 2, "out": 2, "rejected": {}}
+    seed = {"source": label, "read": 5, "unique": 4, "wanted": 3, "chosen": 3, "shortfall": 1}
+    files = {
+        "seeds/stats.json": {
+            "in": 5, "out": 3, "rejected": {label: 2}, "rows_read": 5, "composition": [seed], "per_license": {label: 3},
+            "per_kind": {"conversation": 1},
+        },
+        "synthesis/stats.json": {
+            "in": 2, "out": 1, "rejected": {"bad_turn": 1}, "mean_exchanges": 2.0, "mean_words": 9.0, "requests": 7, "cached": 1,
+            "prompt_tokens": 90, "completion_tokens": 50, "distinct_2": 0.5, "vocabulary": 12, "mean_drift": 0.5,
+            "faults": {label: 1},
+        },
+        "decontamination/assembled.stats.json": {**stats, "split": 0, "parts": 0},
+        "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},
+        "dataset/stats.json": {**stats, "train": 1, "test": 1, "per_source": {label: 2}, "licenses": {label: 2}},
+    }  # fmt: skip
+    audit = {
+        "conversations": 1, "samples": 1, "tokens": 30, "tokens_cut_off": 0, "answer_tokens_cut_off": 0, "trainable_tokens": 12,
+        "mean_tokens": 30.0, "longest": 30, "longest_conversation": 30, "max_length": 64, "over_long": "split", "split": 0,
+        "dropped": [], "truncated": 0, "batching": "flat", "padding_share": 0.0, "roles": {"answer": {"tokens": 12, "with_loss": 12}},
+        "sample": [{"text": text, "part": "user", "loss": False}, {"text": text, "part": "answer", "loss": True}],
+    }  # fmt: skip
+    rows = {"decontamination/data.jsonl": [row, row], "dataset/train.jsonl": [row], "decontamination/hits.jsonl": []}
+    for model in MODELS:
+        files |= {
+            f"training/{model}/audit.json": audit,
+            f"training/{model}/stats.json": {**stats, "takes": "conversations", "exchanges": 2},
+        }
+        rows |= {
+            f"training/{model}/metrics.jsonl": [
+                {"step": 0, "eval_loss": 3.0}, {"step": 1, "loss": 2.5, "learning_rate": 0.1, "num_tokens": 30},
+                {"step": 1, "eval_loss": 2.0}, {"step": 1, "train_runtime": 3.0},
+            ],
+            f"evaluation/{model}/exchange_losses.jsonl": [
+                {"id": str(n), "exchange": 1, "tokens": 5, "loss": 9.0 + n * len(model)} for n in range(4)
+            ],
+            f"evaluation/{model}/outputs.jsonl": [{"name": "summary", "conversation": talk}],
+        }  # fmt: skip
+    for name, value in files.items():
+        write_json(folder / name, value)
+    for name, value in rows.items():
+        write_jsonl(folder / name, value)
+    _scores(folder / "evaluation", label)
+    for name in (  # what the page only links to
+        "report/hits.html", "report/flips.html", "seeds/data.jsonl", "seeds/rejected.jsonl", "synthesis/data.jsonl",
+        "synthesis/rejected.jsonl", "decontamination/assembled.jsonl", "decontamination/assembled.rejected.jsonl",
+        "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",
+        *(f"training/{model}/data.jsonl" for model in MODELS),
+    ):  # fmt: skip
+        write_text(folder / name, "")
+    return folder / "report" / "index.html"
+
+
+def _scores(folder: Path, label: str) -> None:
+    score = {
+        "asked": "opal.0shot", "task": "opal", "metric": "acc", "filter": "none", "stderr": 0.02, "shots": 0, "documents": 400,
+        "of_documents": 400, "dataset": label, "revision": "c0ffee", "task_version": 1.0, "lm_eval": "0.4.13", "backend": "hf",
+        "adapter": None, "chat_template": False, "dtype": "float32", "batch_size": 8, "device": "cpu",
+    }  # fmt: skip
+    trained = MODELS[1:]
+    difference = {
+        **score, "base": 0.5, "tuned": 0.6, "difference": 0.1, "low": 0.05, "high": 0.15, "gained": 3, "lost": 1, "test": "McNemar",
+        "p": 0.001, "p_adjusted": 0.002, "beyond_noise": True,
+    }  # fmt: skip
+    suite = {"suite": "gems", "rule": "mean", "stderr": 0.01, "p": 0.001, "beyond_noise": True}
+    tables = {
+        "scores": ([score | {"model": model, "value": 0.5} for model in MODELS], None),
+        "averages": (
+            [suite | {"model": model, "value": 0.5, "tasks": 1, "documents": 400} for model in MODELS],
+            AVERAGES,
+        ),
+        "comparisons": ([difference | {"model": model} for model in trained], compare_models.TASK_COLUMNS),
+        "suite_comparisons": (
+            [suite | {"model": model, "difference": 0.1, "low": 0.05, "high": 0.15} for model in trained],
+            compare_models.SUITE_COLUMNS,
+        ),
+    }
+    for name, (rows, columns) in tables.items():
+        pd.DataFrame(rows, columns=columns).to_csv(folder / f"{name}.csv", index=False)
+
+
+def render(page: Path) -> str:
+    """The page of a run that `make` made."""
+    folder = page.parent.parent
+
+    def each(kind: str, name: str, models: tuple[str, ...]) -> list[str]:
+        return [str(folder / kind / model / name) for model in models]
+
+    words = [
+        "--run",
+        "mine",
+        "--base",
+        "a/base",
+        "--teacher",
+        "a/teacher",
+        "--folder",
+        str(folder),
+        "--page",
+        str(page),
+    ]
+    single = {
+        "seeds": "seeds/stats.json", "synthesis": "synthesis/stats.json", "assembled": "decontamination/assembled.stats.json",
+        "decontamination": "decontamination/stats.json", "conversations": "decontamination/data.jsonl",
+        "hits": "decontamination/hits.jsonl", "dataset": "dataset/stats.json", "train": "dataset/train.jsonl",
+        "scores": "evaluation/scores.csv",
+    }  # fmt: skip
+    for option, name in single.items():
+        words += [f"--{option}", str(folder / name)]
+    for option, name in (("variants", "stats.json"), ("audit", "audit.json"), ("metrics", "metrics.jsonl")):
+        words += [f"--{option}", *each("training", name, MODELS[1:])]
+    for option, name in (("losses", "exchange_losses.jsonl"), ("outputs", "outputs.jsonl")):
+        words += [f"--{option}", *each("evaluation", name, MODELS)]
+    tables = [str(folder / "evaluation" / f"{name}.csv") for name in ("averages", "comparisons", "suite_comparisons")]
+    render_report.main([*words, "--evaluation", *tables, "--evaluation-settings", SETTINGS, "--two-turn"])
+    return page.read_text(encoding="utf-8")

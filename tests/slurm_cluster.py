@@ -1,0 +1,151 @@
+"""A SLURM cluster of one node, from Debian's packages slurm-wlm and munge, for tests: real daemons, real scheduling.
+
+    python -m tests.slurm_cluster      # until Ctrl-C, to try the slurm profile by hand
+
+Needs root. It writes /etc/slurm/slurm.conf, where the jobs look for it, and refuses if one is there already.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+CONFIGURATION = Path("/etc/slurm/slurm.conf")
+PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
+CORES, MEMORY = 8, 20000  # of the node as SLURM is told, in MiB: more cores than there may be, so that jobs overlap
+
+TEMPLATE = """\
+ClusterName=tests
+SlurmctldHost={host}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SlurmctldPort=16817
+SlurmdPort=16818
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmdParameters=config_overrides
+MinJobAge=86400
+KillWait=5
+ReturnToService=2
+NodeName={host} CPUs={cores} CoresPerSocket={cores} RealMemory={memory} State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str | None:
+    """Why no cluster can be started here, or None."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"not installed: {', '.join(absent)}"
+    if os.getuid() != 0:
+        return "only root can start the daemons"
+    return f"{CONFIGURATION} belongs to another cluster" if CONFIGURATION.exists() else None
+
+
+class Cluster:
+    """The running cluster."""
+
+    def __init__(self, host: str):
+        self.host = host
+
+    def do(self, *words: str) -> str:
+        """What a SLURM command printed; CalledProcessError if it failed."""
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+    def jobs(self) -> list[dict[str, str]]:
+        """All jobs so far, oldest first, as `scontrol show job` tells of them: JobId, JobState, Comment, NumCPUs, …"""
+        blocks = self.do("scontrol", "show", "job", "--oneliner").splitlines()
+        jobs = [dict(word.split("=", 1) for word in block.split() if "=" in word) for block in blocks]
+        return sorted((job for job in jobs if "JobId" in job), key=lambda job: int(job["JobId"]))
+
+    def node(self, state: str) -> None:
+        """Set the node's state: drain, resume, …"""
+        self.do("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
+
+    def idle(self) -> bool:
+        """Whether the node can take jobs."""
+        return self.do("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix", "alloc")
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A cluster that lives as long as the context."""
+    host = socket.gethostname().split(".")[0]
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    daemons: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: object) -> None:
+        daemons.append(subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    try:
+        for name in ("state", "spool"):
+            (folder / name).mkdir()
+        key = folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o600)
+        folder.chmod(0o755)  # munge refuses a socket that others cannot reach
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        CONFIGURATION.write_text(TEMPLATE.format(host=host, folder=folder, cores=CORES, memory=MEMORY))
+        files = {
+            "socket": "munge.socket",
+            "pid-file": "munged.pid",
+            "log-file": "munged.log",
+            "seed-file": "munged.seed",
+        }
+        options = [f"--{name}={folder / file}" for name, file in files.items()]
+        start("munged", "--foreground", "--force", f"--key-file={key}", *options)
+        start("slurmctld", "-D")
+        start("slurmd", "-D")
+        running = Cluster(host)
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                if running.idle():
+                    break
+            if time.monotonic() > deadline:
+                told = "\n".join(path.read_text("utf-8", "replace")[-2000:] for path in folder.glob("*.log"))
+                raise RuntimeError(f"the cluster does not start:\n{told}")
+            time.sleep(0.5)
+        yield running
+    finally:
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            subprocess.run(["scancel", "--me"], check=False, capture_output=True)
+        for daemon in reversed(daemons):
+            daemon.terminate()
+        for daemon in daemons:
+            try:
+                daemon.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+        CONFIGURATION.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    with cluster() as started:
+        print(started.do("sinfo"), "Ctrl-C stops it.", sep="")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            pass

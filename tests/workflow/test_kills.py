@@ -1,0 +1,217 @@
+"""A run that is killed, starved of disk, or finds damaged files: one line says what to do, and the next run ends the same."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Project, environment
+from tests.workflow.test_faults import kill, served
+from tests.workflow.tiny_run import RESULTS, configure_all
+
+pytestmark = pytest.mark.slow
+
+KILLS = 20
+# What is the same bytes after every way to the end. Logs, times and what the cache answered are not.
+SAME = [
+    "seeds/data.jsonl", "seeds/rejected.jsonl", "seeds/stats.json", "synthesis/data.jsonl", "synthesis/rejected.jsonl",
+    "decontamination/data.jsonl", "decontamination/rejected.jsonl", "decontamination/hits.jsonl", "decontamination/stats.json",
+    "dataset/train.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/test.parquet", "dataset/stats.json",
+    "training/capybara/train_tokens.parquet", "training/capybara/audit.json", "training/capybara/final/model.safetensors",
+    "evaluation/base/pocket_science.parquet", "evaluation/capybara/pocket_science.parquet", "evaluation/scores.csv",
+]  # fmt: skip
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    return {name: (project.folder / RESULTS / name).read_bytes() for name in SAME}
+
+
+class Undisturbed:
+    """A whole run, its server still on, so that the same run can be made elsewhere."""
+
+    def __init__(self, folder: Path, base_url: str):
+        self.base_url = base_url
+        self.project = Project(folder)
+        self.words = configure_all(self.project, base_url)
+        printed = self.project.run(*self.words)
+        self.rules = list(dict.fromkeys(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", printed)))
+        self.contents = contents(self.project)
+
+    def copy(self, folder: Path, *, without: str | None = None) -> Project:
+        """The same project elsewhere with its results, in part if `without` names a folder of them."""
+        project = Project(folder)
+        for part in ("results", ".snakemake", "base", "mine.yaml", "made.jsonl", "found.jsonl"):
+            source = self.project.folder / part
+            # Times of files say what is up to date.
+            (shutil.copytree if source.is_dir() else shutil.copy2)(
+                source, folder / part, **({"dirs_exist_ok": True} if source.is_dir() else {})
+            )
+        if without:
+            shutil.rmtree(folder / RESULTS / without)
+        return project
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("server"), "--delay", "0.02") as server:
+        yield Undisturbed(tmp_path_factory.mktemp("undisturbed"), server.base_url)
+
+
+def test_killed_twenty_times_in_twenty_rules(project, undisturbed):
+    """`kill -9` of everything at a random moment of a rule, in the order of the chain."""
+    rng = random.Random(8)
+    words = configure_all(project, undisturbed.base_url)
+    steps = [rule for rule in undisturbed.rules if rule != "all"]
+    rules = [steps[place] for place in sorted(rng.sample(range(len(steps)), KILLS))]
+    killed = []
+    for rule in rules:
+        project.run("--unlock", *words)
+        log = project.folder / "printed"
+        with log.open("wb") as printed:
+            leader = subprocess.Popen(
+                project.command("--quiet", "host", *words), cwd=project.folder, start_new_session=True,
+                env=environment(), stdout=printed, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        while leader.poll() is None and not re.search(
+            rf"^(local)?rule {rule}:", log.read_text(errors="replace"), re.MULTILINE
+        ):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 1.5))
+        if leader.poll() is None:
+            killed.append(rule)
+        kill(project, leader)
+    print(f"killed in {', '.join(killed)}")
+    assert len(killed) > KILLS * 0.7  # a rule that ended together with the one before cannot be hit again
+    project.run("--unlock", *words)
+    project.run(*words)
+    assert contents(project) == undisturbed.contents
+    assert "Nothing to be done" in project.run(*words)
+
+
+STAGES = [
+    ("seeds", "seeds/data.jsonl"), ("synthesis", "synthesis/data.jsonl"), ("decontamination", "decontamination/data.jsonl"),
+    ("dataset", "dataset/train.parquet"), ("training", "training/capybara/final"), ("evaluation", "evaluation/scores.csv"),
+    ("report", "report/index.html"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MiB, for results."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """A file that takes all the space but a few KiB."""
+    path = folder / "filler"
+    space = os.statvfs(folder)
+    with path.open("wb") as file:
+        file.write(bytes(max(0, space.f_bavail * space.f_frsize - 8192)))
+    return path
+
+
+def test_a_full_disk_at_every_stage(tmp_path, small_disk, undisturbed):
+    project = undisturbed.copy(tmp_path)
+    shutil.rmtree(project.folder / "results")
+    shutil.rmtree(project.folder / ".snakemake")
+    project.folder.joinpath("results").symlink_to(small_disk)
+    for stage, target in STAGES:
+        filler = fill(small_disk)
+        printed = project.run(str(RESULTS / target), *undisturbed.words, check=False)
+        assert re.search(r"(disk is full|No space left on device)", printed), (stage, printed[-3000:])
+        assert "Traceback" not in printed, (stage, printed[-6000:])
+        filler.unlink()
+        project.run(str(RESULTS / target), *undisturbed.words)
+    project.run(*undisturbed.words)
+    assert contents(project) == undisturbed.contents
+
+
+@pytest.mark.parametrize(
+    ("damaged", "after"),
+    [
+        ("dataset/train.parquet", "training/capybara/data.jsonl"),
+        ("training/base/final/model.safetensors", "evaluation/base/pocket_science.json"),
+        ("training/capybara/train_tokens.parquet", "training/capybara/metrics.jsonl"),
+        ("synthesis/shards/0000.jsonl", "synthesis/data.jsonl"),
+    ],
+)
+def test_a_truncated_file_in_the_middle_of_the_tree(tmp_path, undisturbed, damaged, after):
+    """The rule that reads it says which file; deleted, it is made again, and all is as before."""
+    project = undisturbed.copy(tmp_path)
+    path = project.folder / RESULTS / damaged
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    printed = project.run(*undisturbed.words, check=False)
+    errors = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert errors and all(path.name in line and "run again" in line for line in errors), printed[-4000:]
+    assert "Traceback" not in printed
+    shutil.rmtree(path.parent) if path.name == "model.safetensors" else path.unlink()
+    project.run(*undisturbed.words)
+    assert contents(project) == undisturbed.contents
+
+
+def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path, undisturbed):
+    project = undisturbed.copy(tmp_path, without="evaluation")
+    first = subprocess.Popen(
+        project.command(*undisturbed.words), cwd=project.folder, env=environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not list((project.folder / ".snakemake" / "locks").glob("*")):
+            assert first.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        printed = project.run(*undisturbed.words, check=False)
+        assert "Directory cannot be locked" in printed and "Traceback" not in printed
+        assert first.wait(600) == 0
+    finally:
+        if first.poll() is None:
+            kill(project, first)
+    assert contents(project) == undisturbed.contents
+
+
+@pytest.mark.parametrize("days", [-400, 2], ids=["back", "forth"])
+def test_a_clock_that_jumped(tmp_path, undisturbed, days):
+    """Files from another time, with what they were: nothing runs again."""
+    project = undisturbed.copy(tmp_path)
+    then = time.time() + days * 86400
+    for name in (
+        "results/mine/seeds/data.jsonl",
+        "results/mine/dataset/train.jsonl",
+        "workflow_scripts/train_model.py",
+        "config.yaml",
+    ):
+        os.utime(project.folder / name, (then, then))
+    assert project.planned(*undisturbed.words) == {}
+
+
+def test_results_on_a_file_system_that_is_gone(tmp_path, undisturbed):
+    project = undisturbed.copy(tmp_path)
+    shutil.rmtree(project.folder / "results")
+    project.folder.joinpath("results").symlink_to("/no/such/file/system")
+    printed = project.run(*undisturbed.words, check=False)
+    assert "Traceback" not in printed
+    assert [line for line in printed.splitlines() if "results" in line and "file system" in line], printed[-3000:]
+
+
+def test_an_input_that_cannot_be_read(tmp_path, undisturbed):
+    """A seed file that is gone with its disk: the run ends before anything, and says which file."""
+    project = undisturbed.copy(tmp_path)
+    (project.folder / "made.jsonl").unlink()
+    (project.folder / "made.jsonl").symlink_to("/no/such/file/system/made.jsonl")
+    printed = project.run(*undisturbed.words, check=False)
+    assert "no such file: made.jsonl" in printed and "Traceback" not in printed
+    assert json.loads((project.folder / RESULTS / "seeds" / "stats.json").read_text())["out"] == 20

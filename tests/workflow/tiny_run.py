@@ -1,0 +1,39 @@
+"""A whole run of seconds: every stage, with a scripted teacher and a random base model of a few thousand weights.
+
+For tests of how jobs are run, stopped and run again, where the words do not matter.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from tests.tiny_training import make_base
+from tests.workflow.conftest import Project
+from tests.workflow.test_faults import configure
+
+RESULTS = Path("results/mine")
+
+
+def configure_all(project: Project, base_url: str, **changed: dict) -> list[str]:
+    """Options of snakemake for a whole run with the teacher at `base_url`; `changed` sections are laid over it."""
+    words = configure(project, base_url, shard_size=10)
+    if not (project.folder / "base").is_dir():
+        make_base(project.folder)
+    own = yaml.safe_load((project.folder / "mine.yaml").read_text())
+    own["seeds"]["limit"] = 20
+    own["synthesis"]["exchanges"] = [{"count": 2, "weight": 1}]
+    own |= {
+        "decontamination": {"benchmarks": ["pocket_science"]},
+        "dataset": {"test_fraction": 0.2},
+        "training": {
+            "base": {"model": "./base", "revision": None},
+            "max_length": 256,
+            "global_batch": 4,
+            "save_steps": 1,
+        },
+        "evaluation": {"suites": [], "tasks": ["pocket_science"], "limit": 4, "output_tokens": 4},
+    }
+    for section, values in changed.items():
+        own[section] = own.get(section, {}) | values
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump(own))
+    return words

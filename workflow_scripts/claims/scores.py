@@ -1,0 +1,54 @@
+"""The scores that may stand beside published ones: of tasks whose every document was scored, in percent."""
+
+import pandas as pd
+
+from workflow_scripts.common.rows import Row
+from workflow_scripts.evaluation import suites
+
+Key = tuple[str, str | None]
+
+
+def whole(scores: pd.DataFrame, averages: pd.DataFrame, settings: Row, model: str) -> dict[Key, Row]:
+    """{(suite, task): {value, stderr}}; of a suite's plain mean the task is None.
+
+    Left out is a suite that the configuration writes itself: it may be another one under a known name.
+    """
+    if settings["limit"] is not None:
+        return {}
+    known = suites.known(settings["custom"])
+    rows = scores[(scores["model"] == model) & (scores["documents"] == scores["of_documents"])]
+    held = {
+        (row.asked, row.task, row.metric, "none" if pd.isna(row.filter) else row.filter): row
+        for row in rows.itertuples()
+    }
+    means = {
+        row.suite: row
+        for row in averages[(averages["model"] == model) & (averages["rule"] == "mean")].itertuples()
+        if not pd.isna(row.value)
+    }
+    found: dict[Key, Row] = {}
+    for suite in settings["suites"]:
+        if suite in settings["custom"]:
+            continue
+        members = {
+            member.task: means.get(member.suite)
+            if member.suite
+            else held.get((member.entry, member.task, member.metric, member.filter))
+            for member in suites.members(suite, known)
+        }
+        found |= {(suite, task): _percent(row) for task, row in members.items() if row is not None}
+        if suite in means and None not in members.values():
+            found[suite, None] = _percent(means[suite])
+    return found
+
+
+def tasks(scores: pd.DataFrame, model: str) -> dict[str, Row]:
+    """{task: {value, stderr, documents}}, the accuracy of whole tasks."""
+    rows = scores[
+        (scores["model"] == model) & (scores["metric"] == "acc") & (scores["documents"] == scores["of_documents"])
+    ]
+    return {row.task: {**_percent(row), "documents": int(row.documents)} for row in rows.itertuples()}
+
+
+def _percent(row: object) -> Row:
+    return {"value": 100 * row.value, "stderr": None if pd.isna(row.stderr) else 100 * row.stderr}

@@ -1,0 +1,34 @@
+"""Fetch one entry of `conversations.include`, local, by address or from the hub at its pinned revision, as published."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.loading import load
+from workflow_scripts.common.rows import write_json
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the rows as parquet and, beside them, dataset, revision and number of rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", required=True, type=int, help="place of the entry in the list, from 0")
+    parser.add_argument("--settings", required=True, type=json.loads, help="the entry, as JSON")
+    parser.add_argument("--rows", required=True, type=Path, help="parquet file to write")
+    parser.add_argument("--origin", required=True, type=Path, help="JSON file to write: dataset, revision, rows")
+    args = parser.parse_args(argv)
+
+    try:
+        data, origin = load(args.settings, args.settings.get("rows"))
+    except UserError as error:
+        raise UserError(f"conversations.include[{args.number}]: {error}") from error
+    args.rows.parent.mkdir(parents=True, exist_ok=True)
+    data.to_parquet(args.rows)
+    write_json(args.origin, {**origin, "rows": len(data)})
+    logging.info("%d rows of %s at %s", len(data), origin["dataset"], origin["revision"])
+
+
+if __name__ == "__main__":
+    run(main)

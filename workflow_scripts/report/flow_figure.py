@@ -1,0 +1,152 @@
+"""The flow's picture, top to bottom: rows go down, what is rejected leaves to the right; widths are numbers of rows."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+
+from workflow_scripts.report.svg import GREEN, HELD_OUT, INK, RUST, SOFT, TRAIN, inline, label, plt
+
+if TYPE_CHECKING:
+    from workflow_scripts.report.flow import Step
+
+# Inches.
+WIDTH = 1.3  # of the widest step
+LEFT, EDGE, RIGHT = 1.12, 0.2, 1.5  # texts beside it, streams that leave it, their texts
+LINE = 0.2  # of text
+BAR = 0.07
+ROOM = 0.55  # between two steps
+GAP = 0.1  # between streams that are apart
+
+
+class Flow:
+    """Draws the chain on axes whose unit is an inch, y downwards."""
+
+    def __init__(self, chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]]):
+        self.chain, self.ends = chain, ends
+        self.scale = WIDTH / max(max(step.into for step in chain), 1)
+        self.patches: list[Any] = []
+        self.texts: list[tuple[float, float, str, dict[str, Any]]] = []
+        self.bottom = 0.0
+
+    def draw(self) -> None:
+        """Every step with its streams, from the top to the bottom."""
+        top, shift = LINE, 0.0
+        coming: list[tuple[float, float, float]] = []  # streams for the next step: x, y, width
+        beside: list[tuple[float, float, float]] = []  # the stream that passes by
+        passes = 0  # steps that it still passes
+        for step in self.chain:
+            if not passes:
+                coming, beside, shift = [*beside, *coming], [], 0.0
+            top += LINE * len(step.joins)
+            self._arrive(shift, top, coming, step)
+            self._bar(shift, top, step)
+            y = top + BAR
+            end = y + self._leave(shift, y, step)
+            down, aside = (step.out - step.aside) * self.scale, step.aside * self.scale
+            coming = [(shift + aside, y, down)]
+            if step.aside and step.passes:
+                beside, passes = [(shift, y, aside)], step.passes
+                for line, words in enumerate((f"{step.aside:,} pass by,", "finished already")):
+                    self._text(-0.1, y + 0.6 + LINE * line, words, ha="right", va="center", color=SOFT, url=step.data)
+                end, shift = max(end, y + 1.1), aside + GAP
+            elif passes:
+                passes -= 1
+            if step is self.chain[-1]:
+                self._fork(y, end)
+            top = end
+
+    def _arrive(self, x: float, top: float, coming: list[tuple[float, float, float]], step: "Step") -> None:
+        """Streams from above side by side, then those from elsewhere, which come in from the right."""
+        for from_x, y, width in coming:
+            self._down(from_x, y, x, top, width, TRAIN)
+            x += width
+        for number, (name, rows) in enumerate(step.joins.items()):
+            width, edge = rows * self.scale, WIDTH + EDGE
+            y = top - LINE * (len(step.joins) - number)
+            self._band(
+                [(edge, y - width / 2), (x, y - width / 2), (x, y), (x, top), (x + width, top), (x + width, y + width / 2),
+                 (x + width, y + width / 2), (edge, y + width / 2)], GREEN, step.stats,
+            )  # fmt: skip
+            self._text(edge + 0.06, y, f"{rows:,} {name}", ha="left", va="center", url=step.stats)
+            x += width
+
+    def _bar(self, x: float, y: float, step: "Step") -> None:
+        width = max(step.into * self.scale, 0.01)
+        self.patches.append(Rectangle((x, y), width, BAR, color=INK, url=step.stats))
+        self._text(-0.1, y - 0.02, f"{step.into:,}", ha="right", va="center", fontweight="bold", url=step.stats)
+        self._text(-0.1, y + LINE - 0.03, step.name, ha="right", va="center", url=step.stats)
+
+    def _leave(self, left: float, y: float, step: "Step") -> float:
+        """Rejected rows leave to the right, the most frequent reason on top. Returns the height down to the next step."""
+        right = left + step.into * self.scale
+        place = y + 0.12
+        edge = WIDTH + EDGE
+        for reason, rows in sorted(step.rejected.items(), key=lambda item: (-item[1], item[0])):
+            width = rows * self.scale
+            height = max(width, LINE)
+            middle = place + height / 2
+            self._aside(right - width, y, right, edge, middle - width / 2, middle + width / 2, step.rejected_file)
+            words = label(reason.replace("_", " "), 22)
+            self._text(edge + 0.06, middle, f"{rows:,} {words}", ha="left", va="center", url=step.rejected_file)
+            right -= width
+            place += height
+        return max(place - y + 0.2, ROOM)
+
+    def _fork(self, y: float, end: float) -> None:
+        """The data set's parts, side by side at the bottom."""
+        x = place = 0.0
+        colours = (TRAIN, HELD_OUT)
+        for number, (name, rows, address) in enumerate(self.ends):
+            width = rows * self.scale
+            self._down(x, y, place, end, width, colours[number])
+            self.patches.append(Rectangle((place, end), max(width, 0.01), BAR, color=colours[number], url=address))
+            self._text(
+                place, end + BAR + LINE * (0.7 + number), f"{rows:,} {name}", ha="left", va="center",
+                fontweight="bold", color=colours[number], url=address,
+            )  # fmt: skip
+            x += width
+            place += width + GAP
+        self.bottom = end + BAR + LINE * (len(self.ends) + 0.6)
+
+    def _down(self, x: float, y: float, to_x: float, to_y: float, width: float, colour: str) -> None:
+        """A band between two levels."""
+        middle = (y + to_y) / 2
+        self._band(
+            [(x, y), (x, middle), (to_x, middle), (to_x, to_y), (to_x + width, to_y), (to_x + width, middle),
+             (x + width, middle), (x + width, y)], colour,
+        )  # fmt: skip
+
+    def _aside(self, x: float, y: float, to_x: float, edge: float, top: float, bottom: float, address: str) -> None:
+        """A band that turns from downwards to the right."""
+        self._band(
+            [(to_x, y), (to_x, top), (to_x, top), (edge, top), (edge, bottom), (x, bottom), (x, bottom), (x, y)],
+            RUST, address,
+        )  # fmt: skip
+
+    def _band(self, points: list[tuple[float, float]], colour: str, address: str | None = None) -> None:
+        codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+        shape = Path([*points, points[0]], codes)
+        self.patches.append(PathPatch(shape, facecolor=colour, edgecolor=colour, lw=0.6, alpha=0.45, url=address))
+
+    def _text(self, x: float, y: float, text: str, **style: Any) -> None:
+        self.texts.append((x, y, text, style))
+
+
+def draw(chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]], alt: str) -> Markup:
+    """The chain's picture, its `ends` (name, rows, address) at the bottom."""
+    flow = Flow(chain, ends)
+    flow.draw()
+    size = (LEFT + WIDTH + EDGE + RIGHT, flow.bottom)
+    figure = plt.figure(figsize=size)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-LEFT, size[0] - LEFT)
+    axes.set_ylim(flow.bottom, 0)
+    axes.axis("off")
+    for patch in flow.patches:
+        axes.add_patch(patch)
+    for x, y, text, style in flow.texts:
+        axes.text(x, y, text, **style)
+    return inline(figure, "flow", alt)
