@@ -123,13 +123,14 @@ class Reviewer:
         """Until the page shows a task, another one than that."""
         self.page.wait_for_selector("text=QUESTION 1", timeout=60_000)
         deadline = time.monotonic() + 30
-        while self.task() == other_than and time.monotonic() < deadline:
+        while self.task() in (None, other_than) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(0.7)  # the keys of a new page are bound after it is drawn
 
-    def task(self) -> int:
-        """The number of the task on the page, as its bottom bar tells."""
-        return int(re.search(r"#(\d+)", self.page.locator("body").inner_text())[1])
+    def task(self) -> int | None:
+        """The number of the task on the page, as its bottom bar tells; None before it is there."""
+        found = re.search(r"(\d+)\s+\d+ of \d+", self.page.locator("body").inner_text())
+        return int(found[1]) if found else None
 
     def judge(self) -> str:
         """Fill the page in as scripted; the item's id. The verdict by its key, the rest as a hand would."""
@@ -158,7 +159,7 @@ class Reviewer:
 
     def submit(self) -> None:
         before = self.task()
-        self.page.get_by_role("button", name="submit").first.click()
+        self.page.locator("button[name=submit]").first.click()
         self.wait(before)
 
 
@@ -268,7 +269,7 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
     ben.open(task["id"])
     changed = "incoherent" if ben.gave[first][1] != "incoherent" else "correct"
     ben.press(1, changed)
-    ben.page.get_by_role("button", name="update").first.click()
+    ben.page.locator("[aria-label=submit]").first.click()
     time.sleep(3)
     if args.pictures:
         ben.page.goto(f"{review.url}/projects/{ben.project}/data")
