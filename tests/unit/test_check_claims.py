@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tests.unit.claims.conftest import LABELS, STEPS, exchange, full_size
-from workflow_scripts.check_claims import begin_token, epochs, main, second_turns
+from workflow_scripts.check_claims import CAMEL, begin_token, epochs, main, second_turns
 from workflow_scripts.common.rows import file_sha256, write_json, write_jsonl
 from workflow_scripts.config.sources import registry
 from workflow_scripts.split_dataset import publish
@@ -41,6 +41,8 @@ def write_run(folder, size):
     write_jsonl(folder / "seeds.jsonl", ({"id": f"s{number}", "instruction": f"Question {number}?", "context": None, "response": "", "meta": {"task": "complex_summary"}} for number in range(400)))  # fmt: skip
     write_json(folder / "decontamination.json", made["decontamination"])
     write_jsonl(folder / "hits.jsonl", [])
+    camel = {"n": 400, "found": 136, "rate": 0.34, "low": 0.29, "high": 0.39}
+    write_json(folder / "verification.json", {"error_rates": {"by_source": {CAMEL: camel}}})
     write_json(folder / "audit.json", {"conversations": size, "sample": made["training"]["sample"]})
     write_jsonl(folder / "metrics.jsonl", [{"loss": 2.0, "epoch": 0.5}, {"epoch": 3.0}])
     for model, loss in (("base", 20.0), ("capybara", 10.0)):
@@ -71,6 +73,7 @@ def check(folder, base="meta-llama/Llama-2-7b-hf"):
     main([
         "--settings", json.dumps(settings), "--train", str(folder / "train.parquet"), "--test", str(folder / "test.parquet"),
         "--base", str(folder / "final"), "--seeds", str(folder / "seeds.jsonl"), "--decontamination", str(folder / "decontamination.json"),
+        "--verification", str(folder / "verification.json"),
         "--hits", str(folder / "hits.jsonl"), "--audit", str(folder / "audit.json"), "--metrics", str(folder / "metrics.jsonl"),
         "--losses", str(folder / "base" / "losses.jsonl"), str(folder / "capybara" / "losses.jsonl"), "--scores", str(folder / "scores.csv"),
         "--averages", str(folder / "averages.csv"), "--two-turn", str(folder / "judged.json"), "--results", str(folder),
@@ -88,7 +91,7 @@ def small(tmp_path):
 def test_a_full_run_shows_what_its_files_can_show(tmp_path):
     claims = check(write_run(tmp_path, SIZE))
     other = {name: row["verdict"] for name, row in claims.items() if row["verdict"] != "shown"}
-    assert other == dict.fromkeys(["camel_errors", "knowledge_late_2022"], "not measurable here")
+    assert other == {"knowledge_late_2022": "not measurable here"}
     assert {value["name"]: value["value"] for value in claims["over_1000_tokens"]["measured"]}["mean length"] > 1000
 
 
@@ -115,8 +118,13 @@ def test_a_small_run_shows_nothing_of_size(small):
     claims = check(small, base="package:x/y.gguf")
     shown = {name for name, row in claims.items() if row["verdict"] == "shown"}
     # The sources, the format, and what is measured on held-out conversations do not depend on the size of the set.
-    assert shown == {"seeds_used", "prompt_format", "summary_tasks", "multi_turn_strength"}
+    assert shown == {"seeds_used", "prompt_format", "summary_tasks", "multi_turn_strength", "camel_errors"}
     assert not any(row["verdict"] == "contradicted" for row in claims.values())
+
+
+def test_without_experts_nothing_is_said_of_their_rate(small):
+    write_json(small / "verification.json", {"error_rates": {"by_source": {}}})
+    assert check(small)["camel_errors"]["verdict"] == "not measurable here"
 
 
 def test_what_is_read_of_others_files(tmp_path):
