@@ -14,6 +14,7 @@ rule check_claims:
         test="<results>/dataset/test.parquet",
         base="<results>/training/base/final",
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
+        verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         hits="<results>/decontamination/hits.jsonl",
         audit=f"<results>/training/{TRAINED[0]}/audit.json",
@@ -37,8 +38,8 @@ rule check_claims:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
@@ -53,6 +54,7 @@ rule check_claims:
             --test {input.test:q} \
             --base {input.base:q} \
             --seeds {input.seeds:q} \
+            --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \
             --hits {input.hits:q} \
             --audit {input.audit:q} \
@@ -108,8 +110,8 @@ rule render_report:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
         base=config["training"]["base"]["model"],
@@ -182,8 +184,8 @@ rule render_conversations:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         run=config["run"],
         shards=lambda wildcards, input: os.path.dirname(input.shards[0]) if input.shards else "",
@@ -222,8 +224,8 @@ rule render_hits:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
     shell:
@@ -252,8 +254,8 @@ rule render_flips:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         run=config["run"],
     shell:
@@ -292,8 +294,8 @@ rule write_model_card:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(released("base", "teacher", "training", "model", "release")),
     shell:
@@ -333,8 +335,8 @@ rule write_data_card:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(released("teacher", "included")),
     shell:
@@ -380,8 +382,8 @@ rule gather_release:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=as_json(released("base", "teacher", "training")),
         folder=subpath(output.sums, parent=True),

@@ -19,8 +19,8 @@ rule queue_reviews:
         "../envs/verification.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=as_json(part("verification", "fields", "reviewers_per_item", "minutes_per_answer", "queue")),
     shell:
@@ -56,8 +56,8 @@ rule collect_decisions:
         "../envs/verification.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     shell:
         """
         python -m workflow_scripts.collect_decisions \
@@ -93,8 +93,8 @@ rule apply_decisions:
         "../envs/verification.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_json(
             part(

@@ -18,6 +18,7 @@ from workflow_scripts.evaluation.exchanges import compared
 FOLDER = Path(__file__).parent
 CLAIMS = FOLDER / "claims" / "claims.yaml"
 PUBLISHED = FOLDER / "evaluation" / "published.yaml"
+CAMEL = "Verified-Camel"  # the registry's label of CamelAI's problems
 
 
 def read_claims() -> dict[str, Row]:
@@ -61,6 +62,12 @@ def begin_token(folder: Path) -> str:
     return token["content"] if isinstance(token, dict) else token
 
 
+def camel_rate(stats: Path) -> Row | None:
+    """The experts' error rate of CamelAI's problems: `items`, `rate`, `low`, `high`; None if they judged none."""
+    rate = read_json(stats)["error_rates"]["by_source"].get(CAMEL)
+    return {"items": rate["n"], **{name: rate[name] for name in ("rate", "low", "high")}} if rate else None
+
+
 def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
     """All that the judges look at."""
     from tokenizers import Tokenizer
@@ -86,7 +93,7 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
         ),
         "decontamination": decontamination,
         "stayed": judge_data.stayed_in(read_jsonl(args.hits), lowest),
-        "verification": None,
+        "verification": camel_rate(args.verification[0]) if args.verification else None,
         "training": {
             "base": settings["base"],
             "conversations": audit["conversations"],
@@ -112,6 +119,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(f"--{part}", required=True, type=Path, help="parquet file of split_dataset")
     parser.add_argument("--base", required=True, type=Path, help="folder of the base model, for its tokenizer")
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any")
+    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
     parser.add_argument("--audit", required=True, type=Path, help="audit.json of the first trained model")

@@ -10,6 +10,8 @@ from workflow_scripts.claims.overlap import Seeds, seed_texts
 from workflow_scripts.common.rows import Row
 from workflow_scripts.common.tables import batches
 
+BATCH = 256  # texts that are tokenised together
+
 
 def read(paths: Iterable[Path]) -> Iterator[Row]:
     """Rows {source, texts, provenance} of parquet files of split_dataset; `texts` are user's and answer's in turn."""
@@ -29,6 +31,11 @@ def published_places(registry: dict[str, Row]) -> dict[str, set[str]]:
     return found
 
 
+def tokens(tokenizer: Any, texts: list[str]) -> int:
+    """Tokens of the texts, without any that mark a begin or an end."""
+    return sum(len(each.ids) for each in tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+
+
 def measure(
     rows: Iterable[Row],
     tokenizer: Any,
@@ -44,12 +51,16 @@ def measure(
     labels: dict[str, Counter[str]] = {}
     old = None if seeds is None else Seeds((text for seed in seeds for text in seed_texts(seed)), gram)
     summaries = {seed["id"] for seed in seeds or () if seed["meta"].get("task") == "complex_summary"}
+    waiting: list[str] = []
     for row in rows:
         texts, provenance = row["texts"], row["provenance"]
         many, made = len(texts) > 2, bool(provenance["techniques"])
         published = provenance["dataset"] in places.get(row["source"], ())
         counts.update(conversations=1, messages=len(texts), multi_turn=many, synthesised=made)
-        counts["tokens"] += sum(len(each.ids) for each in tokenizer.encode_batch(texts, add_special_tokens=False))
+        waiting += texts
+        if len(waiting) >= BATCH:
+            counts["tokens"] += tokens(tokenizer, waiting)
+            waiting.clear()
         labels.setdefault(row["source"], Counter()).update(conversations=1, published=published)
         techniques.update(set(provenance["techniques"]))
         counts["from_posts"] += many and made and published and provenance["kind"] == "post"
@@ -60,6 +71,7 @@ def measure(
             words, known = (sum(values) for values in zip(*map(old.count, texts), strict=True))
             included = provenance["seed"] is None  # nobody says what of a file that came in finished is new
             counts.update(words=words, old_words=0 if included else known, included_words=words if included else 0)
+    counts["tokens"] += tokens(tokenizer, waiting)
     return {
         **{name: counts[name] for name in ("conversations", "multi_turn", "synthesised", "from_posts", "summaries")},
         **{name: counts[name] / max(counts["conversations"], 1) for name in ("messages", "tokens")},

@@ -45,7 +45,16 @@ def reached(entry_point):
 
 
 # For users, not for rules; and what the rules' commands are run by.
-COMMANDS = {"chat", "decontaminate", "estimate_synthesis", "plan_training", "request_cache", "on_gpus", "review"}
+COMMANDS = {
+    "chat",
+    "decontaminate",
+    "estimate_synthesis",
+    "plan_training",
+    "publish",
+    "request_cache",
+    "review",
+    "on_gpus",
+}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

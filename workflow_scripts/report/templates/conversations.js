@@ -1,5 +1,6 @@
 "use strict";
 // The page: what is wanted stands in the address after #, so that every view and every conversation has a link.
+// #ID is a row, #stage=decontamination&reason=contaminated&q=ozone&id=ID a view and a row of it; KEYS are all there is.
 
 const $ = (id) => document.getElementById(id);
 const FILTERS = ["outcome", "source", "technique", "move", "domain", "license", "flag"];
