@@ -157,14 +157,18 @@ class Reviewer:
             self.page.locator("body").press(re.search(r"\[(\w)\]", choice.inner_text())[1])
             choice.locator("input:checked").wait_for(timeout=5_000)
 
-    def submit(self) -> None:
+    def submit(self, last: bool = False) -> None:
         before = self.task()
         self.page.locator("button[name=submit]").first.click()
-        self.wait(before)
+        if last:  # there may be no other
+            self.page.locator("text=saved successfully").first.wait_for(timeout=30_000)
+        else:
+            self.wait(before)
 
 
 def picture(page: Page, path: Path) -> None:
-    """The page as a small PNG."""
+    """The page as a small PNG, without the notice that comes with each submission."""
+    page.locator("text=saved successfully").first.wait_for(state="detached", timeout=30_000)
     page.screenshot(path=path)
     with Image.open(path) as image:
         image.convert("RGB").quantize(48).save(path, optimize=True)
@@ -241,7 +245,7 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
         if args.pictures and number == 2:
             picture(anna.page, args.pictures / "review-page.png")
         if number == args.items // 2:
-            time.sleep(3)
+            time.sleep(10)  # Label Studio keeps a draft every few seconds
             review.kill()
             print(f"killed after {number - 1} items, the next one filled in and not sent", flush=True)
             print(f"the server answered again after {review.start():.0f} s", flush=True)
@@ -254,12 +258,12 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
                 f"after the kill {done} items are decided, and {kept} verdicts of the unsent one are there", flush=True
             )
             anna.judge()
-        anna.submit()
+        anna.submit(last=number == args.items)
     review.command(*fetch)
     ben.open()
-    for _ in range(args.items):
+    for number in range(1, args.items + 1):
         ben.judge()
-        ben.submit()
+        ben.submit(last=number == args.items)
     review.command(*fetch)
 
     first = next(iter(ben.gave))

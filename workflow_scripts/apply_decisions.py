@@ -64,12 +64,9 @@ def main(argv: list[str] | None = None) -> None:
     settled = settle_all(decisions, rule)
     states = measures.item_states(queue, settled, settings["reviewers_per_item"], rule.adjudicators)
     people = measures.reviewers(queue, decisions, read_reviewers(args.reviewers[0] if args.reviewers else None))
-    left = measures.left(
-        states,
-        settings["reviewers_per_item"],
-        settings["minutes_per_answer"],
-        {item["id"]: len(item["conversation"]) for item in queue},
-    )
+    answers = {item["id"]: len(item["conversation"]) for item in queue}
+    minutes = measures.minutes_per_answer(decisions, answers) or settings["minutes_per_answer"]
+    left = measures.left(states, settings["reviewers_per_item"], minutes, answers)
     if settings["require"]:
         demand(left)
     passed, rejections, statuses = applied(rows, settled)

@@ -151,6 +151,16 @@ def reviewers(queue: list[Row], decisions: Iterable[Row], profiles: dict[str, Ro
     return rows
 
 
+def minutes_per_answer(decisions: Iterable[Row], answers: dict[str, int]) -> float | None:
+    """The median minutes that an answer took, over items and reviewers; None where no time is on record."""
+    times = {
+        (row["item"], row["reviewer"]): row["seconds"] / answers[row["item"]]
+        for row in decisions
+        if row["counts"] and row["seconds"] is not None and row["item"] in answers
+    }
+    return median(times.values()) / 60 if times else None
+
+
 def left(states: list[Row], wanted: int, minutes: float, answers: dict[str, int]) -> Row:
     """What is still to be done: open and disputed items by field, and hours, at `minutes` an answer.
 

@@ -64,6 +64,17 @@ def test_states_of_items(decide):
     }  # fmt: skip
 
 
+def test_minutes_are_those_of_an_answer(decide):
+    rows = [decide("long", "a", "correct", answer=n, seconds=240) for n in (1, 2)]
+    rows += [
+        decide("x", "a", "correct", seconds=60),
+        decide("x", "b", "wrong", seconds=60),
+        decide("gone", "a", "wrong", seconds=9),
+    ]
+    assert measures.minutes_per_answer(rows, {"long": 2, "x": 1}) == 1.0
+    assert measures.minutes_per_answer([decide("x", "a", "correct")], {"x": 1}) is None
+
+
 def test_error_rates_leave_out_blind_and_doubted_items(decide):
     queue = [item(f"p{n}", topic="Optics" if n < 6 else "Waves") for n in range(10)]
     queue += [item("doubted", why="reference"), item("known", why="blind", kind="blind", expected="wrong")]
