@@ -101,7 +101,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
 def _scores(folder: Path, label: str) -> None:
     score = {
         "asked": "opal.0shot", "task": "opal", "metric": "acc", "filter": "none", "stderr": 0.02, "shots": 0, "documents": 400,
-        "of_documents": 400, "dataset": label, "revision": "c0ffee", "task_version": 1.0, "lm_eval": "0.4.13", "backend": "hf",
+        "of_documents": 400, "dataset": label.encode("utf-8", "replace").decode(), "revision": "c0ffee", "task_version": 1.0, "lm_eval": "0.4.13", "backend": "hf",
         "adapter": None, "chat_template": False, "dtype": "float32", "batch_size": 8, "device": "cpu",
     }  # fmt: skip
     trained = MODELS[1:]
