@@ -37,6 +37,29 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},
         "dataset/stats.json": {**stats, "train": 1, "test": 1, "per_source": {label: 2}, "licenses": {label: 2}},
     }  # fmt: skip
+    rate = {"n": 2, "found": 1, "rate": 0.5, "low": 0.1, "high": 0.9}
+    files["verification/stats.json"] = {
+        "in": 1, "out": 1, "rejected": {}, "conversations": {"unreviewed": 1, "accepted": 0, "corrected": 0, "shortened": 0},
+        "decisions": 2, "changed_minds": 0, "set_aside": {label: 1}, "left": {"open": 0, "disputed": 0, "hours": 0},
+        "error_rates": {
+            "all": rate, "by_field": {label: rate}, "by_source": {label: rate}, "by_topic": {label: rate},
+            "doubted_by_a_check": rate, "published": {"low": 0.3, "high": 0.4, "source": "a card"},
+        },
+        "agreement": {
+            "answers_with_two_or_more": 1, "krippendorff_alpha": None,
+            "pairs": [{"reviewers": [label, label], "answers": 1, "same": 1, "cohen_kappa": None}],
+        },
+        "reviewers": [
+            {"reviewer": label, "degree": label, "items": 1, "minutes_per_item": None, "blind_exact": rate, "blind_fault_or_not": rate}
+        ],
+    }  # fmt: skip
+    files["report/claims.json"] = [
+        {
+            "id": "c1", "statement": label, "wording": "verbatim", "mark": "S", "where": "a card", "rule": label,
+            "verdict": "not shown", "reason": label, "measured": [{"name": "rows", "value": 2, "unit": ""}],
+            "evidence": [{"file": "dataset/train.jsonl", "sha256": "0"}],
+        }
+    ]  # fmt: skip
     audit = {
         "conversations": 1, "samples": 1, "tokens": 30, "tokens_cut_off": 0, "answer_tokens_cut_off": 0, "trainable_tokens": 12,
         "mean_tokens": 30.0, "longest": 30, "longest_conversation": 30, "max_length": 64, "over_long": "split", "split": 0,
@@ -65,7 +88,8 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         write_jsonl(folder / name, value)
     _scores(folder / "evaluation", label)
     for name in (  # what the page only links to
-        "report/hits.html", "report/flips.html", "seeds/data.jsonl", "seeds/rejected.jsonl", "synthesis/data.jsonl",
+        "report/hits.html", "report/flips.html", "report/conversations.html", "verification/data.jsonl",
+        "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl", "synthesis/data.jsonl",
         "synthesis/rejected.jsonl", "decontamination/assembled.jsonl", "decontamination/assembled.rejected.jsonl",
         "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",
         *(f"training/{model}/data.jsonl" for model in MODELS),
@@ -77,7 +101,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
 def _scores(folder: Path, label: str) -> None:
     score = {
         "asked": "opal.0shot", "task": "opal", "metric": "acc", "filter": "none", "stderr": 0.02, "shots": 0, "documents": 400,
-        "of_documents": 400, "dataset": label, "revision": "c0ffee", "task_version": 1.0, "lm_eval": "0.4.13", "backend": "hf",
+        "of_documents": 400, "dataset": label.encode("utf-8", "replace").decode(), "revision": "c0ffee", "task_version": 1.0, "lm_eval": "0.4.13", "backend": "hf",
         "adapter": None, "chat_template": False, "dtype": "float32", "batch_size": 8, "device": "cpu",
     }  # fmt: skip
     trained = MODELS[1:]
@@ -122,6 +146,7 @@ def render(page: Path) -> str:
         str(page),
     ]
     single = {
+        "claims": "report/claims.json", "verification": "verification/stats.json",
         "seeds": "seeds/stats.json", "synthesis": "synthesis/stats.json", "assembled": "decontamination/assembled.stats.json",
         "decontamination": "decontamination/stats.json", "conversations": "decontamination/data.jsonl",
         "hits": "decontamination/hits.jsonl", "dataset": "dataset/stats.json", "train": "dataset/train.jsonl",

@@ -14,7 +14,7 @@ HOSTILE = [
     "</script></style></pre></details></div></section><h1>",
     "\"><img src=x onerror=alert(1)>' onmouseover=alert(1) ",
     "\u202egnp.exe\u202d \u2067abc \u200f\u05d0\u05d1 \u200b",
-    "{{ 7 * 7 }} {% include 'x' %} ]]> <!-- \x00\x07\ufffe &lt;b&gt; $\\frac{1}{2}$",
+    "{{ 7 * 7 }} {% include 'x' %} ]]> <!-- \x00\x07\ufffe\ud800 &lt;b&gt; $\\frac{1}{2}$",
     "# heading\n\n[link](javascript:alert(1)) `code` ![x](http://a/b.png)",
 ]
 
@@ -58,7 +58,7 @@ def page(tmp_path_factory):
 def test_the_sections_stand_in_their_order(page):
     html, _ = page
     places = [html.index(f'id="{name}"') for name in (
-        "run", "data", "flow", "decontamination", "training", "scores", "exchanges", "ablations", "outputs", "cost"
+        "run", "claims", "data", "flow", "verification", "decontamination", "training", "scores", "exchanges", "ablations", "outputs", "cost"
     )]  # fmt: skip
     assert places == sorted(places)
 
@@ -94,7 +94,7 @@ def test_a_hostile_text_changes_no_tag_and_is_shown(page, tmp_path):
     outline = Outline(html)
     harmless = Outline(page[0])
     assert outline.tags == harmless.tags and outline.drawn == harmless.drawn
-    shown = text.replace("\x00", "\ufffd")
+    shown = text.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
     assert sum(shown.strip() in part.replace("\x00", "\ufffd") for part in outline.texts) >= 10
 
 

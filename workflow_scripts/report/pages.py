@@ -1,15 +1,20 @@
 """How every page is made: by its template, every text escaped."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: JSON can hold one alone, UTF-8 cannot
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of `report/templates` makes of these values; a value that is missing is an error."""
+    """The page that a template of `report/templates` makes of these values; a value that is missing is an error.
+
+    Half of a surrogate pair is shown as the replacement character.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -17,4 +22,4 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
+    return HALVES.sub("\N{REPLACEMENT CHARACTER}", environment.get_template(template).render(**values))
