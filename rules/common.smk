@@ -71,10 +71,7 @@ PARTS = range(1, config["decontamination"]["parts"] + 1)
 SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
 share_limits(config["teacher"])
 # Stages with rejected rows; without seed sources nothing is synthesised, nor verified.
-DATA_STAGES = [
-    *(stage for stage in ("seeds", "synthesis", "verification") if SOURCES and stage in config),
-    *("decontamination", "dataset"),
-]
+DATA_STAGES = [*(["seeds", "synthesis", "verification"] if SOURCES else []), "decontamination", "dataset"]
 # Whose resources labelling takes.
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
 TRAINED = list(config["training"]["models"])

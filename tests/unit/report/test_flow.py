@@ -72,7 +72,10 @@ def test_the_table_has_the_same_numbers(chain):
     audit = {"conversations": 600, "split": 3, "dropped": [], "truncated": 1, "samples": 603}
     shown = flow.section(chain, DATASET, [("capybara", {"takes": "first_exchange"}, audit)])
     page = render("flow.html.jinja", flow=shown)
-    assert '<a href="../seeds/rejected.jsonl">250 <bdi>over_limit</bdi></a>' in page
+    assert (
+        '<a href="../seeds/rejected.jsonl">250</a> <a href="conversations.html#stage=seeds&amp;reason=over_limit">'
+        in page
+    )
     assert '<a href="../decontamination/data.jsonl">670</a>' in page
     assert "first exchange" in page and '<a href="../training/capybara/audit.json">603</a>' in page
 
