@@ -14,6 +14,7 @@ rule check_claims:
         test="<results>/dataset/test.parquet",
         base="<results>/training/base/final",
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
+        verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         hits="<results>/decontamination/hits.jsonl",
         audit=f"<results>/training/{TRAINED[0]}/audit.json",
@@ -53,6 +54,7 @@ rule check_claims:
             --test {input.test:q} \
             --base {input.base:q} \
             --seeds {input.seeds:q} \
+            --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \
             --hits {input.hits:q} \
             --audit {input.audit:q} \

@@ -17,6 +17,7 @@ from workflow_scripts.evaluation.exchanges import compared
 
 FOLDER = Path(__file__).parent
 CLAIMS = FOLDER / "claims" / "claims.yaml"
+CAMEL = "Verified-Camel"  # the label under which seeds/registry.yaml has CamelAI's problems
 PUBLISHED = FOLDER / "evaluation" / "published.yaml"
 
 
@@ -48,6 +49,16 @@ def second_turns(stats: Row | None, model: str) -> Row | None:
     """How the second turns of a model were judged, if any were."""
     found = stats["models"].get(model, {}).get("turn_2") if stats else None
     return found if found and found["questions"] else None
+
+
+def camel_judgements(stats: Row | None, seeds: list[Row] | None) -> Row | None:
+    """Experts' decisions on CamelAI's problems: items with a verdict, the faulty share with its interval, and how many seeds
+    under that label were not read from where CamelAI publishes them. None without such decisions."""
+    found = stats["error_rates"]["by_source"].get(CAMEL) if stats else None
+    if not found or not found["n"]:
+        return None
+    local = sum(seed["source"] == CAMEL and not seed["dataset"].startswith("camel-ai/") for seed in seeds or ())
+    return {"items": found["n"], **{name: found[name] for name in ("rate", "low", "high")}, "local": local}
 
 
 def epochs(metrics: list[Row]) -> float | None:
@@ -86,7 +97,7 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
         ),
         "decontamination": decontamination,
         "stayed": judge_data.stayed_in(read_jsonl(args.hits), lowest),
-        "verification": None,
+        "verification": camel_judgements(read_json(args.verification[0]) if args.verification else None, seeds),
         "training": {
             "base": settings["base"],
             "conversations": audit["conversations"],
@@ -112,6 +123,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(f"--{part}", required=True, type=Path, help="parquet file of split_dataset")
     parser.add_argument("--base", required=True, type=Path, help="folder of the base model, for its tokenizer")
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any")
+    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
     parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
     parser.add_argument("--audit", required=True, type=Path, help="audit.json of the first trained model")

@@ -142,7 +142,7 @@ def summary_tasks(measured: Row, numbers: Row) -> Judgement:
 def camel_errors(measured: Row, numbers: Row) -> Judgement:
     """The share that experts found faulty, with its interval."""
     camel = measured["verification"]
-    if camel is None or not camel["items"]:
+    if camel is None:
         return unmeasured("No expert's decisions on CamelAI items are part of this run.")
     low, high = 100 * camel["low"], 100 * camel["high"]
     values = [
@@ -151,6 +151,9 @@ def camel_errors(measured: Row, numbers: Row) -> Judgement:
         number("95 % interval, to", high, "%"),
         number("items judged", camel["items"], "items"),
     ]
+    if camel["local"]:
+        reason = f"{camel['local']} seeds under CamelAI's label came from local files: nobody can tell what they are."
+        return Judgement(NOT_SHOWN, reason, values, ("verification", "seeds"))
     if camel["items"] < numbers["least"]:
         return Judgement(NOT_SHOWN, f"Fewer than {numbers['least']} items were judged.", values, ("verification",))
     if low <= numbers["high"] and numbers["low"] <= high:
