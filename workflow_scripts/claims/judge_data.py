@@ -84,7 +84,8 @@ def no_alignment_phrases(measured: Row, numbers: Row) -> Judgement:
     values = [number(f"answers with “{phrase}”", count, "conversations") for phrase, count in data["phrases"].items()]
     if any(data["phrases"].values()):
         return Judgement(CONTRADICTED, "A phrase that was to be filtered is there.", [*values, _count(measured)], DATA)
-    return by_size(True, data["conversations"], numbers["full"], [*values, _count(measured)], DATA)
+    shown = "No answer holds either of the two phrases."
+    return by_size(True, data["conversations"], numbers["full"], [*values, _count(measured)], DATA, shown)
 
 
 def seeds_used(measured: Row, numbers: Row) -> Judgement:
@@ -114,7 +115,7 @@ def techniques_used(measured: Row, numbers: Row) -> Judgement:
     missing = [name for name, count in found.items() if not count]
     if missing:
         return Judgement(NOT_SHOWN, f"Not used: {', '.join(missing)}.", values, DATA)
-    return by_size(True, data["conversations"], numbers["full"], values, DATA)
+    return by_size(True, data["conversations"], numbers["full"], values, DATA, "Each of them was used.")
 
 
 def lesswrong_portion(measured: Row, numbers: Row) -> Judgement:
@@ -191,7 +192,8 @@ def no_contamination(measured: Row, numbers: Row) -> Judgement:
         return Judgement(NOT_SHOWN, f"Not searched for, or not whole: {', '.join(missing)}.", values, evidence)
     if levels := sorted(set(numbers["levels"]) - set(found["levels"])):
         return Judgement(NOT_SHOWN, f"Not searched at {', '.join(map(str, levels))} %.", values, evidence)
-    return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence)
+    shown = "Nothing that was found stayed in."
+    return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence, shown)
 
 
 def stayed_in(hits: Iterable[Row], lowest: int) -> list[str]:
