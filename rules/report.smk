@@ -351,6 +351,34 @@ rule write_data_card:
         """
 
 
+if config["release"]["gguf_converter"]:
+
+    rule convert_gguf:
+        input:
+            model=f"<results>/training/{TRAINED[0]}/final",
+        output:
+            gguf=f"<results>/release/gguf/capybara-{config['run']}-f16.gguf",
+        log:
+            "<logs>/convert_gguf.log",
+        benchmark:
+            "<benchmarks>/convert_gguf.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(memory("training")),
+            runtime=growing(120),
+        params:
+            converter=config["release"]["gguf_converter"],
+        shell:
+            """
+            HF_HUB_OFFLINE=1 {params.converter} {input.model:q} \
+                --outtype f16 \
+                --outfile {output.gguf:q} \
+                2>&1 | tee {log:q}
+            """
+
+
 rule gather_release:
     input:
         code=source_files("gather_release"),
@@ -358,6 +386,7 @@ rule gather_release:
         final=f"<results>/training/{TRAINED[0]}/final",
         trained=f"<results>/training/{TRAINED[0]}/trained",
         claims="<results>/report/claims.json",
+        gguf=f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["release"]["gguf_converter"] else [],
         train="<results>/dataset/train.jsonl",
         train_parquet="<results>/dataset/train.parquet",
         test="<results>/dataset/test.jsonl",
@@ -394,6 +423,7 @@ rule gather_release:
             --final {input.final:q} \
             --trained {input.trained:q} \
             --claims {input.claims:q} \
+            --gguf {input.gguf:q} \
             --train {input.train:q} \
             --train-parquet {input.train_parquet:q} \
             --test {input.test:q} \

@@ -17,8 +17,8 @@ from workflow_scripts.evaluation.exchanges import compared
 
 FOLDER = Path(__file__).parent
 CLAIMS = FOLDER / "claims" / "claims.yaml"
+CAMEL = "Verified-Camel"  # the label under which seeds/registry.yaml has CamelAI's problems
 PUBLISHED = FOLDER / "evaluation" / "published.yaml"
-CAMEL = "Verified-Camel"  # the registry's label of CamelAI's problems
 
 
 def read_claims() -> dict[str, Row]:
@@ -51,6 +51,16 @@ def second_turns(stats: Row | None, model: str) -> Row | None:
     return found if found and found["questions"] else None
 
 
+def camel_judgements(stats: Row | None, seeds: list[Row] | None) -> Row | None:
+    """Experts' decisions on CamelAI's problems: items with a verdict, the faulty share with its interval, and how many seeds
+    under that label were not read from where CamelAI publishes them. None without such decisions."""
+    found = stats["error_rates"]["by_source"].get(CAMEL) if stats else None
+    if not found or not found["n"]:
+        return None
+    local = sum(seed["source"] == CAMEL and not seed["dataset"].startswith("camel-ai/") for seed in seeds or ())
+    return {"items": found["n"], **{name: found[name] for name in ("rate", "low", "high")}, "local": local}
+
+
 def epochs(metrics: list[Row]) -> float | None:
     """How often the training went through its data, by its last logged step."""
     return max((row["epoch"] for row in metrics if "epoch" in row), default=None)
@@ -60,12 +70,6 @@ def begin_token(folder: Path) -> str:
     """The token with which a model's tokenizer begins a text, or an empty text."""
     token = read_json(folder / "tokenizer_config.json").get("bos_token") or ""
     return token["content"] if isinstance(token, dict) else token
-
-
-def camel_rate(stats: Path) -> Row | None:
-    """The experts' error rate of CamelAI's problems: `items`, `rate`, `low`, `high`; None if they judged none."""
-    rate = read_json(stats)["error_rates"]["by_source"].get(CAMEL)
-    return {"items": rate["n"], **{name: rate[name] for name in ("rate", "low", "high")}} if rate else None
 
 
 def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
@@ -93,7 +97,7 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
         ),
         "decontamination": decontamination,
         "stayed": judge_data.stayed_in(read_jsonl(args.hits), lowest),
-        "verification": camel_rate(args.verification[0]) if args.verification else None,
+        "verification": camel_judgements(read_json(args.verification[0]) if args.verification else None, seeds),
         "training": {
             "base": settings["base"],
             "conversations": audit["conversations"],

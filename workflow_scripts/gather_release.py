@@ -3,6 +3,7 @@
     release/README.md               the model's card        data/README.md                  the data set's card
     release/model/                  safetensors, tokenizer  data/conversations/*.jsonl      {source, conversation}
     release/model/adapter/          the adapter alone       data/messages/*.parquet         messages, with provenance
+    release/gguf/                   for llama.cpp, if `release.gguf_converter` is set
     release/SHA256SUMS              for `sha256sum -c`      release/ro-crate-metadata.json  where all of it comes from
 
 Weights are hard links to where the run has them, and take no disk of their own.
@@ -55,6 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--final", required=True, type=Path, help="folder of merge_model")
     parser.add_argument("--trained", required=True, type=Path, help="folder of train_model")
     parser.add_argument("--claims", required=True, type=Path, help="claims.json")
+    parser.add_argument("--gguf", required=True, type=Path, nargs="*", help="file of convert_gguf, if any")
     for part in ("train", "test"):
         parser.add_argument(f"--{part}", required=True, type=Path, help="JSONL file of split_dataset")
         parser.add_argument(f"--{part}-parquet", required=True, type=Path, help="parquet file of split_dataset")
@@ -69,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     files = [
         {"path": path.relative_to(release).as_posix(), "sha256": file_sha256(path), "bytes": path.stat().st_size}
         for path in listed(release)
-        if path.name != CRATE
+        if path.name != CRATE and (path.suffix != ".gguf" or path in args.gguf)  # one of another time is none of this
     ]
     write_json(release / CRATE, crate(settings, files, origins([args.train_parquet, args.test_parquet])))
     digests = {row["path"]: row["sha256"] for row in files} | {CRATE: file_sha256(release / CRATE)}

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tests.unit.claims.conftest import LABELS, STEPS, exchange, full_size
-from workflow_scripts.check_claims import CAMEL, begin_token, epochs, main, second_turns
+from workflow_scripts.check_claims import begin_token, camel_judgements, epochs, main, second_turns
 from workflow_scripts.common.rows import file_sha256, write_json, write_jsonl
 from workflow_scripts.config.sources import registry
 from workflow_scripts.split_dataset import publish
@@ -38,11 +38,16 @@ def write_run(folder, size):
     for part, some in (("train", rows[200:]), ("test", rows[:200])):
         (folder / part).mkdir(parents=True)
         publish(some, folder / part / "x.jsonl", folder / f"{part}.parquet")
-    write_jsonl(folder / "seeds.jsonl", ({"id": f"s{number}", "instruction": f"Question {number}?", "context": None, "response": "", "meta": {"task": "complex_summary"}} for number in range(400)))  # fmt: skip
+    seeds = [
+        {
+            "id": f"s{number}", "source": "Verified-Camel", "dataset": "camel-ai/physics", "instruction": f"Question {number}?",
+            "context": None, "response": "", "meta": {"task": "complex_summary"},
+        }
+        for number in range(400)
+    ]  # fmt: skip
+    write_jsonl(folder / "seeds.jsonl", seeds)
     write_json(folder / "decontamination.json", made["decontamination"])
     write_jsonl(folder / "hits.jsonl", [])
-    camel = {"n": 400, "found": 136, "rate": 0.34, "low": 0.29, "high": 0.39}
-    write_json(folder / "verification.json", {"error_rates": {"by_source": {CAMEL: camel}}})
     write_json(folder / "audit.json", {"conversations": size, "sample": made["training"]["sample"]})
     write_jsonl(folder / "metrics.jsonl", [{"loss": 2.0, "epoch": 0.5}, {"epoch": 3.0}])
     for model, loss in (("base", 20.0), ("capybara", 10.0)):
@@ -64,6 +69,8 @@ def write_run(folder, size):
     (folder / "final").mkdir()
     tokenizer.save(str(folder / "final" / "tokenizer.json"))
     write_json(folder / "final" / "tokenizer_config.json", {"bos_token": {"content": "<s>"}})
+    found = {name: made["verification"][name] for name in ("rate", "low", "high")}
+    write_json(folder / "experts.json", {"error_rates": {"by_source": {"Verified-Camel": {"n": 400, **found}}}})
     write_json(folder / "judged.json", {"models": {"capybara": {"turn_2": made["second_turns"]}}})
     return folder
 
@@ -72,8 +79,8 @@ def check(folder, base="meta-llama/Llama-2-7b-hf"):
     settings = {"base": base, "model": "capybara", "suites": ["openllm-v1", "truthfulqa"], "custom": {}, "limit": None}
     main([
         "--settings", json.dumps(settings), "--train", str(folder / "train.parquet"), "--test", str(folder / "test.parquet"),
-        "--base", str(folder / "final"), "--seeds", str(folder / "seeds.jsonl"), "--decontamination", str(folder / "decontamination.json"),
-        "--verification", str(folder / "verification.json"),
+        "--base", str(folder / "final"), "--seeds", str(folder / "seeds.jsonl"), "--verification", str(folder / "experts.json"),
+        "--decontamination", str(folder / "decontamination.json"),
         "--hits", str(folder / "hits.jsonl"), "--audit", str(folder / "audit.json"), "--metrics", str(folder / "metrics.jsonl"),
         "--losses", str(folder / "base" / "losses.jsonl"), str(folder / "capybara" / "losses.jsonl"), "--scores", str(folder / "scores.csv"),
         "--averages", str(folder / "averages.csv"), "--two-turn", str(folder / "judged.json"), "--results", str(folder),
@@ -118,19 +125,19 @@ def test_a_small_run_shows_nothing_of_size(small):
     claims = check(small, base="package:x/y.gguf")
     shown = {name for name, row in claims.items() if row["verdict"] == "shown"}
     # The sources, the format, and what is measured on held-out conversations do not depend on the size of the set.
-    assert shown == {"seeds_used", "prompt_format", "summary_tasks", "multi_turn_strength", "camel_errors"}
+    assert shown == {"seeds_used", "camel_errors", "prompt_format", "summary_tasks", "multi_turn_strength"}
     assert not any(row["verdict"] == "contradicted" for row in claims.values())
-
-
-def test_without_experts_nothing_is_said_of_their_rate(small):
-    write_json(small / "verification.json", {"error_rates": {"by_source": {}}})
-    assert check(small)["camel_errors"]["verdict"] == "not measurable here"
 
 
 def test_what_is_read_of_others_files(tmp_path):
     assert epochs([{"loss": 1.0}]) is None and epochs([{"epoch": 0.5}, {"epoch": 2.0}, {"x": 1}]) == 2.0
     assert second_turns(None, "capybara") is None
     assert second_turns({"models": {"capybara": {"turn_2": {"questions": 0}}}}, "capybara") is None
+    experts = {"error_rates": {"by_source": {"Verified-Camel": {"n": 0, "rate": None, "low": None, "high": None}}}}
+    assert camel_judgements(None, None) is None and camel_judgements(experts, None) is None
+    experts["error_rates"]["by_source"]["Verified-Camel"] |= {"n": 4, "rate": 0.5, "low": 0.1, "high": 0.9}
+    seeds = [{"source": "Verified-Camel", "dataset": name} for name in ("mine.json", "camel-ai/math")]
+    assert camel_judgements(experts, seeds) == {"items": 4, "rate": 0.5, "low": 0.1, "high": 0.9, "local": 1}
     write_json(tmp_path / "tokenizer_config.json", {"bos_token": None})
     assert begin_token(tmp_path) == ""
     assert exchange(2, -1, 1)["exchange"] == 2

@@ -21,11 +21,11 @@ def finished(tmp_path):
     return tmp_path
 
 
-def gather(folder, **changes):
+def gather(folder, *gguf, **changes):
     data = folder / "dataset"
     main([
         "--settings", json.dumps(settings(**changes)), "--final", str(folder / "final"), "--trained", str(folder / "trained"),
-        "--claims", str(folder / "claims.json"), "--train", str(data / "train.jsonl"), "--test", str(data / "test.jsonl"),
+        "--claims", str(folder / "claims.json"), "--gguf", *map(str, gguf), "--train", str(data / "train.jsonl"), "--test", str(data / "test.jsonl"),
         "--train-parquet", str(data / "train.parquet"), "--test-parquet", str(data / "test.parquet"), "--release", str(folder / "release"),
     ])  # fmt: skip
     return folder / "release"
@@ -51,6 +51,14 @@ def test_an_adapter_names_its_base_and_no_path(finished):
 def test_a_whole_model_has_no_adapter(finished):
     (finished / "trained" / "adapter_config.json").unlink()
     assert not (gather(finished) / "model" / "adapter").exists()
+
+
+def test_a_gguf_of_this_run_alone(finished):
+    for name in ("old.gguf", "x.gguf"):
+        (finished / "release" / "gguf").mkdir(exist_ok=True)
+        (finished / "release" / "gguf" / name).write_text(name)
+    sums = read_sums((gather(finished, finished / "release" / "gguf" / "x.gguf") / SUMS).read_text())
+    assert "gguf/x.gguf" in sums and "gguf/old.gguf" not in sums
 
 
 def test_the_record_names_what_rows_come_from(finished):

@@ -84,7 +84,8 @@ def no_alignment_phrases(measured: Row, numbers: Row) -> Judgement:
     values = [number(f"answers with “{phrase}”", count, "conversations") for phrase, count in data["phrases"].items()]
     if any(data["phrases"].values()):
         return Judgement(CONTRADICTED, "A phrase that was to be filtered is there.", [*values, _count(measured)], DATA)
-    return by_size(True, data["conversations"], numbers["full"], [*values, _count(measured)], DATA)
+    shown = "No answer holds either of the two phrases."
+    return by_size(True, data["conversations"], numbers["full"], [*values, _count(measured)], DATA, shown)
 
 
 def seeds_used(measured: Row, numbers: Row) -> Judgement:
@@ -114,7 +115,7 @@ def techniques_used(measured: Row, numbers: Row) -> Judgement:
     missing = [name for name, count in found.items() if not count]
     if missing:
         return Judgement(NOT_SHOWN, f"Not used: {', '.join(missing)}.", values, DATA)
-    return by_size(True, data["conversations"], numbers["full"], values, DATA)
+    return by_size(True, data["conversations"], numbers["full"], values, DATA, "Each of them was used.")
 
 
 def lesswrong_portion(measured: Row, numbers: Row) -> Judgement:
@@ -142,7 +143,7 @@ def summary_tasks(measured: Row, numbers: Row) -> Judgement:
 def camel_errors(measured: Row, numbers: Row) -> Judgement:
     """The share that experts found faulty, with its interval."""
     camel = measured["verification"]
-    if camel is None or not camel["items"]:
+    if camel is None:
         return unmeasured("No expert's decisions on CamelAI items are part of this run.")
     low, high = 100 * camel["low"], 100 * camel["high"]
     values = [
@@ -151,6 +152,9 @@ def camel_errors(measured: Row, numbers: Row) -> Judgement:
         number("95 % interval, to", high, "%"),
         number("items judged", camel["items"], "items"),
     ]
+    if camel["local"]:
+        reason = f"{camel['local']} seeds under CamelAI's label came from local files: nobody can tell what they are."
+        return Judgement(NOT_SHOWN, reason, values, ("verification", "seeds"))
     if camel["items"] < numbers["least"]:
         return Judgement(NOT_SHOWN, f"Fewer than {numbers['least']} items were judged.", values, ("verification",))
     if low <= numbers["high"] and numbers["low"] <= high:
@@ -188,7 +192,8 @@ def no_contamination(measured: Row, numbers: Row) -> Judgement:
         return Judgement(NOT_SHOWN, f"Not searched for, or not whole: {', '.join(missing)}.", values, evidence)
     if levels := sorted(set(numbers["levels"]) - set(found["levels"])):
         return Judgement(NOT_SHOWN, f"Not searched at {', '.join(map(str, levels))} %.", values, evidence)
-    return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence)
+    shown = "Nothing that was found stayed in."
+    return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence, shown)
 
 
 def stayed_in(hits: Iterable[Row], lowest: int) -> list[str]:

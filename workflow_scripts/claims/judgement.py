@@ -31,11 +31,17 @@ def unmeasured(reason: str, evidence: tuple[str, ...] = ()) -> Judgement:
     return Judgement(NOT_MEASURABLE, reason, [], evidence)
 
 
-def by_size(holds: bool, count: int, full: int, measured: list[dict[str, Any]], evidence: tuple[str, ...]) -> Judgement:
-    """The verdict of a claim about the whole data set: only a set of `full` conversations shows or contradicts it."""
+def by_size(
+    holds: bool, count: int, full: int, measured: list[dict[str, Any]], evidence: tuple[str, ...], shown: str = ""
+) -> Judgement:
+    """The verdict of a claim about the whole data set: only a set of `full` conversations shows or contradicts it.
+
+    `shown` is the reason where it holds; else the first of the measured values is.
+    """
     if count < full:
         reason = f"{count:,} conversations are fewer than the {full:,} that the claim is about."
         return Judgement(NOT_SHOWN, reason, measured, evidence)
+    first = f"{measured[0]['name']}, {measured[0]['value']:,} {measured[0]['unit']}"
     if holds:
-        return Judgement(SHOWN, "What was measured is what the claim says.", measured, evidence)
-    return Judgement(CONTRADICTED, "What was measured is not what the claim says.", measured, evidence)
+        return Judgement(SHOWN, shown or f"As claimed: {first}.", measured, evidence)
+    return Judgement(CONTRADICTED, f"Not as claimed: {first}.", measured, evidence)

@@ -76,6 +76,7 @@ HITS = ("decontamination", "benchmarks")
         ("camel_errors", {"verification.low": 0.41, "verification.high": 0.5}, CONTRADICTED),
         ("camel_errors", {"verification.low": 0.1, "verification.high": 0.29}, CONTRADICTED),
         ("camel_errors", {"verification.items": 99}, NOT_SHOWN),
+        ("camel_errors", {"verification.local": 1}, NOT_SHOWN),
         ("camel_errors", {"verification": None}, NOT_MEASURABLE),
         ("multiple_epochs", {"training.epochs": 1.0}, NOT_SHOWN),
         ("multiple_epochs", {"training.conversations": 40}, NOT_SHOWN),
