@@ -47,11 +47,41 @@ rule all:
         "<results>/release/data/messages",
         "<results>/release/model",
         "<results>/release/SHA256SUMS",
+        GGUF,
+        # One file of every job. Snakemake does not miss an intermediate file: when a job fails that runs again after a
+        # change, its old outputs are gone, and the next start would call all that was made of them up to date.
+        expand(
+            "<results>/seeds/{step}/{source}.parquet",
+            step=["sources", "adapted", "clean"],
+            source=SOURCES,
+        ),
+        SEED_STEPS,
+        expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
+        expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        expand("<results>/decontamination/found/{part}.jsonl", part=PARTS),
+        "<results>/decontamination/index/items.json",
+        "<results>/decontamination/near_copies.jsonl" if config["decontamination"]["minhash"] else [],
+        "<results>/decontamination/assembled.jsonl",
+        "<results>/decontamination/data.jsonl",
         "<results>/dataset/train.parquet",
-        "<results>/dataset/test.parquet",
-        # Snakemake does not miss an intermediate file by itself. Named here, a deleted one is made again.
-        expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
+        "<results>/training/base/final",
+        expand(
+            "<results>/training/{trained}/{file}",
+            trained=TRAINED,
+            file=["data.jsonl", "audit.json", "metrics.jsonl", "final"],
+        ),
+        expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS),
         expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
+        expand("<results>/evaluation/{model}/{file}.jsonl", model=MODELS, file=["outputs", "exchange_losses"]),
+        expand("<results>/evaluation/executed/{model}/{task}.json", model=MODELS, task=EXECUTED),
+        expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS if TWO_TURN else []),
+        two_turn_files("stats.json"),
+        "<results>/evaluation/scores.csv",
+        "<results>/evaluation/comparisons.csv",
+        "<results>/report/claims.json",
+        "<results>/report/conversations.html",
+        "<results>/report/flips.html",
+        "<results>/report/hits.html",
     localrule: True
 
 

@@ -76,6 +76,7 @@ DATA_STAGES = [*(["seeds", "synthesis", "verification"] if SOURCES else []), "de
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]
+GGUF = f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["release"]["gguf_converter"] else []
 # Each lm-eval task with its shots, by the name that its files carry; those of a batch share one load of the model.
 ENTRIES = suites.entries(config["evaluation"])
 TASKS = list(ENTRIES)
@@ -94,6 +95,20 @@ wildcard_constraints:
     task="|".join(map(re.escape, ALONE)) or "none",
     lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)),
     code_task=r"humaneval_completions[^/]*",
+
+
+# A file of each job between the sources and the conversations; without sources there are none.
+SEED_STEPS = (
+    [
+        *(f"<results>/seeds/{name}.parquet" for name in ("unique", "embedded", "distinct", "labelled")),
+        "<results>/seeds/data.jsonl",
+        *(f"<results>/synthesis/shards/{shard}.jsonl" for shard in SHARDS),
+        *(f"<results>/{stage}/data.jsonl" for stage in ("synthesis", "verification")),
+        *(f"<results>/verification/{name}.jsonl" for name in ("queue", "decisions")),
+    ]
+    if SOURCES
+    else []
+)
 
 
 def as_json(value):

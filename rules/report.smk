@@ -351,13 +351,13 @@ rule write_data_card:
         """
 
 
-if config["release"]["gguf_converter"]:
+if GGUF:
 
     rule convert_gguf:
         input:
             model=f"<results>/training/{TRAINED[0]}/final",
         output:
-            gguf=f"<results>/release/gguf/capybara-{config['run']}-f16.gguf",
+            gguf=GGUF,
         log:
             "<logs>/convert_gguf.log",
         benchmark:
@@ -386,7 +386,7 @@ rule gather_release:
         final=f"<results>/training/{TRAINED[0]}/final",
         trained=f"<results>/training/{TRAINED[0]}/trained",
         claims="<results>/report/claims.json",
-        gguf=f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["release"]["gguf_converter"] else [],
+        gguf=GGUF,
         train="<results>/dataset/train.jsonl",
         train_parquet="<results>/dataset/train.parquet",
         test="<results>/dataset/test.jsonl",

@@ -1,5 +1,6 @@
 """Synthesis by a teacher that fails: nothing is lost, nothing paid twice, nothing told."""
 
+import contextlib
 import json
 import os
 import random
@@ -166,7 +167,8 @@ def alive(project: Project) -> list[int]:
 
 def kill(project: Project, leader: subprocess.Popen) -> None:
     """`kill -9` of a whole process group; nothing of it may stay behind."""
-    os.killpg(leader.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it had ended
+        os.killpg(leader.pid, signal.SIGKILL)
     leader.wait()
     deadline = time.monotonic() + 10
     while left := alive(project):

@@ -302,6 +302,9 @@ def folder_mistake(config: Config, config_files: list[str]) -> str | None:
             f"{folder} holds the results of another configuration ({', '.join(owner)}), not of {', '.join(config_files)}. "
             "Choose another `run:` name, or remove that folder if you no longer need it."
         )
+    for parent in (folder, *folder.parents):
+        if parent.is_symlink() and not parent.exists():
+            return f"{parent} leads to {parent.readlink()}, which is not there. Is its file system mounted?"
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
         return f"{nearest} is a file, and results are to go into {folder}. Choose another `results:` folder."
