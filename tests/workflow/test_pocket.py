@@ -39,6 +39,14 @@ AFTER_CLEANING = {
     "synthesize_shard": 4, **AFTER_SYNTHESIS,
 }  # fmt: skip
 
+AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "render_conversations", "write_data_card")} | {
+    "evaluate_task": 6, "sample_outputs": 2,
+}  # fmt: skip
+AFTER_TASK = {
+    "fetch_task": 1, "evaluate_task": 2, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1,
+    "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
+}  # fmt: skip
+
 
 def rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -203,6 +211,17 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("config.yaml", "accept: [correct]", "accept: [correct, minor_error]", AFTER_DECISIONS),
         ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_MATCHING),
+        ("config.yaml", "    - {registered: puffin, path: resources/pocket/seeds/puffin.jsonl, license: Apache-2.0}\n", "", AFTER_CLEANING),
+        ("resources/pocket/seeds/know_logic.json", "e", "E", {"fetch_source": 1, "adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
+        ("config.yaml", "url, truncated", "truncated", {"clean_source": 11, **AFTER_CLEANING}),
+        ("config.yaml", "near: 0.8", "near: 0.7", AFTER_CLEANING),
+        ("config.yaml", "prefill: true", "prefill: false", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "shard_size: 16", "shard_size: 32", {"synthesize_shard": 2, **AFTER_SYNTHESIS}),
+        ("config.yaml", "benchmarks: [pocket_science, pocket_commonsense, pocket_reading]", "benchmarks: [pocket_science, pocket_commonsense]", AFTER_INDEX),
+        ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
+        ("config.yaml", "  tasks: []  ", "  tasks: [arc_easy]  ", AFTER_TASK),
+        ("rules/report/render_report.rst", "in one page", "on one page", {}),
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
         ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
@@ -214,7 +233,7 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "shard size", "fewer benchmarks", "chat template", "task", "caption", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path

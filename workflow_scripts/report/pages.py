@@ -10,6 +10,10 @@ HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: JSON can hold one 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+def _whole(text: str) -> str:
+    return HALVES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def render(template: str, **values: Any) -> str:
     """The page that a template of `report/templates` makes of these values; a value that is missing is an error.
 
@@ -22,4 +26,6 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return HALVES.sub("\N{REPLACEMENT CHARACTER}", environment.get_template(template).render(**values))
+    quote = environment.filters["urlencode"]
+    environment.filters["urlencode"] = lambda text: quote(_whole(text))  # it writes UTF-8 at once
+    return _whole(environment.get_template(template).render(**values))
