@@ -9,7 +9,13 @@ import pytest
 from tests.workflow.test_faults import served
 from tests.workflow.tiny_run import RESULTS, configure_all
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not os.environ.get("TEST_ENVIRONMENTS"),
+        reason="builds every environment, gigabytes of them: set TEST_ENVIRONMENTS=1",
+    ),
+]
 
 STANDIN = Path(__file__).parents[1] / "conda_standin" / "bin"
 

@@ -75,7 +75,7 @@ def test_killed_twenty_times_in_twenty_rules(project, undisturbed):
         log = project.folder / "printed"
         with log.open("wb") as printed:
             leader = subprocess.Popen(
-                project.command("--quiet", "host", *words), cwd=project.folder, start_new_session=True,
+                project.command("--quiet", "host", "--forcerun", rule, *words), cwd=project.folder, start_new_session=True,
                 env=environment(), stdout=printed, stderr=subprocess.STDOUT,
             )  # fmt: skip
         while leader.poll() is None and not re.search(
@@ -87,7 +87,7 @@ def test_killed_twenty_times_in_twenty_rules(project, undisturbed):
             killed.append(rule)
         kill(project, leader)
     print(f"killed in {', '.join(killed)}")
-    assert len(killed) > KILLS * 0.7  # a rule that ended together with the one before cannot be hit again
+    assert len(killed) >= KILLS - 2  # one of the last may have ended together with the run
     project.run("--unlock", *words)
     project.run(*words)
     assert contents(project) == undisturbed.contents
@@ -143,7 +143,6 @@ def test_a_full_disk_at_every_stage(tmp_path, small_disk, undisturbed):
 @pytest.mark.parametrize(
     ("damaged", "after"),
     [
-        ("dataset/train.parquet", "training/capybara/data.jsonl"),
         ("training/base/final/model.safetensors", "evaluation/base/pocket_science.json"),
         ("training/capybara/train_tokens.parquet", "training/capybara/metrics.jsonl"),
         ("synthesis/shards/0000.jsonl", "synthesis/data.jsonl"),
