@@ -40,7 +40,7 @@ AFTER_CLEANING = {
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "render_conversations", "write_data_card")} | {
-    "evaluate_task": 6, "sample_outputs": 2,
+    "sample_outputs": 2,  # multiple choice is asked without the template, so the base scores the same
 }  # fmt: skip
 AFTER_TASK = {
     "fetch_task": 1, "evaluate_task": 2, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1,
