@@ -1,0 +1,166 @@
+"""Release: the cards, and a folder ready to publish."""
+
+
+rule write_model_card:
+    input:
+        code=source_files("write_model_card"),
+        templates=card_templates("model_card"),
+        decontamination="<results>/decontamination/stats.json",
+        dataset="<results>/dataset/stats.json",
+        parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
+        # The card is of the first model.
+        audit=f"<results>/training/{TRAINED[0]}/audit.json",
+        scores="<results>/evaluation/scores.csv",
+        claims="<results>/report/claims.json",
+    output:
+        card=report(
+            "<results>/release/README.md",
+            caption="report/write_model_card.rst",
+            category="Release",
+            labels={"part": "model card"},
+        ),
+    log:
+        "<logs>/write_model_card.log",
+    benchmark:
+        "<benchmarks>/write_model_card.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        settings=as_json(released("base", "teacher", "training", "model", "release")),
+    shell:
+        """
+        python -m workflow_scripts.write_model_card \
+            --settings {params.settings:q} \
+            --decontamination {input.decontamination:q} \
+            --dataset {input.dataset:q} \
+            --parquet {input.parquet:q} \
+            --audit {input.audit:q} \
+            --scores {input.scores:q} \
+            --claims {input.claims:q} \
+            --card {output.card:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule write_data_card:
+    input:
+        code=source_files("write_data_card"),
+        templates=card_templates("data_card"),
+        decontamination="<results>/decontamination/stats.json",
+        dataset="<results>/dataset/stats.json",
+        parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
+    output:
+        card=report(
+            "<results>/release/data/README.md",
+            caption="report/write_data_card.rst",
+            category="Release",
+            labels={"part": "data card"},
+        ),
+    log:
+        "<logs>/write_data_card.log",
+    benchmark:
+        "<benchmarks>/write_data_card.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        settings=as_json(released("teacher", "included")),
+    shell:
+        """
+        python -m workflow_scripts.write_data_card \
+            --settings {params.settings:q} \
+            --decontamination {input.decontamination:q} \
+            --dataset {input.dataset:q} \
+            --parquet {input.parquet:q} \
+            --card {output.card:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+if GGUF:
+
+    rule convert_gguf:
+        input:
+            model=f"<results>/training/{TRAINED[0]}/final",
+        output:
+            gguf=GGUF,
+        log:
+            "<logs>/convert_gguf.log",
+        benchmark:
+            "<benchmarks>/convert_gguf.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(memory("training")),
+            runtime=growing(120),
+        params:
+            converter=config["release"]["gguf_converter"],
+        shell:
+            """
+            HF_HUB_OFFLINE=1 {params.converter} {input.model:q} \
+                --outtype f16 \
+                --outfile {output.gguf:q} \
+                2>&1 | tee {log:q}
+            """
+
+
+rule gather_release:
+    input:
+        code=source_files("gather_release"),
+        cards=["<results>/release/README.md", "<results>/release/data/README.md"],
+        final=f"<results>/training/{TRAINED[0]}/final",
+        trained=f"<results>/training/{TRAINED[0]}/trained",
+        claims="<results>/report/claims.json",
+        gguf=GGUF,
+        train="<results>/dataset/train.jsonl",
+        train_parquet="<results>/dataset/train.parquet",
+        test="<results>/dataset/test.jsonl",
+        test_parquet="<results>/dataset/test.parquet",
+    output:
+        # Folders, for their files are links: a link is as old as what it names, and would look out of date.
+        model=directory("<results>/release/model"),
+        conversations=directory("<results>/release/data/conversations"),
+        messages=directory("<results>/release/data/messages"),
+        crate=report(
+            "<results>/release/ro-crate-metadata.json",
+            caption="report/gather_release.rst",
+            category="Release",
+            labels={"part": "provenance"},
+        ),
+        sums="<results>/release/SHA256SUMS",
+    log:
+        "<logs>/gather_release.log",
+    benchmark:
+        "<benchmarks>/gather_release.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        settings=as_json(released("base", "teacher", "training")),
+        folder=subpath(output.sums, parent=True),
+    shell:
+        """
+        python -m workflow_scripts.gather_release \
+            --settings {params.settings:q} \
+            --final {input.final:q} \
+            --trained {input.trained:q} \
+            --claims {input.claims:q} \
+            --gguf {input.gguf:q} \
+            --train {input.train:q} \
+            --train-parquet {input.train_parquet:q} \
+            --test {input.test:q} \
+            --test-parquet {input.test_parquet:q} \
+            --release {params.folder:q} \
+            2>&1 | tee {log:q}
+        """
