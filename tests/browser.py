@@ -29,7 +29,7 @@ def chromium(*words: str) -> str:
     """What Chromium printed to stdout, in a profile of its own."""
     with tempfile.TemporaryDirectory() as profile:
         command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, errors="replace", timeout=120).stdout
 
 
 def measured(page: Path, width: int) -> dict:

@@ -4,19 +4,17 @@ import base64
 import hashlib
 import html
 import re
-import shutil
-import subprocess
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tests import browser
 from tests.unit.report.test_parts import unpacked
 from workflow_scripts import render_conversations
 from workflow_scripts.common.rows import content_id, write_jsonl
 from workflow_scripts.report.parts import NAMES
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = (
     "<script>document.title='taken'</script></script><!--<img src=x onerror=document.title='taken'>\u2028{{ 7 * 7 }}${7*7}"
     "</textarea><b>bold</b>\u202egnp.exe\u202c \u05d0\u05d1\u05d2 \ud800 &amp; \x00"
@@ -166,17 +164,13 @@ def test_the_policy_allows_the_pages_own_scripts_alone(run):
     assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", page)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
 class TestInABrowser:
     """The page opened from disk, as a double click does."""
 
     def opened(self, run, address):
         run.render()
-        command = [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-            f"--user-data-dir={run.folder / 'browser'}", "--virtual-time-budget=20000", "--dump-dom", f"{run.page.as_uri()}#{address}",
-        ]  # fmt: skip
-        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=True).stdout
+        return browser.chromium("--virtual-time-budget=20000", "--dump-dom", f"{run.page.as_uri()}#{address}")
 
     def test_a_hostile_conversation_is_text(self, run):
         dom = self.opened(run, run.held_out["id"])

@@ -34,9 +34,9 @@ AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copie
 AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
 AFTER_SYNTHESIS = {"collect_synthesis": 1, "queue_reviews": 1, "collect_decisions": 1, **AFTER_DECISIONS}
 
+AFTER_SELECTION = {"select_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
 AFTER_CLEANING = {
-    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_meanings": 1, "label_seeds": 1, "select_seeds": 1,
-    "synthesize_shard": 4, **AFTER_SYNTHESIS,
+    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_meanings": 1, "label_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "render_conversations", "write_data_card")} | {
@@ -217,6 +217,11 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "near: 0.8", "near: 0.7", AFTER_CLEANING),
         ("config.yaml", "prefill: true", "prefill: false", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98, 97, 96]", AFTER_INDEX),
+        ("config.yaml", "composition: null        #", "composition: {Airoboros: 1, Dove: 1}        #", AFTER_SELECTION),
+        ("config.yaml", "price: {input: 0", "price: {input: 1", {}),
+        ("config.yaml", "requests_per_minute: null", "requests_per_minute: 60", {}),
         ("config.yaml", "shard_size: 16", "shard_size: 32", {"synthesize_shard": 2, **AFTER_SYNTHESIS}),
         ("config.yaml", "benchmarks: [pocket_science, pocket_commonsense, pocket_reading]", "benchmarks: [pocket_science, pocket_commonsense]", AFTER_INDEX),
         ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
@@ -233,7 +238,7 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "shard size", "fewer benchmarks", "chat template", "task", "caption", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "recipe", "lowest level", "composition", "price", "rate", "shard size", "fewer benchmarks", "chat template", "task", "caption", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path
@@ -244,6 +249,14 @@ def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, ex
         assert finished.planned() == expected
     finally:
         file.write_text(text)
+
+
+def test_another_run_leaves_this_one_alone(finished, results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    (finished.folder / "other.yaml").write_text("run: other\n")
+    finished.run("results/other/seeds/clean/dove.parquet", "--configfile", "other.yaml")
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+    assert finished.planned() == {}
 
 
 def test_a_deleted_shard_and_what_depends_on_it(finished, results, tmp_path):
