@@ -6,10 +6,11 @@ import logging
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import Row, content_id, read_jsonl, write_jsonl
-from workflow_scripts.evaluation import generation
+from workflow_scripts.training.answering import answers, load
 
 TURNS = 2
 
@@ -53,30 +54,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--answers", required=True, type=Path, help="JSONL file to write")
     args = parser.parse_args(argv)
 
+    import torch
+
+    torch.set_num_threads(args.threads)
     asked = questions(args.questions)
     settings = args.settings
-    model, tokenizer = generation.load(args.model, settings["dtype"], args.threads)
+    model, encoder = load(args.model, settings["dtype"])
     size = settings["batch_size"] if isinstance(settings["batch_size"], int) else 1
     rows = []
     with progress(len(asked) * TURNS, "answering", "turn") as bar:
         for start in range(0, len(asked), size):
             batch = asked[start : start + size]
-            conversations: list[list[Row]] = [[] for _ in batch]
+            conversations: list[list[Exchange]] = [[] for _ in batch]
             for turn in range(TURNS):
-                for question, conversation in zip(batch, conversations, strict=True):
-                    conversation.append({"role": "user", "content": question["turns"][turn]})
-                found = generation.answers(model, tokenizer, conversations, settings["answer_tokens"])
-                for text, conversation in zip(found, conversations, strict=True):
-                    conversation.append({"role": "assistant", "content": text})
+                said = [question["turns"][turn] for question in batch]
+                found = answers(model, encoder, list(zip(conversations, said, strict=True)), settings["answer_tokens"])
+                for conversation, text, answer in zip(conversations, said, found, strict=True):
+                    conversation.append({"input": text, "output": answer})
                 bar.update(len(batch))
             rows += [
-                {
-                    **{key: question[key] for key in ("id", "category", "references")},
-                    "conversation": [
-                        {"input": asked_turn["content"], "output": answer["content"]}
-                        for asked_turn, answer in zip(conversation[::2], conversation[1::2], strict=True)
-                    ],
-                }
+                {**{key: question[key] for key in ("id", "category", "references")}, "conversation": conversation}
                 for question, conversation in zip(batch, conversations, strict=True)
             ]
     write_jsonl(args.answers, sorted(rows, key=lambda row: row["id"]))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import Exchange
-from workflow_scripts.training.answering import answer, load
+from workflow_scripts.training.answering import answers, load
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> None:
             print(f"USER: {question}")
         print("ASSISTANT: ", end="", flush=True)
         streamer = TextStreamer(encoder.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        said = answer(model, encoder, conversation, question, args.max_new_tokens, args.temperature, streamer)
+        asked = [(conversation, question)]
+        (said,) = answers(model, encoder, asked, args.max_new_tokens, args.temperature, streamer)
         conversation.append({"input": question, "output": said})
 
 

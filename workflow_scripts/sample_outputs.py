@@ -10,7 +10,7 @@ import yaml
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.training.answering import answer, load
+from workflow_scripts.training.answering import answers, load
 
 PROMPTS = Path(__file__).parent / "evaluation" / "prompts.yaml"
 
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     for prompt in yaml.safe_load(PROMPTS.read_text(encoding="utf-8")):
         conversation: list[Exchange] = []
         for turn in prompt["turns"]:
-            said = answer(model, encoder, conversation, turn, args.settings["output_tokens"])
+            (said,) = answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])
             conversation.append({"input": turn, "output": said})
         rows.append({"name": prompt["name"], "conversation": conversation})
         logging.info("%s: %s", prompt["name"], conversation[-1]["output"][:200])

@@ -1,4 +1,4 @@
-"""A model's answers, in the template it was (or would be) trained on."""
+"""Answers of a model, in the template it was (or would be) trained on."""
 
 from pathlib import Path
 from typing import Any
@@ -26,35 +26,37 @@ def load(folder: Path, dtype: str = "auto") -> tuple[Any, Encoder]:
     return model, Encoder(set_template(AutoTokenizer.from_pretrained(folder)))
 
 
-def answer(
+def answers(
     model: Any,
     encoder: Encoder,
-    conversation: list[Exchange],
-    question: str,
+    asked: list[tuple[list[Exchange], str]],
     most: int,
     temperature: float = 0.0,
     streamer: Any = None,
-) -> str:
-    """The model's answer to a question that follows a conversation; greedy at temperature 0.
+) -> list[str]:
+    """The model's answers to questions that follow conversations, all in one batch; greedy at temperature 0.
 
-    Of a conversation that has outgrown the model's context its first exchanges are left out.
+    Of a conversation that has outgrown the model's context its first exchanges are left out. A streamer takes one only.
     """
     import torch
 
     context = getattr(model.config, "max_position_embeddings", None) or 1 << 30
-    kept = list(conversation)
-    while kept and len(encoder.prompt(kept, question)) + most > context:
-        kept.pop(0)
-    ids = torch.tensor([encoder.prompt(kept, question)], device=model.device)
+    prompts = []
+    for conversation, question in asked:
+        kept = list(conversation)
+        while kept and len(encoder.prompt(kept, question)) + most > context:
+            kept.pop(0)
+        prompts.append(encoder.prompt(kept, question))
+    batch = encoder.tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(model.device)
     sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
     with torch.inference_mode():
         produced = model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
+            **batch,
             max_new_tokens=most,
             eos_token_id=encoder.tokenizer.eos_token_id,
             pad_token_id=encoder.tokenizer.pad_token_id,
             streamer=streamer,
             **sampling,
         )
-    return encoder.tokenizer.decode(produced[0, ids.shape[1] :], skip_special_tokens=True).strip()
+    texts = encoder.tokenizer.batch_decode(produced[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    return [text.strip() for text in texts]
