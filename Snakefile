@@ -21,6 +21,10 @@ configfile: "config.yaml"
 include: "rules/common.smk"
 
 
+# Made from envs/image.def; used with `--sdm apptainer` alone.
+container: "capybara.sif"
+
+
 pathvars:
     results=f"{config['results']}/{config['run']}",
     logs=f"{config['results']}/{config['run']}/logs",

@@ -53,7 +53,8 @@ onerror:
 
 onsuccess:
     folder = f"{config['results']}/{config['run']}"
-    print(f"Done. Look at {folder}/report/index.html; what can be published is in {folder}/release")
+    if Path(folder, "report", "index.html").is_file():  # not if a part of the run was asked for
+        print(f"Done. Look at {folder}/report/index.html; what can be published is in {folder}/release")
 
 
 def without(section, *names):
