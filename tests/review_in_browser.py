@@ -22,7 +22,7 @@ import urllib.request
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import APIResponse, Page, sync_playwright
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -48,9 +48,9 @@ def scripted(reviewer: str, item: str, answer: int) -> str:
 class Review:
     """The server and the commands around it."""
 
-    def __init__(self, args: argparse.Namespace):
+    def __init__(self, args: argparse.Namespace, names: tuple[str, ...] = NAMES):
         self.args, self.url = args, f"http://127.0.0.1:{args.port}"
-        self.passwords = {name: secrets.token_urlsafe(9) for name in ("lead", *NAMES)}
+        self.passwords = {name: secrets.token_urlsafe(9) for name in ("lead", *names)}
         self.environment = os.environ | {
             "LABEL_STUDIO_PASSWORD": self.passwords["lead"], "LABEL_STUDIO_USER_TOKEN": secrets.token_hex(20),
         }  # fmt: skip
@@ -174,11 +174,11 @@ def picture(page: Page, path: Path) -> None:
         image.convert("RGB").quantize(48).save(path, optimize=True)
 
 
-def status(reviewer: Reviewer, method: str, path: str, body: dict | None = None) -> int:
-    """The status with which the API answers a reviewer who tries something."""
+def send(reviewer: Reviewer, method: str, path: str, body: object = None) -> APIResponse:
+    """The API's answer to something that a reviewer's browser sends."""
     token = next(one["value"] for one in reviewer.page.context.cookies() if one["name"] == "csrftoken")
     headers = {"X-CSRFToken": token, "Referer": reviewer.review.url}
-    return reviewer.page.request.fetch(reviewer.review.url + path, method=method, data=body, headers=headers).status
+    return reviewer.page.request.fetch(reviewer.review.url + path, method=method, data=body, headers=headers)
 
 
 def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
@@ -186,15 +186,16 @@ def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
     theirs = one.ask(f"/api/tasks?project={one.project}&page_size=1")["tasks"][0]["id"]
     organisation = one.ask("/api/current-user/whoami")
     own = other.ask("/api/current-user/whoami")
-    return {
-        "project": status(other, "GET", f"/api/projects/{one.project}"),
-        "task": status(other, "GET", f"/api/tasks/{theirs}"),
-        "annotations": status(other, "GET", f"/api/tasks/{theirs}/annotations/"),
-        "export": status(other, "GET", f"/api/projects/{one.project}/export?exportType=JSON"),
-        "enter the organisation": status(
+    answers = {
+        "project": send(other, "GET", f"/api/projects/{one.project}"),
+        "task": send(other, "GET", f"/api/tasks/{theirs}"),
+        "annotations": send(other, "GET", f"/api/tasks/{theirs}/annotations/"),
+        "export": send(other, "GET", f"/api/projects/{one.project}/export?exportType=JSON"),
+        "enter the organisation": send(
             other, "PATCH", f"/api/users/{own['id']}/", {"active_organization": organisation["active_organization"]}
         ),
     }
+    return {what: answer.status for what, answer in answers.items()}
 
 
 def main() -> None:
@@ -282,6 +283,7 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
     review.command(*fetch)
     review.command(*fetch)  # nothing is doubled
     print("ben at anna's work:", isolation(anna, ben), flush=True)
+    print("anna at ben's work:", isolation(ben, anna), flush=True)
     browser.close()
 
     rows = [json.loads(line) for line in (args.work / "decisions.jsonl").read_text().splitlines()]
