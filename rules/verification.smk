@@ -1,5 +1,8 @@
 """Verification: queue what needs an expert's eyes, take the decisions back, apply them. It waits for nobody unless told to."""
 
+# Written by the first `review invite`, which comes after the queue.
+REVIEWERS = [path for path in [config["verification"]["reviewers"]] if path and Path(path).is_file()]
+
 
 rule queue_reviews:
     input:
@@ -44,7 +47,7 @@ rule collect_decisions:
         conversations="<results>/synthesis/data.jsonl",
         queue="<results>/verification/queue.jsonl",
         files=config["verification"]["decisions"],
-        reviewers=config["verification"]["reviewers"] or [],
+        reviewers=REVIEWERS,
     output:
         decisions="<results>/verification/decisions.jsonl",
         aside="<results>/verification/decisions.aside.jsonl",
@@ -79,7 +82,7 @@ rule apply_decisions:
         queue="<results>/verification/queue.jsonl",
         decisions="<results>/verification/decisions.jsonl",
         aside="<results>/verification/decisions.aside.jsonl",
-        reviewers=config["verification"]["reviewers"] or [],
+        reviewers=REVIEWERS,
     output:
         data="<results>/verification/data.jsonl",
         rejected="<results>/verification/rejected.jsonl",

@@ -144,11 +144,9 @@ def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
 def _verification(section: Config) -> Iterator[str]:
     """Files that exist, and a judge for disagreement."""
     named = [(f"decisions[{number}]", path) for number, path in enumerate(section["decisions"])]
-    for key, path in [
-        *named,
-        ("reviewers", section["reviewers"]),
-        ("queue.blind.path", section["queue"]["blind"]["path"]),
-    ]:
+    if section["decisions"]:  # the first `review invite` writes the profiles, and it comes after the queue
+        named.append(("reviewers", section["reviewers"]))
+    for key, path in [*named, ("queue.blind.path", section["queue"]["blind"]["path"])]:
         if path is not None:
             yield from _file({"path": path}, f"verification.{key}")
     for number, path in enumerate(section["decisions"]):

@@ -262,6 +262,12 @@ def test_a_mistake_names_its_key_and_the_remedy(config, key, value, line):
     assert "\n" not in found[0]
 
 
+def test_profiles_may_be_missing_until_there_are_decisions(config):
+    """`review invite` writes them, and needs the configuration that names the file."""
+    config["verification"] |= {"decisions": [], "reviewers": "no.yaml"}
+    assert mistakes(config, FILES) == []
+
+
 @pytest.mark.parametrize(
     ("section", "name", "line"),
     [
