@@ -3,7 +3,7 @@
     .venv-review/bin/pip install playwright
     .venv-review/bin/python tests/review_conflicts.py --configfile mine.yaml --work /tmp/conflicts
 
-The configuration's synthesis must be made; its `verification` is laid over here. Two reviewers judge a small queue in the browser,
+Of the configuration's run the synthesis must be made; its `verification` is written anew, in that file. Two reviewers judge a small queue in the browser,
 a third decides what is disputed, and every outcome is compared with what was scripted. Then the queue grows, and exports of
 the server are damaged: an item that nobody knows, a missing verdict, another project. It stops at the first thing that is not as it must be.
 """
@@ -26,12 +26,12 @@ OTHER = '<View><Text name="text" value="$text"/><Choices name="c" toName="text">
 
 
 class Run:
-    """The workflow's run, its `verification` laid over."""
+    """The workflow's run, and the file of its configuration."""
 
-    def __init__(self, args: argparse.Namespace, config: dict):
-        self.args, self.folder = args, Path(config.get("results", "results")) / config["run"] / "verification"
-        self.overlay = args.work / "verification.yaml"
-        self.words = ["--configfile", args.configfile, str(self.overlay)]
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.config = args, yaml.safe_load(args.configfile.read_text())
+        self.folder = Path(self.config.get("results", "results")) / self.config["run"] / "verification"
+        self.words = ["--configfile", str(args.configfile)]
 
     def set(self, problems: int, decisions: list[str]) -> None:
         section = {
@@ -39,7 +39,7 @@ class Run:
             "decisions": [str(self.args.work / name) for name in decisions], "reviewers_per_item": 2,
             "queue": {"problems": problems, "conversations": 0, "doubts": False, "blind": {"share": 0.0}},
         }  # fmt: skip
-        self.overlay.write_text(yaml.safe_dump({"verification": section}))
+        self.args.configfile.write_text(yaml.safe_dump(self.config | {"verification": section}))
 
     def make(self, file: str, check: bool = True) -> str:
         """What snakemake printed on its way to a file of the stage."""
@@ -172,7 +172,7 @@ def damage(review: Review, run: Run, anna: Reviewer) -> None:
 def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configfile", required=True, help="configuration of a run with CamelAI's problems")
+    parser.add_argument("--configfile", required=True, type=Path, help="configuration of a run with CamelAI's problems")
     parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and what is found")
     parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
     parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
@@ -181,11 +181,10 @@ def main() -> None:
     parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"])
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    run = Run(args, yaml.safe_load(Path(args.configfile).read_text()))
+    run = Run(args)
     review = Review(args, NAMES)
     print(f"the server answered after {review.start():.0f} s", flush=True)
     try:
-        (args.work / "reviewers.yaml").write_text("{}")
         run.set(args.problems, [])
         for name in NAMES:
             profile = ["--name", name, "--fields", *args.fields, "--degree", "MSc"]
