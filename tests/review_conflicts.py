@@ -93,6 +93,8 @@ def conflict(review: Review, run: Run, people: dict[str, Reviewer], fetch: list[
     }
     differ = {item for item, answers in accepted.items() if any(len(sides) == 2 for sides in answers)}
     disputed = {item for item, state in run.states().items() if state == "disputed"}
+    if not differ:
+        raise SystemExit("the two differ on nothing; take more --problems")
     must(f"disputed are the {len(differ)} of {len(items)} items on which they differ", disputed == differ, True)
 
     review.command("push", *run.words, "--url", review.url)
@@ -177,7 +179,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
     parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
     parser.add_argument("--port", type=int, default=8766)
-    parser.add_argument("--problems", type=int, default=8, help="items of the first queue")
+    parser.add_argument("--problems", type=int, default=14, help="items of the first queue")
     parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"])
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
