@@ -12,11 +12,12 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 run: install
 	$(VENV)/bin/snakemake --cores all
 
-test: install check
-	$(VENV)/bin/pytest
+# Whole runs use all cores by themselves, so they come one after the other.
+test: test-quick
+	$(VENV)/bin/pytest -m slow
 
 test-quick: install check
-	$(VENV)/bin/pytest -m "not slow"
+	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
 
 check: install
 	$(VENV)/bin/ruff check .
