@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.review_in_browser import CHROMIUM, Review, Reviewer, scripted, send
+from tests.review_in_browser import CHROMIUM, Review, Reviewer, options, scripted, send
 
 NAMES = ("anna", "ben", "cara")
 OTHER = '<View><Text name="text" value="$text"/><Choices name="c" toName="text"><Choice value="yes"/></Choices></View>'
@@ -173,14 +173,8 @@ def damage(review: Review, run: Run, anna: Reviewer) -> None:
 
 def main() -> None:
     """Run all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configfile", required=True, type=Path, help="configuration of a run with CamelAI's problems")
-    parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and what is found")
-    parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
-    parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
-    parser.add_argument("--port", type=int, default=8766)
+    parser = options(__doc__)
     parser.add_argument("--problems", type=int, default=14, help="items of the first queue")
-    parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"])
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     run = Run(args)

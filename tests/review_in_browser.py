@@ -198,20 +198,28 @@ def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
     return {what: answer.status for what, answer in answers.items()}
 
 
-def main() -> None:
-    """Run all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configfile", required=True, help="configuration of a run whose queue is made")
+def options(description: str) -> argparse.ArgumentParser:
+    """What every script with a server of its own is told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--configfile", required=True, type=Path, help="configuration of the run, with CamelAI's problems"
+    )
     parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and what is found")
     parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
     parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
-    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--port", type=int, default=8765, help="port that the server listens on")
+    parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"], help="fields of every reviewer")
+    return parser
+
+
+def main() -> None:
+    """Run all of it."""
+    parser = options(__doc__)
     parser.add_argument("--items", type=int, default=20, help="items that each reviewer judges")
-    parser.add_argument("--fields", nargs="+", default=["physics", "chemistry"])
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the page")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    review, of_run = Review(args), ["--configfile", args.configfile]
+    review, of_run = Review(args), ["--configfile", str(args.configfile)]
     print(f"the server answered after {review.start():.0f} s", flush=True)
     try:
         for name in NAMES:
