@@ -75,6 +75,11 @@ share_limits(config["teacher"])
 DATA_STAGES = [*(["seeds", "synthesis", "verification"] if SOURCES else []), "decontamination", "dataset"]
 # Whose resources labelling takes.
 LABELLERS = ["seeds", "teacher"] if config["seeds"]["labels"]["by"] == "teacher" else ["seeds"]
+# Environments of what may start vLLM, whose pins are its own.
+VLLM_TEACHER = config["teacher"]["kind"] == "vllm"
+TEACHER_ENVIRONMENT = "../envs/vllm.yaml" if VLLM_TEACHER else "../envs/teacher.yaml"
+LABELS_ENVIRONMENT = "../envs/vllm.yaml" if VLLM_TEACHER and "teacher" in LABELLERS else "../envs/labels.yaml"
+SCORING_ENVIRONMENT = "../envs/vllm.yaml" if config["evaluation"]["backend"] == "vllm" else "../envs/evaluation.yaml"
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]
 GGUF = f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["release"]["gguf_converter"] else []

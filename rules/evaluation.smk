@@ -54,7 +54,7 @@ rule evaluate_task:
     benchmark:
         "<benchmarks>/evaluate_task/{model}/{task}.tsv"
     conda:
-        "../envs/evaluation.yaml"
+        SCORING_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(memory("evaluation")),
@@ -107,7 +107,7 @@ for number, batch in enumerate(BATCHES, 1):
         benchmark:
             f"<benchmarks>/evaluate_task/{{model}}/batch-{number}.tsv"
         conda:
-            "../envs/evaluation.yaml"
+            SCORING_ENVIRONMENT
         threads: 1
         resources:
             mem_mb=growing(memory("evaluation")),
@@ -315,7 +315,7 @@ rule judge_answers:
     benchmark:
         "<benchmarks>/judge_answers.tsv"
     conda:
-        "../envs/teacher.yaml"
+        TEACHER_ENVIRONMENT
     threads: 8
     resources:
         mem_mb=growing(memory("teacher")),

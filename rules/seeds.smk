@@ -245,7 +245,7 @@ rule label_seeds:
     benchmark:
         "<benchmarks>/label_seeds.tsv"
     conda:
-        "../envs/labels.yaml"
+        LABELS_ENVIRONMENT
     threads: 8
     resources:
         mem_mb=growing(max(map(memory, LABELLERS))),

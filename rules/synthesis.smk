@@ -44,7 +44,7 @@ rule synthesize_shard:
     benchmark:
         "<benchmarks>/synthesize_shard/{shard}.tsv"
     conda:
-        "../envs/teacher.yaml"
+        TEACHER_ENVIRONMENT
     threads: 8
     resources:
         mem_mb=growing(memory("teacher")),

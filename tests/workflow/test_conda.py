@@ -1,17 +1,26 @@
 """Every rule in the environment that its `conda:` file describes, and in nothing else; or in one image for all."""
 
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.workflow.test_faults import served
+from tests.tiny_training import make_base
+from tests.workflow.conftest import environment
 from tests.workflow.tiny_run import RESULTS, configure_all
-
-pytestmark = pytest.mark.slow
+from workflow_scripts.synthesis.teacher import vllm_command
 
 TESTS = Path(__file__).parents[1]
+FILES = {path.stem for path in Path("envs").glob("*.yaml")}
+
+builds = pytest.mark.skipif(
+    not os.environ.get("TEST_ENVIRONMENTS"),
+    reason="builds every environment, gigabytes of them: set TEST_ENVIRONMENTS=1",
+)
 
 
 def first(folder: Path) -> str:
@@ -19,25 +28,83 @@ def first(folder: Path) -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
-@pytest.mark.skipif(
-    not os.environ.get("TEST_ENVIRONMENTS"),
-    reason="builds every environment, gigabytes of them: set TEST_ENVIRONMENTS=1",
-)
-def test_each_environment_is_enough_for_its_rules(project, tmp_path_factory, monkeypatch):
+@pytest.fixture
+def conda(monkeypatch):
+    """Conda, or what stands in for it."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     if shutil.which("conda") is None:
         monkeypatch.setenv("PATH", first(TESTS / "conda_standin" / "bin"))
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    with served(tmp_path_factory.mktemp("server"), "--delay", "0.02") as server:
-        # With embeddings, so that the labels' environment is used as well.
-        words = configure_all(
-            project, server.base_url, seeds={"deduplication": {"semantic": 0.07}, "labels": {"by": "classifier"}}
-        )
-        printed = project.run(*words, "--sdm", "conda")
+
+
+@builds
+@pytest.mark.slow
+def test_each_environment_is_enough_for_its_rules(project, conda):
+    """The pocket run, each job in the environment of its rule."""
+    printed = project.run("--sdm", "conda")
     built = list((project.folder / ".snakemake" / "conda").glob("*_/"))
-    assert len(built) == len(list(Path("envs").glob("*.yaml")))
-    assert (project.folder / RESULTS / "report" / "index.html").is_file(), printed
+    assert len(built) == len(FILES - {"vllm"})
+    jobs = len(re.findall(r"^Finished jobid: (?!.*Rule: (?:all|download)\b)", printed, re.MULTILINE))
+    assert printed.count("Activating conda environment") >= jobs > 80
+    assert (project.folder / "results" / "pocket" / "report" / "index.html").is_file()
 
 
+# As if on a machine that vLLM can serve on: it reads no option before it knows the device.
+VLLM_SPEAKS = """
+import sys
+import vllm.platforms
+from vllm.platforms.cpu import CpuPlatform
+vllm.platforms._current_platform = CpuPlatform()
+import lm_eval.models.vllm_causallms
+from vllm.entrypoints.common.cli_args import make_arg_parser
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+from workflow_scripts import evaluate_task, judge_answers, label_seeds, synthesize_shard
+read = make_arg_parser(FlexibleArgumentParser()).parse_args(sys.argv[1:])
+print(read.model_tag, read.port, read.max_model_len, read.tensor_parallel_size, read.revision)
+"""
+
+
+@builds
+@pytest.mark.slow
+def test_vllms_environment(tmp_path, conda):
+    """Its pins go together, the jobs' code and lm-eval's backend load, the options of the server are understood."""
+    subprocess.run(["conda", "env", "create", "--file", "envs/vllm.yaml", "--prefix", str(tmp_path)], check=True)
+    settings = yaml.safe_load(Path("config.yaml").read_text())["teacher"] | {"model": "some/teacher", "revision": "4c1"}
+    _, _, *words = vllm_command("vllm", settings, 4321)
+    done = subprocess.run(
+        [tmp_path / "bin" / "python", "-c", VLLM_SPEAKS, *words], capture_output=True, text=True, env=environment()
+    )
+    assert done.stdout.splitlines()[-1:] == ["some/teacher 4321 2048 1 4c1"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("own", "target", "environments"),
+    [
+        ({}, "all", FILES - {"vllm"}),
+        ({"teacher": {"kind": "vllm", "model": "./base"}}, "all", FILES - {"teacher"}),
+        (
+            {"evaluation": {"backend": "vllm"}},
+            "evaluation/base/pocket_science.json",
+            {"vllm", "evaluation", "training"},
+        ),
+        (
+            {"teacher": {"kind": "vllm", "model": "./base"}, "seeds": {"labels": {"by": "teacher"}}},
+            "seeds/labelled.parquet",
+            {"vllm", "labels", "data"},  # `labels` for the embeddings
+        ),
+    ],
+    ids=["llama.cpp", "teacher", "scores", "labels"],
+)
+def test_what_starts_vllm_has_its_environment(project, conda, own, target, environments):
+    make_base(project.folder)
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump({"run": "mine", **own}))
+    target = target if target == "all" else str(RESULTS / target)
+    printed = project.run("--dry-run", "--configfile", "mine.yaml", "--sdm", "conda", "--", target)
+    assert (
+        set(re.findall(r"^Conda environment envs/(\w+)\.yaml will be created", printed, re.MULTILINE)) == environments
+    )
+
+
+@pytest.mark.slow
 def test_every_job_runs_in_the_image(project, monkeypatch):
     """Through a stand-in, which tells what snakemake asks of apptainer; the image itself is not built here."""
     monkeypatch.setenv("PATH", first(TESTS / "apptainer_standin"))

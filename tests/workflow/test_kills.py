@@ -103,7 +103,7 @@ STAGES = [
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 64 MiB, for results."""
+    """A file system of 64 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(
@@ -113,6 +113,11 @@ def small_disk(tmp_path):
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def forbid_writing(folder: Path) -> None:
+    """Not even root writes there."""
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
@@ -215,3 +220,28 @@ def test_an_input_that_cannot_be_read(tmp_path, undisturbed):
     printed = project.run(*undisturbed.words, check=False)
     assert "no such file: made.jsonl" in printed and "Traceback" not in printed
     assert json.loads((project.folder / RESULTS / "seeds" / "stats.json").read_text())["out"] == 20
+
+
+def test_inputs_on_a_read_only_disk(tmp_path, small_disk, undisturbed):
+    """Seeds and base model are read, and nothing is written beside them."""
+    project = undisturbed.copy(tmp_path, without="seeds")
+    shutil.rmtree(project.folder / RESULTS / "training" / "base")
+    for name in ("made.jsonl", "found.jsonl", "base"):
+        shutil.move(project.folder / name, small_disk / name)
+        (project.folder / name).symlink_to(small_disk / name)
+    forbid_writing(small_disk)
+    project.run(
+        *undisturbed.words, "--", str(RESULTS / "seeds" / "data.jsonl"), str(RESULTS / "training" / "base" / "final")
+    )
+    assert (project.folder / RESULTS / "seeds" / "data.jsonl").read_bytes() == undisturbed.contents["seeds/data.jsonl"]
+
+
+def test_results_on_a_read_only_disk(tmp_path, small_disk, undisturbed):
+    project = undisturbed.copy(tmp_path)
+    shutil.move(project.folder / RESULTS, small_disk / "mine")
+    (project.folder / RESULTS).symlink_to(small_disk / "mine")
+    (small_disk / "mine" / "seeds" / "data.jsonl").unlink()
+    forbid_writing(small_disk)
+    printed = project.run(*undisturbed.words, check=False)
+    assert "Traceback" not in printed
+    assert "results/mine cannot be written to" in printed

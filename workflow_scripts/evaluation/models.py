@@ -53,8 +53,8 @@ def start(arguments: Row, settings: Row) -> Any:
         )
     except ModuleNotFoundError as error:
         raise UserError(
-            f"`evaluation.backend` is {settings['backend']}, and {error.name or 'its package'} is not installed. Install it "
-            "in the environment that runs this job, or set the backend to hf."
+            f"`evaluation.backend` is {settings['backend']}, and {error.name or 'its package'} is not installed. Run "
+            "with `--sdm conda`, or in an environment made from envs/vllm.yaml, or set the backend to hf."
         ) from error
     except torch.OutOfMemoryError as error:
         raise UserError(

@@ -121,8 +121,8 @@ def _vllm(settings: dict[str, Any], log: Path | None) -> Iterator[Teacher]:
     program = shutil.which("vllm")
     if program is None:
         raise UserError(
-            "`teacher.kind` is vllm, and there is no program `vllm` on PATH. Install it (pip install vllm, on a machine "
-            "with a GPU) in the environment that runs this job, or choose another kind."
+            "`teacher.kind` is vllm, and there is no program `vllm` on PATH. Install it into an environment of its own, as "
+            "envs/vllm.yaml has it, and put its bin folder at the end of PATH; or run with `--sdm conda`; or choose another kind."
         )
     with contextlib.ExitStack() as stack:
         if log is None:

@@ -242,7 +242,13 @@ def test_another_port_when_its_own_was_taken(settings, notes, monkeypatch):
 
 def test_no_vllm_is_one_clear_message(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match=r"no program `vllm` on PATH\. Install it"), serve(settings, 1):
+    with (
+        pytest.raises(
+            UserError,
+            match=r"no program `vllm` on PATH\. Install it into an environment of its own, as envs/vllm\.yaml",
+        ),
+        serve(settings, 1),
+    ):
         pass
 
 
