@@ -1,6 +1,7 @@
 """The configuration checked before anything runs; every mistake is one line that names the key and says what to do."""
 
 import difflib
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ def part_mistakes(section: str, key: str, value: Any) -> list[str]:
     return _mistakes_of_form(value, {"$defs": schema["$defs"], **schema["properties"][section]["properties"][key]})
 
 
+@functools.cache
 def _schema() -> Config:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
