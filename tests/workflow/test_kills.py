@@ -145,25 +145,32 @@ def test_a_full_disk_at_every_stage(tmp_path, small_disk, undisturbed):
     assert contents(project) == undisturbed.contents
 
 
+# Damaged, and what must be made again so that it is read; in one run where neither waits for the other.
 @pytest.mark.parametrize(
-    ("damaged", "after"),
+    "damage",
     [
-        ("training/base/final/model.safetensors", "evaluation/base/pocket_science.json"),
-        ("training/capybara/train_tokens.parquet", "training/capybara/metrics.jsonl"),
-        ("synthesis/shards/0000.jsonl", "synthesis/data.jsonl"),
+        {
+            "training/base/final/model.safetensors": "evaluation/base/pocket_science.json",
+            "synthesis/shards/0000.jsonl": "synthesis/data.jsonl",
+        },
+        {"training/capybara/train_tokens.parquet": "training/capybara/metrics.jsonl"},
     ],
+    ids=["safetensors and JSON lines", "parquet"],
 )
-def test_a_truncated_file_in_the_middle_of_the_tree(tmp_path, undisturbed, damaged, after):
-    """The rule that reads it says which file; deleted, it is made again, and all is as before."""
+def test_truncated_files_in_the_middle_of_the_tree(tmp_path, undisturbed, damage):
+    """The rule that reads one says which file; deleted, it is made again, and all is as before."""
     project = undisturbed.copy(tmp_path)
-    path = project.folder / RESULTS / damaged
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    (project.folder / RESULTS / after).unlink()  # so that what reads the damaged file runs again
+    paths = [project.folder / RESULTS / name for name in damage]
+    for path, after in zip(paths, damage.values(), strict=True):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        (project.folder / RESULTS / after).unlink()
     printed = project.run(*undisturbed.words, check=False)
-    errors = [line for line in printed.splitlines() if line.startswith("error: ")]
-    assert errors and all(path.name in line and "run again" in line for line in errors), printed[-4000:]
+    errors = {line for line in printed.splitlines() if line.startswith("error: ")}
+    assert all("run again" in line for line in errors), printed[-4000:]
+    assert [sum(path.name in line for line in errors) for path in paths] == [1] * len(errors), printed[-4000:]
     assert "Traceback" not in printed
-    shutil.rmtree(path.parent) if path.name == "model.safetensors" else path.unlink()
+    for path in paths:
+        shutil.rmtree(path.parent) if path.name == "model.safetensors" else path.unlink()
     project.run(*undisturbed.words)
     assert contents(project) == undisturbed.contents
 

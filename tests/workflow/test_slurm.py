@@ -133,6 +133,7 @@ def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slu
         settings = yaml.safe_load(own.read_text())
         settings["teacher"]["resources"] = {"minutes": 1}
         own.write_text(yaml.safe_dump(settings))
+        project.run("results/mine/seeds/data.jsonl", *words)  # without SLURM, which takes its time
         Submitted(project, "results/mine/synthesis/data.jsonl", *words).finished()
         replies = Counter(event["hash"] for event in server.events("reply"))
     shards = [job for job in slurm.jobs() if rule_of(job) == "synthesize_shard"]
@@ -146,14 +147,15 @@ def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slu
 
 
 def test_what_took_too_much_memory_gets_more(project, slurm):
-    resources = {"memory_gb": 0.4}  # less than torch and the embedding model take
+    resources = {"memory_gb": 0.6}  # less than torch and the embedding model take
     words = configure_all(
         project, "http://127.0.0.1:9/v1", seeds={"resources": resources, "deduplication": {"semantic": 0.07}}
     )
+    project.run("results/mine/seeds/unique.parquet", *words)
     Submitted(project, "results/mine/seeds/embedded.parquet", *words, "--retries", "4").finished()
     tried = [job for job in slurm.jobs() if rule_of(job) == "embed_seeds"]
     assert len(tried) > 1 and tried[-1]["JobState"] == "COMPLETED"
-    assert [job["MinMemoryNode"] for job in tried] == [f"{409 * attempt}M" for attempt in range(1, len(tried) + 1)]
+    assert [job["MinMemoryNode"] for job in tried] == [f"{614 * attempt}M" for attempt in range(1, len(tried) + 1)]
 
 
 def test_the_profile_for_any_scheduler(project, slurm):
