@@ -50,7 +50,7 @@ def environment_pins(path):
 
 LOCKED = file_pins("requirements.txt")
 ALONE = file_pins("requirements-no-deps.txt")
-# vLLM's own limits are narrower than ours. TEST_ENVIRONMENTS=1 pytest tests/workflow/test_conda.py resolves its pins.
+# vLLM's own limits are narrower than ours. TEST_ENVIRONMENTS=1 pytest tests/workflow/test_conda.py builds it.
 VLLMS = {"vllm", "numpy", "torch", "transformers"}
 
 

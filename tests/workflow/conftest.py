@@ -65,3 +65,18 @@ def finished(tmp_path_factory) -> Project:
     made = Project(tmp_path_factory.mktemp("pocket"))
     made.printed = [made.run("download"), made.run(prefix=without_network.prefix())]
     return made
+
+
+@pytest.fixture
+def small_disk(tmp_path, request):
+    """A file system of its own: 64 MiB, or what `indirect` says."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = getattr(request, "param", "64m")
+    try:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system can be mounted here: {getattr(error, 'stderr', error)}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -101,20 +101,6 @@ STAGES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def forbid_writing(folder: Path) -> None:
     """Not even root writes there."""
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
