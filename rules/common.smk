@@ -19,9 +19,9 @@ from workflow_scripts.config import check, record, sources
 from workflow_scripts.config.code import source_files, template_files, use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.evaluation import suites
-from workflow_scripts.synthesis.limits import answering, share_limits
+from workflow_scripts.teacher.runtime_settings import answering, share_limits
 from workflow_scripts.decontamination import catalogue
-from workflow_scripts.models.locate import model_files, on_hub
+from workflow_scripts.common.model_location import model_files, on_hub
 
 use_this_python()
 
@@ -150,7 +150,7 @@ def local_file(entry):
 def embeds():
     """Whether anything compares or labels seeds by their embeddings."""
     seeds = config["seeds"]
-    return seeds["deduplication"]["semantic"] is not None or seeds["labels"]["by"] == "classifier"
+    return seeds["deduplication"]["semantic_distance"] is not None or seeds["labels"]["by"] == "classifier"
 
 
 def embedder_files():
@@ -172,7 +172,7 @@ def embedder(wildcards, input):
 def prompt_files():
     """What the techniques say, draw from and check by."""
     own = (str(path) for path in Path("workflow_scripts/synthesis").rglob("*") if path.suffix in (".jinja", ".yaml"))
-    return [*sorted(own), "workflow_scripts/labels/flask.yaml", "workflow_scripts/cleaning/phrases.yaml"]
+    return [*sorted(own), "workflow_scripts/seeds/labels/flask.yaml", "workflow_scripts/seeds/cleaning/phrases.yaml"]
 
 
 def teacher_files():

@@ -27,7 +27,7 @@ rule split_dataset:
         random_seed=config["dataset"]["random_seed"],
     shell:
         """
-        python -m workflow_scripts.split_dataset \
+        python -m workflow_scripts.dataset.split_dataset \
             --conversations {input.conversations:q} \
             --test-fraction {params.test_fraction} \
             --random-seed {params.random_seed} \

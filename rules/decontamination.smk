@@ -24,7 +24,7 @@ rule fetch_conversations:
         settings=lambda wildcards: json.dumps(INCLUDED[int(wildcards.included)], sort_keys=True),
     shell:
         """
-        python -m workflow_scripts.fetch_conversations \
+        python -m workflow_scripts.conversations.fetch_conversations \
             --number {wildcards.included} \
             --settings {params.settings:q} \
             --rows {output.rows:q} \
@@ -60,7 +60,7 @@ rule assemble_conversations:
         max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """
-        python -m workflow_scripts.assemble_conversations \
+        python -m workflow_scripts.conversations.assemble_conversations \
             --synthesis {input.synthesis:q} \
             --seeds {input.seeds:q} \
             --include {params.include:q} \
@@ -96,7 +96,7 @@ rule fetch_benchmark:
         settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
     shell:
         """
-        python -m workflow_scripts.fetch_benchmark \
+        python -m workflow_scripts.decontamination.fetch_benchmark \
             --benchmark {wildcards.benchmark:q} \
             --settings {params.settings:q} \
             --items {output.rows:q} \
@@ -130,7 +130,7 @@ rule index_benchmarks:
         lowest_level=min(*config["decontamination"]["levels"], config["decontamination"]["remove_at"]),
     shell:
         """
-        python -m workflow_scripts.index_benchmarks \
+        python -m workflow_scripts.decontamination.index_benchmarks \
             --items {input.benchmarks:q} \
             --origins {input.origins:q} \
             --lowest-level {params.lowest_level} \
@@ -163,7 +163,7 @@ rule match_conversations:
         parts=config["decontamination"]["parts"],
     shell:
         """
-        python -m workflow_scripts.match_conversations \
+        python -m workflow_scripts.decontamination.search_benchmarks \
             --conversations {input.conversations:q} \
             --index {params.index:q} \
             --shard {wildcards.part} {params.parts} \
@@ -195,7 +195,7 @@ rule find_near_copies:
         index=subpath(input.summary, parent=True),
     shell:
         """
-        python -m workflow_scripts.find_near_copies \
+        python -m workflow_scripts.decontamination.run_minhash_baseline \
             --conversations {input.conversations:q} \
             --index {params.index:q} \
             --copies {output.copies:q} \
@@ -235,7 +235,7 @@ rule decontaminate_conversations:
         suites=as_json(SUITES),
     shell:
         """
-        python -m workflow_scripts.decontaminate_conversations \
+        python -m workflow_scripts.decontamination.decontaminate_conversations \
             --conversations {input.conversations:q} \
             --found {input.found:q} \
             --copies {input.copies:q} \

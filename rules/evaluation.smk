@@ -30,7 +30,7 @@ rule fetch_task:
     shell:
         """
         export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-{params.folder:q}/data}}"
-        python -m workflow_scripts.fetch_task \
+        python -m workflow_scripts.evaluation.fetch_task \
             --task {wildcards.lm_eval_task:q} \
             {params.include} \
             --revisions {params.revisions:q} \
@@ -69,7 +69,7 @@ rule evaluate_task:
     shell:
         """
         export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-        python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluate_task \
+        python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
             --name {wildcards.model:q} \
             --model {input.model:q} \
             {params.adapter} \
@@ -122,7 +122,7 @@ for number, batch in enumerate(BATCHES, 1):
         shell:
             """
             export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-            python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluate_task \
+            python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
                 --name {wildcards.model:q} \
                 --model {input.model:q} \
                 {params.adapter} \
@@ -160,7 +160,7 @@ rule sample_outputs:
         settings=as_json(part("evaluation", "dtype", "output_tokens")),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.sample_outputs \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.sample_outputs \
             --model {input.model:q} \
             --settings {params.settings:q} \
             --threads {threads} \
@@ -189,7 +189,7 @@ rule execute_code:
         runtime=growing(60),
     shell:
         """
-        python -m workflow_scripts.execute_code \
+        python -m workflow_scripts.evaluation.execute_code \
             --result {input.result:q} \
             --table {input.table:q} \
             --threads {threads} \
@@ -221,7 +221,7 @@ rule collect_scores:
         settings=as_json(part("evaluation", "suites", "custom", "limit")),
     shell:
         """
-        python -m workflow_scripts.collect_scores \
+        python -m workflow_scripts.evaluation.collect_scores \
             --results {input.results:q} \
             --settings {params.settings:q} \
             --scores {output.scores:q} \
@@ -254,7 +254,7 @@ rule compare_models:
         settings=as_json(part("evaluation", "suites", "custom")),
     shell:
         """
-        python -m workflow_scripts.compare_models \
+        python -m workflow_scripts.evaluation.compare_models \
             --tables {input.tables:q} \
             --scores {input.scores:q} \
             --settings {params.settings:q} \
@@ -290,7 +290,7 @@ rule answer_questions:
         ),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.answer_questions \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.answer_questions \
             --questions {input.questions:q} \
             --model {input.model:q} \
             --settings {params.settings:q} \
@@ -328,7 +328,7 @@ rule judge_answers:
         folder=subpath(output.stats, ancestor=3),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.judge_answers \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.judge_answers \
             --answers {input.answers:q} \
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \

@@ -1,6 +1,6 @@
 """What the rules of the evaluation take from the configuration."""
 
-ADAPTER_APART = config["evaluation"]["adapter"] == "apart"
+ADAPTER_APART = config["evaluation"]["adapter"] == "unmerged"
 TEMPLATED = config["evaluation"]["apply_chat_template"]
 
 if isinstance(TEMPLATED, list) and (unknown := set(TEMPLATED) - set(MODELS)):

@@ -33,7 +33,7 @@ rule write_model_card:
         settings=as_json(released("base", "teacher", "training", "model", "release")),
     shell:
         """
-        python -m workflow_scripts.write_model_card \
+        python -m workflow_scripts.release.write_model_card \
             --settings {params.settings:q} \
             --decontamination {input.decontamination:q} \
             --dataset {input.dataset:q} \
@@ -74,7 +74,7 @@ rule write_data_card:
         settings=as_json(released("teacher", "included")),
     shell:
         """
-        python -m workflow_scripts.write_data_card \
+        python -m workflow_scripts.release.write_data_card \
             --settings {params.settings:q} \
             --decontamination {input.decontamination:q} \
             --dataset {input.dataset:q} \
@@ -151,7 +151,7 @@ rule gather_release:
         folder=subpath(output.sums, parent=True),
     shell:
         """
-        python -m workflow_scripts.gather_release \
+        python -m workflow_scripts.release.gather_release \
             --settings {params.settings:q} \
             --final {input.final:q} \
             --trained {input.trained:q} \

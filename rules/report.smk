@@ -4,7 +4,7 @@
 rule check_claims:
     input:
         code=source_files("check_claims"),
-        claims="workflow_scripts/claims/claims.yaml",
+        claims="workflow_scripts/report/claims/claims.yaml",
         data=[
             "workflow_scripts/evaluation/published.yaml",
             "workflow_scripts/evaluation/suites.yaml",
@@ -48,7 +48,7 @@ rule check_claims:
         folder=subpath(output.claims, ancestor=2),
     shell:
         """
-        python -m workflow_scripts.check_claims \
+        python -m workflow_scripts.report.check_claims \
             --settings {params.settings:q} \
             --train {input.train:q} \
             --test {input.test:q} \
@@ -121,7 +121,7 @@ rule render_report:
         folder=subpath(output.page, ancestor=2),
     shell:
         """
-        python -m workflow_scripts.render_report \
+        python -m workflow_scripts.report.render_report \
             --run {params.run:q} \
             --base {params.base:q} \
             --teacher {params.teacher:q} \
@@ -192,7 +192,7 @@ rule render_conversations:
         shard_count=len(SHARDS) if SOURCES else 0,
     shell:
         """
-        python -m workflow_scripts.render_conversations \
+        python -m workflow_scripts.report.render_conversations \
             --run {params.run:q} \
             --conversations {input.conversations:q} \
             --hits {input.hits:q} \
@@ -230,7 +230,7 @@ rule render_hits:
         run=config["run"],
     shell:
         """
-        python -m workflow_scripts.render_hits \
+        python -m workflow_scripts.report.render_hits \
             --title {params.run:q} \
             --hits {input.hits:q} \
             --browser conversations.html \
@@ -260,7 +260,7 @@ rule render_flips:
         run=config["run"],
     shell:
         """
-        python -m workflow_scripts.render_flips \
+        python -m workflow_scripts.report.render_flips \
             --run {params.run:q} \
             --flips {input.flips:q} \
             --page {output.page:q} \

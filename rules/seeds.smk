@@ -25,7 +25,7 @@ rule fetch_source:
         state=subpath(output.rows, with_suffix=".state"),
     shell:
         """
-        python -m workflow_scripts.fetch_source \
+        python -m workflow_scripts.seeds.fetch_source \
             --settings {params.settings:q} \
             --state {params.state:q} \
             --rows {output.rows:q} \
@@ -59,7 +59,7 @@ rule adapt_source:
         settings=source_part(sources.ADAPT),
     shell:
         """
-        python -m workflow_scripts.adapt_source \
+        python -m workflow_scripts.seeds.adapt_source \
             --settings {params.settings:q} \
             --rows {input.rows:q} \
             --origin {input.origin:q} \
@@ -73,7 +73,7 @@ rule adapt_source:
 rule clean_source:
     input:
         code=source_files("clean_source"),
-        phrases="workflow_scripts/cleaning/phrases.yaml",
+        phrases="workflow_scripts/seeds/cleaning/phrases.yaml",
         seeds="<results>/seeds/adapted/{source}.parquet",
     output:
         clean="<results>/seeds/clean/{source}.parquet",
@@ -94,7 +94,7 @@ rule clean_source:
         ),
     shell:
         """
-        python -m workflow_scripts.clean_source \
+        python -m workflow_scripts.seeds.clean_source \
             --settings {params.settings:q} \
             --seeds {input.seeds:q} \
             --clean {output.clean:q} \
@@ -121,10 +121,10 @@ rule deduplicate_seeds:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        threshold=as_json(config["seeds"]["deduplication"]["near"]),
+        threshold=as_json(config["seeds"]["deduplication"]["jaccard_threshold"]),
     shell:
         """
-        python -m workflow_scripts.deduplicate_seeds \
+        python -m workflow_scripts.seeds.deduplicate_seeds \
             --seeds {input.seeds:q} \
             --threshold {params.threshold} \
             --unique {output.unique:q} \
@@ -155,7 +155,7 @@ rule fetch_embedder:
         folder=subpath(output.model, parent=True),
     shell:
         """
-        python -m workflow_scripts.fetch_embedder \
+        python -m workflow_scripts.seeds.fetch_embedder \
             --model {params.model:q} \
             --revision {params.revision:q} \
             --folder {params.folder:q} \
@@ -183,12 +183,12 @@ rule embed_seeds:
         runtime=growing(config["seeds"]["resources"]["minutes"]),
         gpu=config["seeds"]["resources"]["gpus"],
     params:
-        settings=as_json(part("seeds", "pool", "composition", "limit") if config["seeds"]["pool"] else {"pool": None}),
+        settings=as_json(part("seeds", "oversample", "composition", "limit") if config["seeds"]["oversample"] else {"oversample": None}),
         model=embedder,
         batch_size=config["seeds"]["embedding"]["batch_size"],
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.embed_seeds \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.seeds.embed_seeds \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --model={params.model:q} \
@@ -220,7 +220,7 @@ rule deduplicate_meanings:
         settings=as_json(config["seeds"]["deduplication"]),
     shell:
         """
-        python -m workflow_scripts.deduplicate_meanings \
+        python -m workflow_scripts.seeds.deduplicate_semantic \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --distinct {output.distinct:q} \
@@ -232,8 +232,8 @@ rule deduplicate_meanings:
 rule label_seeds:
     input:
         code=source_files("label_seeds"),
-        grid="workflow_scripts/labels/flask.yaml",
-        prompt="workflow_scripts/labels/prompts/label.jinja",
+        grid="workflow_scripts/seeds/labels/flask.yaml",
+        prompt="workflow_scripts/seeds/labels/prompts/label.jinja",
         model=embedder_files(),
         teacher=teacher_files() if config["seeds"]["labels"]["by"] == "teacher" else [],
         seeds="<results>/seeds/distinct.parquet",
@@ -258,7 +258,7 @@ rule label_seeds:
         folder=subpath(output.labelled, ancestor=2),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.label_seeds \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.seeds.label_seeds \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --embedding-model={params.model:q} \
@@ -297,10 +297,10 @@ rule select_seeds:
         mem_mb=growing(max(4000, memory("seeds"))),
         runtime=growing(60),
     params:
-        settings=as_json(part("seeds", "limit", "composition", "spread_over")),
+        settings=as_json(part("seeds", "limit", "composition", "stratify_by")),
     shell:
         """
-        python -m workflow_scripts.select_seeds \
+        python -m workflow_scripts.seeds.select_seeds \
             --seeds {input.seeds:q} \
             --settings {params.settings:q} \
             --unique {input.unique:q} \

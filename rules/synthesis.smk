@@ -22,7 +22,7 @@ rule fetch_teacher:
         settings=as_json(part("teacher", "model", "revision")),
     shell:
         """
-        python -m workflow_scripts.fetch_teacher \
+        python -m workflow_scripts.synthesis.fetch_teacher \
             --settings {params.settings:q} \
             --record {output.record:q} \
             2>&1 | tee {log:q}
@@ -57,7 +57,7 @@ rule synthesize_shard:
         folder=subpath(output.data, ancestor=2),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.synthesize_shard \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.synthesize_shard \
             --seeds {input.seeds:q} \
             --shard {wildcards.shard} \
             --settings {params.settings:q} \
@@ -98,7 +98,7 @@ rule collect_synthesis:
         model=embedder,
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.collect_synthesis \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
             --shards {input.shards:q} \
             --shards-rejected {input.rejected:q} \
             --shards-stats {input.stats:q} \

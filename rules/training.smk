@@ -27,7 +27,7 @@ rule fetch_base:
         settings=as_json(config["training"]["base"]),
     shell:
         """
-        python -m workflow_scripts.fetch_base \
+        python -m workflow_scripts.training.fetch_base \
             --settings {params.settings:q} \
             --model {output.model:q} \
             2>&1 | tee {log:q}
@@ -56,7 +56,7 @@ rule select_variant:
         data=lambda wildcards: trained_model(wildcards)["data"],
     shell:
         """
-        python -m workflow_scripts.select_variant \
+        python -m workflow_scripts.training.select_training_data \
             --train {input.train:q} \
             --data {params.data:q} \
             --selected {output.data:q} \
@@ -89,10 +89,10 @@ rule audit_loss_mask:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=recipe("max_length", "over_long", "batching", "global_batch", "micro_batch", "random_seed"),
+        settings=recipe("max_length", "overflow", "batching", "global_batch_size", "micro_batch_size", "random_seed"),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.audit_loss_mask \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.training.audit_loss_mask \
             --train {input.train:q} \
             --test {input.test:q} \
             --base {input.base:q} \
@@ -134,7 +134,7 @@ rule train_model:
         folder=subpath(output.metrics, parent=True),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.train_model \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.training.train_model \
             --train-tokens {input.train_tokens:q} \
             --test-tokens {input.test_tokens:q} \
             --base {input.base:q} \
@@ -169,7 +169,7 @@ rule merge_model:
         settings=recipe("method", "dtype"),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.merge_model \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.training.merge_model \
             --base {input.base:q} \
             --trained {input.trained:q} \
             --settings {params.settings:q} \
@@ -201,7 +201,7 @@ rule measure_exchanges:
         settings=as_json(part("evaluation", "dtype") | part("training", "max_length")),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.on_gpus {resources.gpu} python -m workflow_scripts.measure_exchanges \
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.compute_exchange_losses \
             --model {input.model:q} \
             --test {input.test:q} \
             --settings {params.settings:q} \

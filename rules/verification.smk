@@ -9,7 +9,7 @@ rule queue_reviews:
         code=source_files("queue_reviews"),
         seeds="<results>/seeds/data.jsonl",
         conversations="<results>/synthesis/data.jsonl",
-        blind=config["verification"]["queue"]["blind"]["path"] or [],
+        gold=config["verification"]["queue"]["gold"]["path"] or [],
     output:
         queue="<results>/verification/queue.jsonl",
         plan="<results>/verification/plan.json",
@@ -28,10 +28,10 @@ rule queue_reviews:
         settings=as_json(part("verification", "fields", "reviewers_per_item", "minutes_per_answer", "queue")),
     shell:
         """
-        python -m workflow_scripts.queue_reviews \
+        python -m workflow_scripts.verification.queue_reviews \
             --seeds {input.seeds:q} \
             --conversations {input.conversations:q} \
-            --blind {input.blind:q} \
+            --gold {input.gold:q} \
             --settings {params.settings:q} \
             --queue {output.queue:q} \
             --plan {output.plan:q} \
@@ -63,7 +63,7 @@ rule collect_decisions:
         runtime=growing(30),
     shell:
         """
-        python -m workflow_scripts.collect_decisions \
+        python -m workflow_scripts.verification.collect_decisions \
             --seeds {input.seeds:q} \
             --conversations {input.conversations:q} \
             --queue {input.queue:q} \
@@ -112,7 +112,7 @@ rule apply_decisions:
         ),
     shell:
         """
-        python -m workflow_scripts.apply_decisions \
+        python -m workflow_scripts.verification.apply_decisions \
             --conversations {input.conversations:q} \
             --queue {input.queue:q} \
             --decisions {input.decisions:q} \

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts import compare_models, render_report
-from workflow_scripts.collect_scores import AVERAGES
 from workflow_scripts.common.rows import write_json, write_jsonl, write_text
+from workflow_scripts.evaluation import compare_models
+from workflow_scripts.evaluation.collect_scores import AVERAGES
+from workflow_scripts.report import render_report
 
 SETTINGS = '{"suites": ["gems"], "custom": {"gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal"]}}, "limit": null}'
 MODELS = ("base", "capybara", "seeds-only")
@@ -50,7 +51,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
             "pairs": [{"reviewers": [label, label], "answers": 1, "same": 1, "cohen_kappa": None}],
         },
         "reviewers": [
-            {"reviewer": label, "degree": label, "items": 1, "minutes_per_item": None, "blind_exact": rate, "blind_fault_or_not": rate}
+            {"reviewer": label, "degree": label, "items": 1, "minutes_per_item": None, "gold_exact": rate, "gold_fault_or_not": rate}
         ],
     }  # fmt: skip
     files["report/claims.json"] = [
@@ -62,8 +63,8 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
     ]  # fmt: skip
     audit = {
         "conversations": 1, "samples": 1, "tokens": 30, "tokens_cut_off": 0, "answer_tokens_cut_off": 0, "trainable_tokens": 12,
-        "mean_tokens": 30.0, "longest": 30, "longest_conversation": 30, "max_length": 64, "over_long": "split", "split": 0,
-        "dropped": [], "truncated": 0, "batching": "flat", "padding_share": 0.0, "roles": {"answer": {"tokens": 12, "with_loss": 12}},
+        "mean_tokens": 30.0, "longest": 30, "longest_conversation": 30, "max_length": 64, "overflow": "split", "split": 0,
+        "dropped": [], "truncated": 0, "batching": "padding_free", "padding_share": 0.0, "roles": {"answer": {"tokens": 12, "with_loss": 12}},
         "sample": [{"text": text, "part": "user", "loss": False}, {"text": text, "part": "answer", "loss": True}],
     }  # fmt: skip
     rows = {"decontamination/data.jsonl": [row, row], "dataset/train.jsonl": [row], "decontamination/hits.jsonl": []}

@@ -37,7 +37,7 @@ class Run:
         section = {
             "reviewers": str(self.args.work / "reviewers.yaml"), "adjudicators": ["cara"], "resolve": "majority",
             "decisions": [str(self.args.work / name) for name in decisions], "reviewers_per_item": 2,
-            "queue": {"problems": problems, "conversations": 0, "doubts": False, "blind": {"share": 0.0}},
+            "queue": {"problems": problems, "conversations": 0, "auto_flagged": False, "gold": {"share": 0.0}},
         }  # fmt: skip
         self.args.configfile.write_text(yaml.safe_dump(self.config | {"verification": section}))
 

@@ -57,8 +57,8 @@ class Review:
         self.local = ["--label-studio", str(args.label_studio), "--data", str(args.work / "label-studio")]
 
     def command(self, *words: str, **more: str) -> str:
-        """What a command of `workflow_scripts.review` said; all must succeed."""
-        words = (str(self.args.python), "-m", "workflow_scripts.review", *words)
+        """What a command of `workflow_scripts.cli.review` said; all must succeed."""
+        words = (str(self.args.python), "-m", "workflow_scripts.cli.review", *words)
         done = subprocess.run(words, env=self.environment | more, capture_output=True, text=True)
         print(f"$ review {' '.join(words[3:])}\n{done.stderr.strip()}", flush=True)
         done.check_returncode()
@@ -69,7 +69,7 @@ class Review:
         words = [
             str(self.args.python),
             "-m",
-            "workflow_scripts.review",
+            "workflow_scripts.cli.review",
             "start",
             *self.local,
             "--port",

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from tests.small_tokenizers import KINDS
-from workflow_scripts import audit_loss_mask
 from workflow_scripts.common.rows import write_jsonl
+from workflow_scripts.training import audit_loss_mask
 
 SETTINGS = {
     "method": "full", "lora": {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}, "dtype": "float32",
-    "attention": "sdpa", "liger": False, "max_length": 256, "over_long": "split", "batching": "padded", "epochs": 2,
-    "global_batch": 4, "micro_batch": 2, "learning_rate": 5e-3, "schedule": "cosine", "warmup_ratio": 0.1, "weight_decay": 0.0,
+    "attention": "sdpa", "liger": False, "max_length": 256, "overflow": "split", "batching": "padded", "epochs": 2,
+    "global_batch_size": 4, "micro_batch_size": 2, "learning_rate": 5e-3, "lr_scheduler": "cosine", "warmup_ratio": 0.1, "weight_decay": 0.0,
     "activation_checkpointing": False, "save_steps": 2, "random_seed": 0,
 }  # fmt: skip
 WORDS = [
@@ -101,7 +101,7 @@ class TinyTraining:
     def command(self, *launcher: str, out: str = "out", state: str = "checkpoints") -> list[str]:
         """What the rule runs; `launcher` in place of this Python."""
         return [
-            *(launcher or (sys.executable,)), "-m", "workflow_scripts.train_model",
+            *(launcher or (sys.executable,)), "-m", "workflow_scripts.training.train_model",
             "--train-tokens", self.path("train.parquet"), "--test-tokens", self.path("test.parquet"),
             "--base", self.path("base"), "--audit", self.path("audit.json"), "--settings", json.dumps(self.settings),
             "--threads", "1", "--checkpoints", self.path(state), "--trained", self.path(f"{out}/trained"),

@@ -89,7 +89,7 @@ def render(folder: Path) -> dict[str, float]:
     report = folder / "report"
     stages = ("seeds", "synthesis", "decontamination", "dataset")
     command = [
-        sys.executable, "-m", "workflow_scripts.render_conversations", "--run", "invented",
+        sys.executable, "-m", "workflow_scripts.report.render_conversations", "--run", "invented",
         "--conversations", folder / "decontamination" / "assembled.jsonl", "--hits", folder / "decontamination" / "hits.jsonl",
         "--train", folder / "dataset" / "train.parquet", "--test", folder / "dataset" / "test.parquet",
         "--rejected", *(folder / stage / "rejected.jsonl" for stage in stages), "--seeds", "--adapted", "--shards", folder, "--shard-count", "0",

@@ -261,7 +261,7 @@ def run_method(name: str, python: str, folder: Path, number: int) -> Row:
 def run_ours(folder: Path, processes: int) -> Row:
     """Our command line with an index that is there, its start included."""
     output = folder / f"ours-{processes}"
-    command = [sys.executable, "-m", "workflow_scripts.decontaminate", str(folder / "conversations.jsonl")]
+    command = [sys.executable, "-m", "workflow_scripts.cli.decontaminate", str(folder / "conversations.jsonl")]
     command += ["--index", str(folder / "index"), "--output", str(output), "--hits-only", "--processes", str(processes)]
     seconds, memory = measure(command, folder / f"ours-{processes}.out")
     conversations = json.loads((output / "stats.json").read_text())["in"]

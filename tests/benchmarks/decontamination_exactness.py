@@ -3,7 +3,7 @@
     python -m tests.benchmarks.decontamination_exactness CONVERSATIONS.jsonl --index FOLDER --plants PLANTS.jsonl
 
 CONVERSATIONS.jsonl and PLANTS.jsonl are those of tests/benchmarks/decontamination.py, FOLDER is an index that
-`python -m workflow_scripts.decontaminate --benchmarks … --index FOLDER` has made. Half of the conversations are ones with
+`python -m workflow_scripts.cli.decontaminate --benchmarks … --index FOLDER` has made. Half of the conversations are ones with
 a plant, so that there are hits. Brute force is edlib's infix alignment (mode HW) of the padded texts, bounded by the edits
 that the index allows. The place of each hit is held against rapidfuzz: its characters must be as far from the text as it says.
 Ends with status 1 if anything differs.

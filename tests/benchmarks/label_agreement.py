@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from workflow_scripts.labels.classifier import Classifier
-from workflow_scripts.labels.grid import load_grid, names
 from workflow_scripts.seeds.embedding import embed, load_embedder
+from workflow_scripts.seeds.labels.classifier import Classifier
+from workflow_scripts.seeds.labels.grid import load_grid, names
 
 # MMLU's subjects by FLASK's domains. Left out: miscellaneous and global_facts, which belong to none.
 DOMAINS = {

@@ -71,7 +71,7 @@ def curate(folder: Path, sources: list[Path], rows: int) -> dict:
                 {"id": path.stem, "label": path.stem, "path": str(path), "layout": "instruction", "license": "MIT"}
                 for path in sources
             ],
-            "deduplication": {"semantic": None},
+            "deduplication": {"semantic_distance": None},
             "labels": {"by": "none"},
         },
     }

@@ -56,7 +56,7 @@ def overlay(args: argparse.Namespace, base_url: str) -> dict:
     sampling = yaml.safe_load((ROOT / "config.yaml").read_text())["synthesis"]["sampling"]
     return {
         "run": "size",
-        "seeds": {"sources": sources(args.files, args.seeds), "limit": args.seeds, "pool": 1},
+        "seeds": {"sources": sources(args.files, args.seeds), "limit": args.seeds, "oversample": 1},
         "teacher": {
             "kind": "endpoint", "model": "scripted", "base_url": base_url, "prefill": False, "concurrency": args.concurrency,
             "timeout": 30,

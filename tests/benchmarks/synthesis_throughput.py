@@ -64,7 +64,7 @@ def share_teacher(base_url: str, concurrency: int) -> dict:
     """What synthesize_shard is told of the teacher; the rest goes through the environment, as snakemake does it."""
     import yaml
 
-    from workflow_scripts.synthesis.limits import ANSWERING, share_limits
+    from workflow_scripts.teacher.runtime_settings import ANSWERING, share_limits
 
     own = yaml.safe_load((ROOT / "config.yaml").read_text())["teacher"] | {
         "kind": "endpoint", "model": "scripted", "base_url": base_url, "prefill": False, "concurrency": concurrency,
@@ -87,7 +87,7 @@ def finish(processes: list[subprocess.Popen]) -> None:
 
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
-        "-m", "workflow_scripts.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
+        "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
         "--settings", json.dumps(settings(args.seeds, args.processes)), "--cache", str(folder / "cache"),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip

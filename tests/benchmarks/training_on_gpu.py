@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 ROW, BATCH, STEPS, WARM = 4096, 2, 12, 4
 BASE = {
     "method": "full", "lora": {"r": 64, "alpha": 128, "dropout": 0.0, "target_modules": "all-linear"}, "dtype": "bfloat16",
-    "attention": "sdpa", "liger": False, "max_length": ROW, "over_long": "cut", "batching": "packed", "epochs": 1,
-    "global_batch": BATCH, "micro_batch": BATCH, "learning_rate": 2e-5, "schedule": "cosine", "warmup_ratio": 0.1,
+    "attention": "sdpa", "liger": False, "max_length": ROW, "overflow": "cut", "batching": "packed", "epochs": 1,
+    "global_batch_size": BATCH, "micro_batch_size": BATCH, "learning_rate": 2e-5, "lr_scheduler": "cosine", "warmup_ratio": 0.1,
     "weight_decay": 0.0, "activation_checkpointing": True, "save_steps": 100000, "random_seed": 0,
 }  # fmt: skip
 VARIANTS = {
@@ -40,7 +40,7 @@ VARIANTS = {
         "liger": True,
         "activation_checkpointing": False,
     },
-    "full-kept": {"liger": True, "activation_checkpointing": False, "micro_batch": 1},
+    "full-kept": {"liger": True, "activation_checkpointing": False, "micro_batch_size": 1},
 }
 
 
@@ -67,8 +67,8 @@ def make_base(folder: Path) -> None:
 def make_tokens(folder: Path, base: Path) -> None:
     """Audited tokens of enough conversations for all steps."""
     from tests.tiny_training import WORDS
-    from workflow_scripts import audit_loss_mask
     from workflow_scripts.common.rows import write_jsonl
+    from workflow_scripts.training import audit_loss_mask
 
     rng = random.Random(0)
 
@@ -107,7 +107,7 @@ def train(folder: Path, base: Path, settings: dict) -> dict:
     import torch
     from transformers import TrainerCallback
 
-    from workflow_scripts import train_model
+    from workflow_scripts.training import train_model
 
     ends: list[float] = []
 

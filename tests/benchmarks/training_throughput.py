@@ -70,8 +70,8 @@ def settings(side: str) -> dict:
     """What both kinds of batches share. A packed row holds several conversations, so fewer rows are one step."""
     packed = side == "packed"
     return {
-        "max_length": 512, "over_long": "cut", "batching": "packed" if packed else "flat", "epochs": 1,
-        "global_batch": 2 if packed else BATCH, "micro_batch": 1 if packed else MICRO, "learning_rate": 2e-5, "save_steps": 100000,
+        "max_length": 512, "overflow": "cut", "batching": "packed" if packed else "padding_free", "epochs": 1,
+        "global_batch_size": 2 if packed else BATCH, "micro_batch_size": 1 if packed else MICRO, "learning_rate": 2e-5, "save_steps": 100000,
     }  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def trainer_side(folder: Path, side: str) -> float:
 
 def own_side(folder: Path, side: str) -> float:
     """Seconds of training with the rule's own command."""
-    from workflow_scripts import train_model
+    from workflow_scripts.training import train_model
 
     from tests.tiny_training import SETTINGS, TinyTraining  # isort: skip
 

@@ -12,7 +12,7 @@ import yaml
 from tests.tiny_training import make_base
 from tests.workflow.conftest import environment
 from tests.workflow.tiny_run import RESULTS, configure_all
-from workflow_scripts.synthesis.teacher import vllm_command
+from workflow_scripts.teacher.servers import vllm_command
 
 TESTS = Path(__file__).parents[1]
 FILES = {path.stem for path in Path("envs").glob("*.yaml")}
@@ -57,7 +57,9 @@ vllm.platforms._current_platform = CpuPlatform()
 import lm_eval.models.vllm_causallms
 from vllm.entrypoints.common.cli_args import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
-from workflow_scripts import evaluate_task, judge_answers, label_seeds, synthesize_shard
+from workflow_scripts.evaluation import evaluate_task, judge_answers
+from workflow_scripts.seeds import label_seeds
+from workflow_scripts.synthesis import synthesize_shard
 read = make_arg_parser(FlexibleArgumentParser()).parse_args(sys.argv[1:])
 print(read.model_tag, read.port, read.max_model_len, read.tensor_parallel_size, read.revision)
 """

@@ -12,7 +12,7 @@ PRESETS = sorted(Path("presets").glob("*.yaml"))
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_prints_its_whole_graph(project, preset):
     own = yaml.safe_load(preset.read_text())
-    files = [own["builds_on"]] if "builds_on" in own else []
+    files = [own["extends"]] if "extends" in own else []
     jobs = project.planned("--configfile", *files, str(preset))
     assert jobs["train_model"] == 1 and jobs["render_report"] == 1
     batches = {rule: count for rule, count in jobs.items() if rule.startswith("evaluate_tasks_")}

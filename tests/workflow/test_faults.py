@@ -69,7 +69,7 @@ def configure(project: Project, base_url: str, *, reverse: bool = False, shard_s
             "sources": entries[::-1] if reverse else entries,
             "limit": 40,
             "cleaning": {"rules": ["empty"]},
-            "deduplication": {"semantic": None},
+            "deduplication": {"semantic_distance": None},
             "labels": {"by": "none"},
         },
         "teacher": {

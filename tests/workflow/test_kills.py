@@ -189,7 +189,7 @@ def test_a_clock_that_jumped(tmp_path, undisturbed, days):
     for name in (
         "results/mine/seeds/data.jsonl",
         "results/mine/dataset/train.jsonl",
-        "workflow_scripts/train_model.py",
+        "workflow_scripts/training/train_model.py",
         "config.yaml",
     ):
         os.utime(project.folder / name, (then, then))

@@ -230,7 +230,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
         ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
-        ("workflow_scripts/claims/claims.yaml", "full: 10000", "full: 9000", {
+        ("workflow_scripts/report/claims/claims.yaml", "full: 10000", "full: 9000", {
             "check_claims": 1, "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
         }),
         ("workflow_scripts/release/templates/data_card.md.jinja", "nobody has read", "no person has read", {

@@ -149,7 +149,7 @@ def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slu
 def test_what_took_too_much_memory_gets_more(project, slurm):
     resources = {"memory_gb": 0.6}  # less than torch and the embedding model take
     words = configure_all(
-        project, "http://127.0.0.1:9/v1", seeds={"resources": resources, "deduplication": {"semantic": 0.07}}
+        project, "http://127.0.0.1:9/v1", seeds={"resources": resources, "deduplication": {"semantic_distance": 0.07}}
     )
     project.run("results/mine/seeds/unique.parquet", *words)
     Submitted(project, "results/mine/seeds/embedded.parquet", *words, "--retries", "4").finished()

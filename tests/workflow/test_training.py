@@ -24,7 +24,7 @@ def wait_for(path, process, seconds=120):
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_path, method):
-    tiny = TinyTraining(tmp_path, rows=60, method=method, batching="flat", save_steps=3, epochs=4)
+    tiny = TinyTraining(tmp_path, rows=60, method=method, batching="padding_free", save_steps=3, epochs=4)
     tiny.audit()
     tiny.train()
     running = tiny.start(out="again", state="other")
@@ -45,7 +45,7 @@ def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_pat
 
 def test_padded_and_flat_batches_give_the_same_curve(tmp_path):
     curves = []
-    for batching in ("padded", "flat"):
+    for batching in ("padded", "padding_free"):
         tiny = TinyTraining(tmp_path / batching, batching=batching)
         tiny.audit()
         tiny.train()
@@ -54,7 +54,7 @@ def test_padded_and_flat_batches_give_the_same_curve(tmp_path):
 
 
 def test_the_curve_is_the_same_on_two_processes(tmp_path):
-    tiny = TinyTraining(tmp_path, batching="flat", micro_batch=1)
+    tiny = TinyTraining(tmp_path, batching="padding_free", micro_batch_size=1)
     tiny.audit()
     tiny.train()
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -28,7 +28,7 @@ def configure_all(project: Project, base_url: str, **changed: dict) -> list[str]
         "training": {
             "base": {"model": "./base", "revision": None},
             "max_length": 256,
-            "global_batch": 4,
+            "global_batch_size": 4,
             "save_steps": 1,
         },
         "evaluation": {"suites": [], "tasks": ["pocket_science"], "limit": 4, "output_tokens": 4},

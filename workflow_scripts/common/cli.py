@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from workflow_scripts.common.damage import damaged
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.integrity import damaged
 
 DISK_ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space and run again; finished work is kept",

@@ -11,11 +11,11 @@ import jsonschema
 import yaml
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
-from workflow_scripts.models.locate import on_hub
 
 Config = dict[str, Any]
 SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
@@ -105,9 +105,9 @@ def _because(meaning: str | None) -> str:
 
 def _contents(config: Config, config_files: list[str]) -> Iterator[str]:
     """What a schema cannot say: files that exist, names that are known, licences that are allowed."""
-    below = config.get("builds_on")
+    below = config.get("extends")
     if below and below not in config_files:
-        yield f"builds_on: this configuration builds on {below}; give both: --configfile {' '.join([below, *config_files[1:]])}"
+        yield f"extends: this configuration builds on {below}; give both: --configfile {' '.join([below, *config_files[1:]])}"
     yield from _sources(config)
     for number, entry in enumerate(config["conversations"]["include"]):
         yield from _license(entry, f"conversations.include[{number}]", config["seeds"]["allow_licenses"])
@@ -148,7 +148,7 @@ def _verification(section: Config) -> Iterator[str]:
     named = [(f"decisions[{number}]", path) for number, path in enumerate(section["decisions"])]
     if section["decisions"]:  # the first `review invite` writes the profiles, and it comes after the queue
         named.append(("reviewers", section["reviewers"]))
-    for key, path in [*named, ("queue.blind.path", section["queue"]["blind"]["path"])]:
+    for key, path in [*named, ("queue.gold.path", section["queue"]["gold"]["path"])]:
         if path is not None:
             yield from _file({"path": path}, f"verification.{key}")
     for number, path in enumerate(section["decisions"]):
@@ -205,8 +205,8 @@ def _evaluation(config: Config) -> Iterator[str]:
             "evaluation.suites: humaneval alone gives no score unless its completions are executed; set "
             "`evaluation.execute_code` or name another suite, too."
         )
-    if evaluation["adapter"] == "apart" and config["training"]["method"] == "full":
-        yield "evaluation.adapter: apart needs an adapter, and `training.method` is full. Set it to merged."
+    if evaluation["adapter"] == "unmerged" and config["training"]["method"] == "full":
+        yield "evaluation.adapter: unmerged needs an adapter, and `training.method` is full. Set it to merged."
     if "trust_remote_code" in evaluation["backend_args"]:
         yield "evaluation.backend_args.trust_remote_code: code of a model is never run. Leave it out."
     if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():

@@ -49,9 +49,9 @@ def training_mistakes(training: Config, schema: Config) -> Iterator[str]:
     for name in models:
         settings = recipe(training, name)
         processes = number_of_processes(training["launcher"])
-        if settings["global_batch"] % (settings["micro_batch"] * processes):
+        if settings["global_batch_size"] % (settings["micro_batch_size"] * processes):
             yield (
-                f"training.global_batch: {settings['global_batch']} ({name}) is not a multiple of micro_batch {settings['micro_batch']} x "
+                f"training.global_batch_size: {settings['global_batch_size']} ({name}) is not a multiple of micro_batch_size {settings['micro_batch_size']} x "
                 f"{processes} processes of `training.launcher`. Change one of them: the batch never silently follows the number of GPUs."
             )
         if settings["attention"] == "flash_attention_2" and settings["dtype"] == "float32":

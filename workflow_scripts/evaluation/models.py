@@ -17,7 +17,7 @@ def check_folder(model: Path, adapter: Path | None) -> None:
         )
     if adapter is not None and not (adapter / "adapter_config.json").is_file():
         raise UserError(
-            f"{adapter}: no adapter_config.json, so no adapter. `evaluation.adapter: apart` needs `training.method: lora`."
+            f"{adapter}: no adapter_config.json, so no adapter. `evaluation.adapter: unmerged` needs `training.method: lora`."
         )
 
 

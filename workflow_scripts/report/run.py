@@ -6,7 +6,7 @@ import yaml
 
 from workflow_scripts.common.rows import Row, read_json
 from workflow_scripts.report.cost import Cost, spoken
-from workflow_scripts.synthesis.budget import Ledger
+from workflow_scripts.teacher.budget import Ledger
 
 RECORD = "run.json"  # of config/record.py, which is not imported: a page does not depend on how a start is recorded
 

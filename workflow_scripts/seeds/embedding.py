@@ -13,7 +13,7 @@ def load_embedder(model: str) -> Any:
     """A `SentenceTransformer` for `package:NAME/FOLDER`, a local folder or a hub name, on a GPU where there is one."""
     from sentence_transformers import SentenceTransformer
 
-    from workflow_scripts.models.locate import local_model
+    from workflow_scripts.common.model_location import local_model
 
     return SentenceTransformer(str(local_model(model) or model))
 

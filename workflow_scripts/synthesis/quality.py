@@ -4,8 +4,8 @@ import re
 
 from rapidfuzz import fuzz
 
-from workflow_scripts.cleaning.rules import ANSWER_RULES, first_fault
 from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, first_fault
 
 PRAISE = re.compile(
     r"^\W*(?:thank|thanks|great|excellent|wonderful|that(?:'s| is) (?:great|fascinating|interesting|helpful))\b",

@@ -5,7 +5,7 @@ from statistics import mean
 from workflow_scripts.common.rows import Row, content_id
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft, begin
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques import Technique
 from workflow_scripts.synthesis.techniques.airoboros import Airoboros
 from workflow_scripts.synthesis.techniques.amplify import Amplify

@@ -9,8 +9,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import Row
 from workflow_scripts.training import tokens
 from workflow_scripts.training.batching import padding_share, prepare
-from workflow_scripts.training.fit import Fitted
 from workflow_scripts.training.template import ANSWER, END, FORMAT, USER, Encoded, Encoder, runs
+from workflow_scripts.training.truncation import Fitted
 
 NAMED = 5  # ids in an error message; the log has all
 
@@ -20,14 +20,14 @@ def check(fitted: dict[str, Fitted], encoder: Encoder) -> None:
     if not any(entry.samples for entry in fitted.values()):
         raise UserError(
             f"none of {len(fitted)} conversations is short enough to be trained on. Raise `training.max_length`, or set "
-            "`training.over_long` to split or cut."
+            "`training.overflow` to split or cut."
         )
     silent = [name for name, entry in fitted.items() if any(not any(sample.mask) for sample in entry.samples)]
     if silent:
         _refuse(
             silent,
             "have a sample in which no token carries loss",
-            "The question alone fills `training.max_length`, or the answer is empty. Raise it, set `training.over_long` to drop, "
+            "The question alone fills `training.max_length`, or the answer is empty. Raise it, set `training.overflow` to drop, "
             "or take them out of the data",
         )
     wrong = [name for name, entry in fitted.items() if not _is_right(entry, encoder)]
@@ -118,7 +118,7 @@ def measure(fitted: dict[str, Fitted], encoder: Encoder, settings: Row) -> Row:
         "mean_tokens": round(mean(lengths), 1),
         "longest": max(lengths),
         "longest_conversation": max(entry.length for entry in entries),
-        "over_long": settings["over_long"],
+        "overflow": settings["overflow"],
         "split": sum(len(entry.samples) > 1 for entry in entries),
         "dropped": dropped,
         "truncated": sum(entry.truncated for entry in entries),
@@ -126,7 +126,7 @@ def measure(fitted: dict[str, Fitted], encoder: Encoder, settings: Row) -> Row:
         "answer_tokens_cut_off": sum(entry.answer_tokens_cut for entry in entries),
         "batching": settings["batching"],
         "rows": len(batched),
-        "steps_an_epoch": len(batched) // settings["global_batch"],
+        "steps_an_epoch": len(batched) // settings["global_batch_size"],
         "padding_share": round(padding_share(lengths, settings), 4),
         "pad_token": encoder.tokenizer.pad_token,
         "fingerprint": tokens.fingerprint(zip(dataset["input_ids"], dataset["labels"], strict=True)),

@@ -25,7 +25,7 @@ def prepare(dataset: Any, settings: Row, filler: int) -> Any:
     packed = settings["batching"] == "packed"
     if packed:
         dataset = pack_dataset(dataset, settings["max_length"], "bfd", {"keep_in_memory": True})
-    if missing := -len(dataset) % settings["global_batch"]:
+    if missing := -len(dataset) % settings["global_batch_size"]:
         row = {"input_ids": [filler], "labels": [-100], **({"seq_lengths": [1]} if packed else {})}
         empty = type(dataset).from_list([row] * missing, features=dataset.features)
         dataset = concatenate_datasets([dataset, empty])
@@ -38,7 +38,7 @@ def padding_share(lengths: list[int], settings: Row) -> float:
     if settings["batching"] != "padded":
         return 0.0
     order = random.Random(settings["random_seed"]).sample(lengths, len(lengths))
-    size = settings["micro_batch"]
+    size = settings["micro_batch_size"]
     groups = [order[at : at + size] for at in range(0, len(order), size)]
     return 1 - sum(lengths) / sum(max(group) * len(group) for group in groups)
 

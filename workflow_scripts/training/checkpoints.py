@@ -54,8 +54,8 @@ def explained(error: BaseException, settings: Row, state: Path) -> UserError | N
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in NO_MEMORY):
         method = {"full": "`training.method: lora`", "lora": "`training.method: qlora`"}.get(settings["method"])
         ways = [
-            f"`training.micro_batch` below {settings['micro_batch']} (the global batch stays)"
-            if settings["micro_batch"] > 1
+            f"`training.micro_batch_size` below {settings['micro_batch_size']} (the global batch stays)"
+            if settings["micro_batch_size"] > 1
             else None,
             None if settings["activation_checkpointing"] else "`training.activation_checkpointing: true`",
             f"`training.max_length` below {settings['max_length']}",

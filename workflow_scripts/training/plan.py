@@ -70,7 +70,7 @@ def memory(config: Any, settings: Row, weights: int, trained: int, gpus: int) ->
     # Full: float32 weights, and with bfloat16 a copy of them to compute with. QLoRA: half a byte and its scales.
     frozen = {"full": 0.0, "lora": width * weights, "qlora": 0.55 * weights}[settings["method"]]
     copies = width if settings["method"] == "full" and width == 2 else 0
-    tokens = settings["max_length"] * settings["micro_batch"]
+    tokens = settings["max_length"] * settings["micro_batch_size"]
     layers, hidden, inner = config.num_hidden_layers, config.hidden_size, config.intermediate_size
     # What one layer keeps for the way back: about 10 vectors of its width and 3 of its inner one, with attention that
     # never writes its scores. Checkpointing keeps one vector a layer, and one layer at work.
@@ -92,7 +92,7 @@ def plan(config: Any, settings: Row, samples: int, tokens: int, gpus: int, tflop
     weights, trained = count(config, settings)
     packed = settings["batching"] == "packed"
     rows = math.ceil(tokens / settings["max_length"]) if packed else samples
-    steps = math.ceil(math.ceil(rows / settings["global_batch"]) * settings["epochs"])
+    steps = math.ceil(math.ceil(rows / settings["global_batch_size"]) * settings["epochs"])
     every = round(tokens * settings["epochs"])
     passes = (6 if settings["method"] == "full" else 4) + 2 * settings["activation_checkpointing"]
     # Scores and sums of attention: 4 x layers x width x places seen, forward, on average half the sample.

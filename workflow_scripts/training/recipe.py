@@ -28,15 +28,15 @@ def check_installed(settings: Row) -> None:
             )
 
 
-def accumulation_steps(global_batch: int, micro_batch: int, processes: int) -> int:
+def accumulation_steps(global_batch_size: int, micro_batch_size: int, processes: int) -> int:
     """Gradient accumulation that makes the global batch what the config says on any number of processes."""
-    at_once = micro_batch * processes
-    if global_batch % at_once:
+    at_once = micro_batch_size * processes
+    if global_batch_size % at_once:
         raise UserError(
-            f"`training.global_batch` {global_batch} is not a multiple of `training.micro_batch` {micro_batch} x {processes} processes. "
+            f"`training.global_batch_size` {global_batch_size} is not a multiple of `training.micro_batch_size` {micro_batch_size} x {processes} processes. "
             "Change one of them: the batch never silently follows the number of GPUs."
         )
-    return global_batch // at_once
+    return global_batch_size // at_once
 
 
 def load_model(base: Path, settings: Row) -> Any:
@@ -83,16 +83,16 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
     import torch
     from trl import SFTConfig
 
-    accumulation = accumulation_steps(settings["global_batch"], settings["micro_batch"], processes)
+    accumulation = accumulation_steps(settings["global_batch_size"], settings["micro_batch_size"], processes)
     cuda = torch.cuda.is_available()
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=settings["epochs"],
-        per_device_train_batch_size=settings["micro_batch"],
-        per_device_eval_batch_size=settings["micro_batch"],
+        per_device_train_batch_size=settings["micro_batch_size"],
+        per_device_eval_batch_size=settings["micro_batch_size"],
         gradient_accumulation_steps=accumulation,
         learning_rate=settings["learning_rate"],
-        lr_scheduler_type=settings["schedule"],
+        lr_scheduler_type=settings["lr_scheduler"],
         warmup_steps=settings["warmup_ratio"],  # a share of all steps, as it is below 1
         weight_decay=settings["weight_decay"],
         max_length=None,  # the audit has brought every sample under `training.max_length`

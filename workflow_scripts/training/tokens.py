@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.training.fit import Fitted
+from workflow_scripts.training.truncation import Fitted
 
 Sample = tuple[list[int], list[int]]  # token ids; labels, -100 where there is no loss
 

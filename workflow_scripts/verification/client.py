@@ -28,7 +28,7 @@ class LabelStudio:
         except requests.RequestException as error:
             raise UserError(
                 f"Label Studio does not answer at {self.url} ({type(error).__name__}). Start it with "
-                "`python -m workflow_scripts.review start`, or name its address by --url."
+                "`python -m workflow_scripts.cli.review start`, or name its address by --url."
             ) from error
         if answer.status_code == 401:
             raise UserError(

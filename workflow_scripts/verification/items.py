@@ -56,16 +56,16 @@ def from_conversation(row: Row, seed: Row, fields: Fields) -> Row:
     }
 
 
-def from_blind(entry: Mapping[str, Any]) -> Row:
-    """A known-good or known-bad item of the blind file; `expected` is the verdict that is right."""
+def from_gold(entry: Mapping[str, Any]) -> Row:
+    """A known-good or known-bad item of the gold file; `expected` is the verdict that is right."""
     conversation = [{"input": entry["instruction"], "output": entry["response"]}]
     return {
         "id": content_id(conversation),
-        "kind": "blind",
+        "kind": "gold",
         "field": entry["field"],
         "topic": entry.get("topic", ""),
         "source": "",
-        "why": ["blind"],
+        "why": ["gold"],
         "expected": entry["verdict"],
         "conversation": conversation,
     }

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.verification.checks import conversation_doubts, seed_doubts
-from workflow_scripts.verification.items import from_blind, from_conversation, from_seed, spread
+from workflow_scripts.verification.items import from_conversation, from_gold, from_seed, spread
 
 
-def choose(seeds: list[Row], conversations: Iterable[Row], blind: list[Row], settings: Row) -> list[Row]:
+def choose(seeds: list[Row], conversations: Iterable[Row], gold: list[Row], settings: Row) -> list[Row]:
     """The items in the order of their ids, which is no order of theirs; `why` says what chose each.
 
     `settings` is `verification` of the config. Two conversations of one content are one item.
@@ -30,14 +30,14 @@ def choose(seeds: list[Row], conversations: Iterable[Row], blind: list[Row], set
         if wanted["conversations"] != 0 and row["provenance"]["domain"] in wanted["domains"]
     ]
     take(spread(technical, wanted["conversations"], "topic"), "conversation")
-    if wanted["doubts"]:
+    if wanted["auto_flagged"]:
         for seed in seeds:
             _doubt(chosen, from_seed(seed, fields), seed_doubts(seed))
         for row, seed in grown:
             _doubt(chosen, from_conversation(row, seed, fields), conversation_doubts(row, seed, wanted["low_score"]))
     present = {item["field"] for item in chosen.values()}
-    known = [from_blind(entry) for entry in blind if entry["field"] in present]
-    take(spread(known, _blind_count(len(chosen), wanted["blind"]["share"]), "field"), "blind")
+    known = [from_gold(entry) for entry in gold if entry["field"] in present]
+    take(spread(known, _gold_count(len(chosen), wanted["gold"]["share"]), "field"), "gold")
     for item in chosen.values():
         item["why"] = list(dict.fromkeys(item["why"]))
     return sorted(chosen.values(), key=lambda item: item["id"])
@@ -50,15 +50,15 @@ def _doubt(chosen: dict[str, Row], item: Row, doubts: dict[str, Row]) -> None:
         entry["doubts"] = doubts
 
 
-def _blind_count(others: int, share: float) -> int:
+def _gold_count(others: int, share: float) -> int:
     """Blind items among `others`, so that they are `share` of the whole."""
     return round(others * share / (1 - share))
 
 
-def plan(queue: list[Row], blind: int, settings: Row) -> Row:
+def plan(queue: list[Row], gold: int, settings: Row) -> Row:
     """The spending plan: items, answers, decisions wanted and expert hours, by field and by reason.
 
-    A decision is one reviewer's on one item. `blind` is the number of items that the blind file holds.
+    A decision is one reviewer's on one item. `gold` is the number of items that the gold file holds.
     """
     each, minutes = settings["reviewers_per_item"], settings["minutes_per_answer"]
     by_field: dict[str, Counter[str]] = defaultdict(Counter)
@@ -77,5 +77,5 @@ def plan(queue: list[Row], blind: int, settings: Row) -> Row:
             for field, counts in sorted(by_field.items())
         },
         "by_reason": dict(Counter(why for item in queue for why in item["why"]).most_common()),
-        "blind_items_available": blind,
+        "gold_items_available": gold,
     }

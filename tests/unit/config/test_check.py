@@ -27,7 +27,7 @@ def test_the_pocket_configuration_has_no_mistake(config):
 def test_no_preset_has_a_mistake(config, preset):
     from snakemake.utils import update_config
 
-    files = [*FILES, yaml.safe_load(preset.read_text(encoding="utf-8")).get("builds_on"), str(preset)]
+    files = [*FILES, yaml.safe_load(preset.read_text(encoding="utf-8")).get("extends"), str(preset)]
     files = [name for name in files if name]
     for name in files[1:]:
         update_config(config, yaml.safe_load(Path(name).read_text(encoding="utf-8")))
@@ -36,8 +36,8 @@ def test_no_preset_has_a_mistake(config, preset):
 
 
 def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
-    put(config, "builds_on", "presets/x.yaml")
-    line = "builds_on: this configuration builds on presets/x.yaml; give both: --configfile presets/x.yaml mine.yaml"
+    put(config, "extends", "presets/x.yaml")
+    line = "extends: this configuration builds on presets/x.yaml; give both: --configfile presets/x.yaml mine.yaml"
     assert mistakes(config, [*FILES, "mine.yaml"]) == [line]
     assert mistakes(config, [*FILES, "presets/x.yaml", "mine.yaml"]) == []
 
@@ -87,16 +87,20 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
         ("synthesis.judge.min_mean", 6, "synthesis.judge.min_mean: 6 must be at most 5"),
         ("run", "../x", "run: '../x' does not fit the pattern"),
         ("teacher.kind", "endpoint", "teacher.base_url: None is of the wrong type; expected is string"),
-        ("seeds.pool", 0.5, "seeds.pool: 0.5 must be at least 1 (how many times"),
+        ("seeds.oversample", 0.5, "seeds.oversample: 0.5 must be at least 1 (how many times"),
         ("seeds.labels.by", "me", "seeds.labels.by: 'me' is not one of classifier, teacher, none ("),
-        ("seeds.spread_over.0", "topic", "seeds.spread_over[0]: 'topic' is not one of domain, difficulty, skill"),
+        ("seeds.stratify_by.0", "topic", "seeds.stratify_by[0]: 'topic' is not one of domain, difficulty, skill"),
         ("seeds.composition", {"Dove": 0}, "seeds.composition.Dove: 0 must be more than 0"),
         ("seeds.composition", {}, "seeds.composition: {} should be non-empty"),
-        ("seeds.deduplication.near", 0, "seeds.deduplication.near: 0 must be more than 0 (Jaccard similarity"),
         (
-            "seeds.deduplication.semantic_by_category.riddle",
+            "seeds.deduplication.jaccard_threshold",
+            0,
+            "seeds.deduplication.jaccard_threshold: 0 must be more than 0 (Jaccard similarity",
+        ),
+        (
+            "seeds.deduplication.semantic_distance_by_category.riddle",
             5,
-            "seeds.deduplication.semantic_by_category.riddle: 5 must",
+            "seeds.deduplication.semantic_distance_by_category.riddle: 5 must",
         ),
         ("seeds.sources.0.layout", "alpaca", "seeds.sources[0].layout: 'alpaca' is not one of instruction, problem, "),
         ("seeds.sources.0.columns", {"response": 3}, "seeds.sources[0].columns.response: 3 is not valid under any"),
@@ -242,7 +246,7 @@ def test_a_preset_without_the_one_it_builds_on_says_what_to_give(config):
             "verification.decisions[0]: config.yaml must end in .json (Label Studio), .csv or .jsonl.",
         ),
         ("verification.reviewers", "no.yaml", "verification.reviewers: no such file: no.yaml."),
-        ("verification.queue.blind.path", "no.jsonl", "verification.queue.blind.path: no such file: no.jsonl."),
+        ("verification.queue.gold.path", "no.jsonl", "verification.queue.gold.path: no such file: no.jsonl."),
         ("verification.resolve", "adjudicator", "verification.adjudicators: nobody is named"),
         ("verification.resolve", "vote", "verification.resolve: 'vote' is not one of majority, any_wrong_rejects"),
         ("verification.accept", ["wrong"], "verification.accept[0]: 'wrong' is not one of correct, minor_error."),

@@ -83,12 +83,12 @@ def test_importing_an_entry_point_loads_nothing_heavy():
 
 def test_what_a_stage_does_not_use_does_not_rerun_it():
     files = source_files("clean_source")
-    assert "workflow_scripts/cleaning/rules.py" in files
+    assert "workflow_scripts/seeds/cleaning/rules.py" in files
     assert not [name for name in files if "synthesis" in name or "training" in name]
 
 
 def test_each_rule_depends_on_the_code_that_it_runs():
-    """Rule, entry point and log have one name: rule clean_source runs workflow_scripts.clean_source."""
+    """Rule, entry point and log have one name: rule clean_source runs workflow_scripts.seeds.clean_source."""
     rules = re.split(r"^rule ", RULES, flags=re.MULTILINE)[1:]
     assert rules
     for text in rules:

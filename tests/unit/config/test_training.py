@@ -32,14 +32,14 @@ def test_processes_of_a_launcher(launcher, processes):
         ({"models": {"a": {"epochs": 0}}}, "training.models.a.epochs: 0 is less than or equal to the minimum of 0."),
         ({"models": {"a": {"tokens_of": "b"}}}, "training.models.a.tokens_of: b is not one of `training.models`."),
         ({"models": {"base": {}}}, "training.models: 'base' does not fit the pattern"),
-        ({"global_batch": 3}, "training.global_batch: 3 (capybara) is not a multiple of micro_batch 2 x 1 processes of"),
+        ({"global_batch_size": 3}, "training.global_batch_size: 3 (capybara) is not a multiple of micro_batch_size 2 x 1 processes of"),
         (
-            {"launcher": FSDP, "global_batch": 2, "resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}},
-            "training.global_batch: 2 (capybara) is not a multiple of micro_batch 2 x 4 processes of `training.launcher`.",
+            {"launcher": FSDP, "global_batch_size": 2, "resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}},
+            "training.global_batch_size: 2 (capybara) is not a multiple of micro_batch_size 2 x 4 processes of `training.launcher`.",
         ),
         ({"resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}}, "training.launcher: starts one process, and"),
         (
-            {"launcher": FSDP, "global_batch": 8, "resources": {"gpus": 2, "memory_gb": 6, "minutes": 60}},
+            {"launcher": FSDP, "global_batch_size": 8, "resources": {"gpus": 2, "memory_gb": 6, "minutes": 60}},
             "training.launcher: starts 4 processes for 2 GPUs. Each takes one.",
         ),
         ({"launcher": ""}, "training.launcher: empty."),

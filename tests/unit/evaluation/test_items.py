@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.compare_models import compared, flips, marked, not_means, paired_items, suite_rows
+from workflow_scripts.evaluation.compare_models import compared, flips, marked, not_means, paired_items, suite_rows
 from workflow_scripts.evaluation.items import FIXED, metrics_of, table
 
 

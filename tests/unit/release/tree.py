@@ -4,13 +4,13 @@ import json
 
 import pandas as pd
 
-from workflow_scripts import split_dataset
 from workflow_scripts.common.rows import write_json, write_jsonl
+from workflow_scripts.dataset import split_dataset
 
 NONE = {"100": {"items": 0, "conversations": 0}, "97": {"items": 1, "conversations": 1}}
 TRAINING = {
-    "method": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.0}, "dtype": "float32", "epochs": 2, "global_batch": 4, "batching": "flat",
-    "learning_rate": 1e-3, "schedule": "cosine", "warmup_ratio": 0.1, "weight_decay": 0.0, "max_length": 256, "random_seed": 0,
+    "method": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.0}, "dtype": "float32", "epochs": 2, "global_batch_size": 4, "batching": "padding_free",
+    "learning_rate": 1e-3, "lr_scheduler": "cosine", "warmup_ratio": 0.1, "weight_decay": 0.0, "max_length": 256, "random_seed": 0,
 }  # fmt: skip
 
 

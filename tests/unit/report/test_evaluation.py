@@ -5,10 +5,9 @@ import argparse
 import pandas as pd
 import pytest
 
-from workflow_scripts import compare_models
-from workflow_scripts.collect_scores import AVERAGES
 from workflow_scripts.common.rows import write_json
-from workflow_scripts.evaluation import judge
+from workflow_scripts.evaluation import compare_models, judge
+from workflow_scripts.evaluation.collect_scores import AVERAGES
 from workflow_scripts.report import evaluation
 from workflow_scripts.report.pages import render
 

@@ -8,7 +8,7 @@ from workflow_scripts.config import record
 from workflow_scripts.report import run
 from workflow_scripts.report.cost import Cost, Rule
 from workflow_scripts.report.pages import render
-from workflow_scripts.synthesis.budget import Ledger
+from workflow_scripts.teacher.budget import Ledger
 
 COST = Cost([Rule("train_model", 1, 120.0)], 90.0)
 

@@ -6,7 +6,7 @@ import pytest
 from workflow_scripts.common.rows import write_json
 from workflow_scripts.report.pages import TEMPLATES
 from workflow_scripts.report.verification import section
-from workflow_scripts.verification.measures import PUBLISHED, share
+from workflow_scripts.verification.metrics import PUBLISHED, share
 
 
 def statistics(**changed):
@@ -50,8 +50,8 @@ def test_rates_stand_beside_the_published_ones(page):
         "by_topic": {"<script>alert(1)</script>": share(7, 20)}, "doubted_by_a_check": share(1, 2), "published": PUBLISHED,
     }  # fmt: skip
     person = {
-        "reviewer": "anna", "degree": None, "items": 20, "minutes_per_item": 1.5, "blind_exact": share(1, 2),
-        "blind_fault_or_not": share(2, 2),
+        "reviewer": "anna", "degree": None, "items": 20, "minutes_per_item": 1.5, "gold_exact": share(1, 2),
+        "gold_fault_or_not": share(2, 2),
     }  # fmt: skip
     pairs = [{"reviewers": ["anna", "ben"], "answers": 20, "same": 15, "cohen_kappa": 0.5}]
     text = page(

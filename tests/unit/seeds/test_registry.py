@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from workflow_scripts.clean_source import faults
 from workflow_scripts.config import sources
-from workflow_scripts.fetch_source import POST
-from workflow_scripts.fetch_source import main as fetch
+from workflow_scripts.seeds.clean_source import faults
+from workflow_scripts.seeds.fetch_source import POST
+from workflow_scripts.seeds.fetch_source import main as fetch
 from workflow_scripts.seeds.layouts import LAYOUTS, adapt
 
 REGISTRY = sources.registry()

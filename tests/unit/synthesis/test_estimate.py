@@ -6,13 +6,11 @@ import json
 import pytest
 import yaml
 
+from workflow_scripts.cli.estimate import main, report
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json, write_jsonl
 from workflow_scripts.config.merge import merged_config
-from workflow_scripts.estimate_synthesis import main, report
-from workflow_scripts.synthesis.cache import RequestCache
-from workflow_scripts.synthesis.client import request_for, stored_form
-from workflow_scripts.synthesis.expectation import (
+from workflow_scripts.synthesis.cost_model import (
     PROMPT,
     REPLY,
     STEPS,
@@ -25,10 +23,12 @@ from workflow_scripts.synthesis.expectation import (
     seed_groups,
     total,
 )
-from workflow_scripts.synthesis.limits import answering
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.recipe import TECHNIQUES, make
-from workflow_scripts.synthesis.scribe import Scribe
-from workflow_scripts.synthesis.teacher import identity, served_name
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.client import request_for, stored_form
+from workflow_scripts.teacher.runtime_settings import answering
+from workflow_scripts.teacher.servers import identity, served_name
 
 SUBJECTS = [
     "Feldspar weathers first",

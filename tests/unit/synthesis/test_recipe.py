@@ -11,11 +11,11 @@ import yaml
 
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.cache import RequestCache
-from workflow_scripts.synthesis.client import TeacherClient, TeacherError
 from workflow_scripts.synthesis.draft import BadTurn, begin
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.recipe import TECHNIQUES, make, path
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.client import TeacherClient, TeacherError
 
 SAMPLING = {
     kind: {"temperature": 0.5, "top_p": 0.9, "max_tokens": tokens}
@@ -31,7 +31,7 @@ SETTINGS = {
     },
     "judge": {"min_mean": None},
     "attempts": 1,
-    "cut_off": "trim",
+    "on_length": "trim",
     "random_seed": 0,
     "sampling": SAMPLING,
 }

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
+from workflow_scripts.cli.cache import main
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.request_cache import main
-from workflow_scripts.synthesis.cache import RequestCache
-from workflow_scripts.synthesis.client import TeacherClient
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.client import TeacherClient
 
 SAMPLING = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 8}
 SECRET = "canary-2f6c1d"

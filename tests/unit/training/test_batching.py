@@ -16,7 +16,7 @@ def rows(ids):
     return [{"input_ids": row, "labels": [-100] * at + row[at:]} for row, at in zip(ids, half, strict=True)]
 
 
-@pytest.mark.parametrize("batching", ["padded", "flat", "packed"])
+@pytest.mark.parametrize("batching", ["padded", "padding_free", "packed"])
 @settings(deadline=None, max_examples=30)
 @given(ids=SAMPLES)
 def test_the_collators_batches_hold_the_samples(batching, ids):
@@ -26,9 +26,9 @@ def test_the_collators_batches_hold_the_samples(batching, ids):
     made = rows(ids)
     recipe = {**SETTINGS, "batching": batching, "max_length": 16}
     dataset = prepare(Dataset.from_list(made), recipe, 0)
-    assert len(dataset) % recipe["global_batch"] == 0
+    assert len(dataset) % recipe["global_batch_size"] == 0
     collate = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=batching != "padded")
-    size = recipe["micro_batch"]
+    size = recipe["micro_batch_size"]
     batches = [collate([dataset[at] for at in range(start, start + size)]) for start in range(0, len(dataset), size)]
     found = [sample for batch in batches for sample in samples(batch)]
     fillers = sum(labels == [-100] for _, labels in found)
@@ -42,8 +42,8 @@ def test_the_collators_batches_hold_the_samples(batching, ids):
 def test_padding(lengths):
     padded = padding_share(lengths, SETTINGS)
     assert 0 <= padded < 1
-    assert padding_share(lengths, {**SETTINGS, "batching": "flat"}) == 0
-    assert padding_share(lengths, {**SETTINGS, "micro_batch": 1}) == 0
+    assert padding_share(lengths, {**SETTINGS, "batching": "padding_free"}) == 0
+    assert padding_share(lengths, {**SETTINGS, "micro_batch_size": 1}) == 0
     assert padding_share([7] * 10, SETTINGS) == 0
 
 

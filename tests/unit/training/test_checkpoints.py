@@ -60,9 +60,9 @@ def test_a_full_disk(error, state):
 def test_a_full_memory(tmp_path):
     error = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
     told = str(explained(error, SETTINGS, tmp_path))
-    assert "`training.micro_batch` below 2" in told and "`training.method: lora`" in told
+    assert "`training.micro_batch_size` below 2" in told and "`training.method: lora`" in told
     assert told.endswith("No checkpoint had been written.")
-    least = {**SETTINGS, "method": "qlora", "micro_batch": 1, "activation_checkpointing": True}
+    least = {**SETTINGS, "method": "qlora", "micro_batch_size": 1, "activation_checkpointing": True}
     told = str(explained(MemoryError(), least, tmp_path))
     assert told.startswith("out of memory in training. Lower it by `training.max_length` below 256, by more GPUs")
 

@@ -47,7 +47,7 @@ def test_a_model_that_does_not_keep_them_apart_is_refused(monkeypatch):
 
     monkeypatch.setattr(sft_trainer.DataCollatorForLanguageModeling, "torch_call", careless)
     with pytest.raises(UserError, match="conversations in one row are not kept apart"):
-        packing.prove(config("llama"), {**SETTINGS, "batching": "flat"})
+        packing.prove(config("llama"), {**SETTINGS, "batching": "padding_free"})
 
 
 def test_an_attention_that_the_model_does_not_have_is_refused():

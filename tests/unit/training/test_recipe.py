@@ -12,16 +12,16 @@ from workflow_scripts.training.recipe import accumulation_steps, check_installed
 
 
 @given(st.integers(1, 64), st.integers(1, 16), st.integers(1, 64))
-def test_the_global_batch_never_follows_the_number_of_processes(micro_batch, processes, steps):
-    assert accumulation_steps(micro_batch * processes * steps, micro_batch, processes) == steps
+def test_the_global_batch_never_follows_the_number_of_processes(micro_batch_size, processes, steps):
+    assert accumulation_steps(micro_batch_size * processes * steps, micro_batch_size, processes) == steps
 
 
 @pytest.mark.parametrize(("batch", "micro", "processes"), [(4, 3, 1), (4, 2, 4), (2, 4, 1), (64, 2, 3)])
 def test_a_batch_that_does_not_divide_is_refused(batch, micro, processes):
     with pytest.raises(UserError) as caught:
         accumulation_steps(batch, micro, processes)
-    assert f"`training.global_batch` {batch}" in str(caught.value)
-    assert f"`training.micro_batch` {micro} x {processes} processes" in str(caught.value)
+    assert f"`training.global_batch_size` {batch}" in str(caught.value)
+    assert f"`training.micro_batch_size` {micro} x {processes} processes" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,7 @@ from hypothesis import strategies as st
 from tests.small_tokenizers import KINDS, phi
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.training.template import (
-    ANSWER,
-    BOS,
-    END,
-    FORMAT,
-    TEMPLATE,
-    USER,
-    Encoder,
-    runs,
-    set_template,
-)
+from workflow_scripts.training.template import ANSWER, BOS, END, FORMAT, TEMPLATE, USER, Encoder, runs, set_template
 
 TALK = [
     {"input": " Why? ", "output": "So.\n"},

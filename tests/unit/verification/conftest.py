@@ -9,7 +9,7 @@ from workflow_scripts.common.rows import content_id
 def settings(config):
     """`verification` of the pocket configuration, with nothing of its files."""
     section = config["verification"]
-    return section | {"decisions": [], "queue": section["queue"] | {"blind": {"path": None, "share": 0.2}}}
+    return section | {"decisions": [], "queue": section["queue"] | {"gold": {"path": None, "share": 0.2}}}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.verification.applying import apply
-from workflow_scripts.verification.settling import Rule, settle
+from workflow_scripts.verification.resolution import Rule, settle
 
 RULE = Rule("majority", frozenset({"correct"}), frozenset())
 

@@ -49,8 +49,8 @@ def test_a_new_reviewer_takes_over_nothing():
     assert not given(assign(queue(20), set(), PROFILES, set(), held, 2))
 
 
-def test_blind_items_go_to_all_and_disputed_ones_to_adjudicators():
-    items = [*queue(3), *queue(2, kind="blind")]
+def test_gold_items_go_to_all_and_disputed_ones_to_adjudicators():
+    items = [*queue(3), *queue(2, kind="gold")]
     new = assign(items, {"physics-seed-1"}, PROFILES, {"cleo"}, nothing(), 2)
     assert [item["id"] for item in new["cleo"]] == ["physics-seed-1"]
     assert {item["id"] for item in new["anna"]} == {item["id"] for item in items}

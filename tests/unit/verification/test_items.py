@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.verification.items import field_of, from_blind, from_conversation, from_seed, spread
+from workflow_scripts.verification.items import field_of, from_conversation, from_gold, from_seed, spread
 
 FIELDS = {"physics": {"datasets": ["physics"]}, "mathematics": {"datasets": ["math"], "domains": ["Math"]}}
 
@@ -24,9 +24,9 @@ def test_an_item_has_the_id_of_what_it_shows(problem, grow):
     assert (item["id"], item["topic"], item["field"], len(item["conversation"])) == (talk["id"], "Optics", "physics", 3)
 
 
-def test_a_blind_item_looks_like_any_other():
+def test_a_gold_item_looks_like_any_other():
     entry = {"instruction": "One and one?", "response": "Three.", "field": "mathematics", "verdict": "wrong"}
-    item = from_blind(entry)
+    item = from_gold(entry)
     assert len(item["id"]) == 16 and item["expected"] == "wrong" and item["conversation"][0]["output"] == "Three."
 
 

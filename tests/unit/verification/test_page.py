@@ -76,13 +76,13 @@ def test_any_text_gives_a_page(text):
 
 def test_a_task_does_not_tell_what_is_expected():
     item = {
-        "id": "aaaa", "kind": "blind", "why": ["blind"], "expected": "wrong", "field": "physics", "topic": "", "source": "s",
+        "id": "aaaa", "kind": "gold", "why": ["gold"], "expected": "wrong", "field": "physics", "topic": "", "source": "s",
         "doubts": {}, "conversation": [{"input": "How many?", "output": "Three."}, {"input": "Why?", "output": "So."}],
     }  # fmt: skip
     made = task(item, "anna")
     assert set(made) == {"item", "reviewer", "title", "exchanges"} and made["title"] == "physics"
     assert len(made["exchanges"]) == 2 and "ANSWER 2" in made["exchanges"][1]["html"]
-    assert not {"blind", "wrong"} & set(str(made).split("'"))
+    assert not {"gold", "wrong"} & set(str(made).split("'"))
 
 
 def test_the_labelling_configuration_is_xml_with_a_choice_for_each_verdict():

@@ -7,7 +7,7 @@ def wanting(settings, **queue):
     return settings | {"queue": settings["queue"] | queue}
 
 
-def blind(count):
+def gold(count):
     return [
         {
             "instruction": f"Known {n}?",
@@ -42,15 +42,15 @@ def test_technical_conversations_and_doubted_answers(problem, make_seed, grow, s
         talks[0]["id"]: ["conversation", "second_answer"],
         seeds[1]["id"]: ["reference"],
     }
-    assert choose(seeds, talks, [], wanting(settings, problems=0, conversations=None, doubts=False))[0]["why"] == [
-        "conversation"
-    ]
+    assert choose(seeds, talks, [], wanting(settings, problems=0, conversations=None, auto_flagged=False))[0][
+        "why"
+    ] == ["conversation"]
 
 
-def test_blind_items_are_a_share_of_the_whole_in_fields_that_are_asked_about(problem, settings):
+def test_gold_items_are_a_share_of_the_whole_in_fields_that_are_asked_about(problem, settings):
     seeds = [problem(n) for n in range(16)]
-    queue = choose(seeds, [], blind(40), settings)
-    known = [item for item in queue if item["kind"] == "blind"]
+    queue = choose(seeds, [], gold(40), settings)
+    known = [item for item in queue if item["kind"] == "gold"]
     assert len(queue) == 20 and len(known) == 4 and {item["field"] for item in known} == {"physics"}
     assert [item["id"] for item in queue] == sorted(item["id"] for item in queue)
 

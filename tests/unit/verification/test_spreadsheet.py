@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from workflow_scripts.verification.spreadsheet import as_text, as_written, read_sheet, sheet
 
 ITEM = {
-    "id": "aaaa", "kind": "blind", "expected": "wrong", "field": "physics", "topic": "Optics",
+    "id": "aaaa", "kind": "gold", "expected": "wrong", "field": "physics", "topic": "Optics",
     "conversation": [{"input": "=HYPERLINK(1)", "output": "a\n- b"}, {"input": "Why?", "output": "-4 m"}],
 }  # fmt: skip
 
@@ -19,7 +19,7 @@ def test_a_row_for_each_answer_that_tells_nothing_of_why():
     first, second = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     assert (first["question"], first["text"], second["text"]) == ("'=HYPERLINK(1)", "a\n- b", "'-4 m")
     assert (second["answer"], second["reviewer"], second["verdict"]) == ("2", "ben", "")
-    assert "wrong" not in text and "blind" not in text
+    assert "wrong" not in text and "gold" not in text
 
 
 def test_a_filled_sheet_is_read(tmp_path):

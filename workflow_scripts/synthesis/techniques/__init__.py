@@ -4,7 +4,7 @@ from typing import Protocol
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 
 
 class Technique(Protocol):

@@ -6,7 +6,7 @@ import yaml
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, replace, rewritable, topics
 
 CATEGORIES: dict[str, Row] = yaml.safe_load(

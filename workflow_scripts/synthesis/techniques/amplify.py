@@ -14,8 +14,8 @@ import yaml
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault
-from workflow_scripts.synthesis.scribe import Scribe
 
 MOVES: list[Row] = yaml.safe_load((Path(__file__).parent / "moves.yaml").read_text(encoding="utf-8"))
 

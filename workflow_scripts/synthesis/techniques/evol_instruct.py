@@ -5,7 +5,7 @@ import re
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, rewritable
 
 BREADTH, INPUT = "breadth", "complicate_input"

@@ -3,9 +3,9 @@
 import functools
 
 from workflow_scripts.common.rows import Row
-from workflow_scripts.labels.grid import Grid, Label, load_grid
+from workflow_scripts.seeds.labels.grid import Grid, Label, load_grid
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import bare, fault, rewritable
 
 

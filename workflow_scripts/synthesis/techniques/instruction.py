@@ -9,8 +9,8 @@ from rapidfuzz import fuzz
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import NEAR_COPY, answer_fault
-from workflow_scripts.synthesis.scribe import Scribe
 
 LEAST_WORDS, MOST_WORDS = 3, 400
 FEW_NEW_WORDS = 4  # a long instruction may grow by a clause and still look much like itself

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.scribe import Scribe
 from workflow_scripts.synthesis.techniques.instruction import bare, fault, replace, rewritable
 
 FORMS = (

@@ -2,7 +2,7 @@
 
 from workflow_scripts.common.rows import Row, content_id
 from workflow_scripts.synthesis.draft import BadTurn, Draft
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import bare, fault, replace, rewritable, topics
 
 CITATION = "Wu et al. 2023, LaMini-LM, arXiv 2304.14402"

@@ -8,8 +8,8 @@ import yaml
 
 from workflow_scripts.common.rows import Row
 from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.scribe import Scribe
 
 THEMES: list[Row] = yaml.safe_load((Path(__file__).parent / "orca_themes.yaml").read_text(encoding="utf-8"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons, which dialogues have too, it takes a C.

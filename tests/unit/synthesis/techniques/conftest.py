@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from workflow_scripts.synthesis.cache import RequestCache
-from workflow_scripts.synthesis.client import TeacherClient
 from workflow_scripts.synthesis.draft import Draft, begin
-from workflow_scripts.synthesis.scribe import Scribe
+from workflow_scripts.synthesis.generator import Scribe
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.client import TeacherClient
 
 SAMPLING = {
     kind: {"temperature": 0.5, "top_p": 0.9, "max_tokens": tokens}
     for kind, tokens in {"instruction": 101, "follow_up": 102, "answer": 103, "judge": 104}.items()
 }
 KINDS = {sampling["max_tokens"]: kind for kind, sampling in SAMPLING.items()}
-SETTINGS = {"random_seed": 0, "attempts": 2, "cut_off": "retry", "sampling": SAMPLING}
+SETTINGS = {"random_seed": 0, "attempts": 2, "on_length": "retry", "sampling": SAMPLING}
 
 
 @dataclass

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.client import TeacherError
 from workflow_scripts.synthesis.draft import BadTurn, begin
 from workflow_scripts.synthesis.quality import follow_up_fault
 from workflow_scripts.synthesis.techniques.amplify import MOVES, Amplify, plan
+from workflow_scripts.teacher.client import TeacherError
 
 BY_NAME = {move["name"]: move for move in MOVES}
 SYNTHESIS = yaml.safe_load(Path("rules/schemas/config.schema.yaml").read_text())["properties"]["synthesis"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_scripts.labels.grid import load_grid
+from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.synthesis.draft import BadTurn, begin
 from workflow_scripts.synthesis.techniques.flask import Flask, scores
 

@@ -138,7 +138,7 @@ def test_what_fits_which_seed(make_seed):
 
 
 def test_an_outage_is_no_bad_turn(scribe, make_seed, teacher):
-    from workflow_scripts.synthesis.client import TeacherError
+    from workflow_scripts.teacher.client import TeacherError
 
     settings = {
         "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},

@@ -1,0 +1,292 @@
+"""The tool that runs alone: files in, hits and clean files out, and one clear line for each mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from workflow_scripts.cli.decontaminate import main
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
+from workflow_scripts.decontamination import corpus, index
+
+ROOT = str(Path(__file__).parents[2])
+ENVIRONMENT = dict(os.environ)
+QUESTION = "Why does granite erode so much more slowly than limestone does in a wet climate?"
+CODE = "def area(width, height):\n    # in square metres\n    return width * height if width > 0 else 0"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder to work in, with a benchmark of two items and its entry."""
+    write_jsonl(tmp_path / "items.jsonl", [{"id": "q1", "question": QUESTION}, {"id": "q2", "question": CODE}])
+    (tmp_path / "mine.yaml").write_text("mine: {path: items.jsonl, id: id, question: question}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    main([*words, "--benchmark-file", "mine.yaml", "--output", "out"])
+    return list(read_jsonl("out/hits.jsonl"))
+
+
+def rows(count):
+    """Rows of which every third holds a question, in another place each time."""
+    return [
+        {"id": f"r{n:03d}", "text": f"{'Well. ' * n}{QUESTION if n % 3 == 0 else 'Nothing.'} Tell me. 北京"}
+        for n in range(count)
+    ]
+
+
+def test_jsonl_in_and_out(folder):
+    write_jsonl(folder / "data.jsonl", rows(9))
+    hits = run("data.jsonl", "--columns", "text")
+    assert [(hit["id"], hit["row"], hit["file"], hit["item"]) for hit in hits] == [
+        (f"r00{n}", n + 1, "data.jsonl", "q1") for n in (0, 3, 6)
+    ]
+    kept = [line for n, line in enumerate((folder / "data.jsonl").read_bytes().splitlines()) if n % 3]
+    assert (folder / "out/clean/data.jsonl").read_bytes().splitlines() == kept  # byte for byte
+    assert [row["row"] for row in read_jsonl("out/rejected.jsonl")] == [1, 4, 7]
+    stats = read_json("out/stats.json")
+    assert (stats["in"], stats["out"], stats["rejected"]) == (9, 6, {"contaminated": 3})
+    assert stats["suites"]["mine"]["levels"]["97"] == {"items": 1, "conversations": 3}
+
+
+def test_parquet_in_and_out(folder):
+    table = pa.Table.from_pylist([{**row, "number": n} for n, row in enumerate(rows(9))])
+    pq.write_table(table, "data.parquet", row_group_size=2)
+    hits = run("data.parquet", "--columns", "text")
+    assert [hit["row"] for hit in hits] == [1, 4, 7]
+    clean = pq.read_table("out/clean/data.parquet")
+    assert clean.schema.equals(table.schema)
+    assert clean["number"].to_pylist() == [1, 2, 4, 5, 7, 8]
+
+
+def test_several_files_and_rows_without_id(folder):
+    for name in ("a.jsonl", "b.jsonl"):
+        write_jsonl(folder / name, [{"text": row["text"]} for row in rows(4)])
+    assert [hit["id"] for hit in run("a.jsonl", "b.jsonl", "--columns", "text")] == [
+        "a.jsonl:1",
+        "a.jsonl:4",
+        "b.jsonl:1",
+        "b.jsonl:4",
+    ]
+
+
+def files(folder, name):
+    """The contents of a file in one or several shards, one after the other."""
+    found = sorted((folder / "out").glob(name), key=lambda path: int(path.name.split(".")[1].split("-")[0]))
+    return b"".join(path.read_bytes() for path in found)
+
+
+def test_eight_shards_are_one(folder, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK", 700)
+    write_jsonl(folder / "data.jsonl", rows(60))
+    main(["--benchmark-file", "mine.yaml", "--index", "index"])
+    main(["data.jsonl", "--columns", "text", "--index", "index", "--output", "out"])
+    for number in range(1, 9):
+        main(["data.jsonl", "--columns", "text", "--index", "index", "--output", "out", "--shard", f"{number}/8"])
+    for whole, parts in (
+        ("hits.jsonl", "hits.*-of-8.jsonl"),
+        ("rejected.jsonl", "rejected.*-of-8.jsonl"),
+        ("clean/data.jsonl", "clean/data.*-of-8.jsonl"),
+    ):
+        assert files(folder, parts) == (folder / "out" / whole).read_bytes()
+    counted = [read_json(path) for path in (folder / "out").glob("stats.*-of-8.json")]
+    assert sum(one["in"] for one in counted) == 60 and sum(one["out"] for one in counted) == 40
+
+
+def test_processes_change_nothing(folder, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK", 700)
+    write_jsonl(folder / "data.jsonl", rows(60))
+    assert run("data.jsonl", "--columns", "text") == run("data.jsonl", "--columns", "text", "--processes", "3")
+
+
+@pytest.mark.parametrize(
+    ("text", "distance"),
+    [
+        (QUESTION.upper(), 0),
+        (QUESTION.replace("granite", "basalt "), None),  # seven edits
+        (QUESTION.replace("slowly", "slowli"), 1),
+        (f"> *{QUESTION.replace(' ', '  ')}*".replace("erode", "**erode**").replace("slowly", "slowly\n\n"), 0),
+        (f"`{CODE}`", 0),
+        (CODE.replace("    ", "\t").replace("metres", "meters"), 2),
+        (CODE.replace("height):", "hight):"), 1),
+    ],
+)
+def test_planted_edits(folder, text, distance):
+    write_jsonl(folder / "data.jsonl", [{"text": f"I ask you. {text} Please."}])
+    assert [hit["distance"] for hit in run("data.jsonl", "--columns", "text")] == (
+        [] if distance is None else [distance]
+    )
+
+
+def test_a_text_that_runs_over_two_turns(folder):
+    half = QUESTION.index("than")
+    messages = [
+        {"role": "user", "content": f"So: {QUESTION[:half]}"},
+        {"role": "assistant", "content": f"…{QUESTION[half:]} Hm."},
+    ]
+    write_jsonl(folder / "data.jsonl", [{"messages": messages}])
+    (hit,) = run("data.jsonl")
+    assert (hit["distance"], hit["turn"], hit["start"], hit["end_turn"], hit["role"]) == (0, 0, 4, 1, "user")
+    assert hit["end"] == len(messages[1]["content"]) - len("? Hm.")
+
+
+def test_allowed_hits_stay(folder):
+    write_jsonl(folder / "data.jsonl", rows(4))
+    (folder / "allow.yaml").write_text("- {benchmark: mine, item: q1, id: r000, reason: asked by everybody}\n")
+    assert [hit["counts"] for hit in run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")] == [False, True]
+    (folder / "allow.yaml").write_text("- {benchmark: mine}\n")
+    with pytest.raises(UserError, match=r"allow.yaml has mistakes:\n  \[0\].item: missing.\n  \[0\].reason: missing"):
+        run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data.jsonl", "--columns", "txt"], r"data.jsonl, line 1: no column txt; there are id, text"),
+        (["data.jsonl"], r"no conversation in the columns id, text; .*Name the columns"),
+        (["none.jsonl"], "none.jsonl: no such file"),
+        (["data.jsonl", "data.jsonl"], "two files are named data.jsonl"),
+        (["data.jsonl", "--processes", "0"], "--processes must be at least 1"),
+        (["."], "a folder; name its files"),
+        (["data.jsonl", "--levels", "80"], "must be from 90 to 100"),
+        (["data.jsonl", "--benchmarks", "mmul"], "unknown benchmark mmul; did you mean `mmlu`"),
+        (["data.jsonl", "--benchmark-file", "none.yaml"], "none.yaml: no such file"),
+        (["broken.jsonl", "--columns", "text"], r"broken.jsonl, line 2: not valid JSON"),
+    ],
+)  # fmt: skip
+def test_mistakes(folder, words, message):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    with pytest.raises(UserError, match=message):
+        main(["--benchmark-file", "mine.yaml", "--output", "out", *words])
+
+
+def test_an_index_is_made_anew_when_it_would_be_another(folder):
+    write_jsonl(folder / "data.jsonl", [{"text": CODE}])
+    write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}])
+    assert run("data.jsonl", "--columns", "text") == []
+    made = (folder / "out/index/texts.npz").stat().st_mtime_ns
+    assert run("data.jsonl", "--columns", "text") == []
+    assert (folder / "out/index/texts.npz").stat().st_mtime_ns == made  # the same items, the same index
+    write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}, {"id": "q2", "question": CODE}])
+    assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q2"]
+    with pytest.raises(UserError, match="is an index for levels from 97 % on"):
+        main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out", "--levels", "95"])
+    assert len(run("data.jsonl", "--columns", "text", "--levels", "95")) == 1
+
+
+def test_an_index_of_another_version_is_refused(folder, monkeypatch):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    run("data.jsonl", "--columns", "text")
+    monkeypatch.setattr(index, "FORMAT", index.FORMAT + 1)
+    with pytest.raises(UserError, match=r"texts.npz: an index of another version of this workflow\. Delete it"):
+        main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out"])
+
+
+def test_the_result_says_what_was_looked_for(folder):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    run("data.jsonl", "--columns", "text")
+    entry = read_json("out/stats.json")["benchmarks"]["mine"]
+    assert entry["dataset"] == "items.jsonl" and entry["revision"].startswith("sha256:")
+
+
+def test_rows_of_one_id_are_counted_apart(folder):
+    for name in ("a.jsonl", "b.jsonl"):
+        write_jsonl(folder / name, [{"id": 0, "text": QUESTION}, {"id": 1, "text": QUESTION}])
+    run("a.jsonl", "b.jsonl", "--columns", "text")
+    stats = read_json("out/stats.json")
+    assert stats["suites"]["mine"]["levels"]["97"]["conversations"] == stats["rejected"]["contaminated"] == 4
+
+
+def test_items_of_one_id_are_counted_apart(folder):
+    write_jsonl(folder / "items.jsonl", [{"id": "q", "question": QUESTION}, {"id": "q", "question": CODE}])
+    write_jsonl(folder / "data.jsonl", [{"text": f"{QUESTION} {CODE}"}])
+    assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q", "q#2"]
+
+
+def test_a_null_is_no_text(folder):
+    write_jsonl(folder / "items.jsonl", [{"id": "q", "question": None}, {"id": "r", "question": QUESTION}])
+    write_jsonl(folder / "data.jsonl", [{"text": "I want none of it."}])
+    assert run("data.jsonl", "--columns", "text") == []
+    assert read_json("out/stats.json")["benchmarks"]["mine"]["empty"] == 1
+
+
+def test_a_file_or_shard_without_rows_has_an_empty_copy(folder):
+    write_jsonl(folder / "data.jsonl", rows(2))
+    (folder / "empty.jsonl").write_text("")
+    main(["--benchmark-file", "mine.yaml", "--index", "index"])
+    for shard in ("1/12", "12/12"):
+        words = ["data.jsonl", "empty.jsonl", "--columns", "text", "--index", "index", "--output", "out"]
+        main([*words, "--shard", shard])
+    assert (folder / "out/clean/empty.01-of-12.jsonl").read_bytes() == b""
+    assert (folder / "out/clean/data.12-of-12.jsonl").read_bytes() == b""
+
+
+def test_what_is_checked_is_never_written_over(folder):
+    (folder / "out/clean").mkdir(parents=True)
+    write_jsonl(folder / "out/clean/data.jsonl", rows(2))
+    with pytest.raises(UserError, match="lies in the folder to write to"):
+        run("out/clean/data.jsonl", "--columns", "text")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{path: items.jsonl, question: question, choice: x}", r"mine.choice: unknown key; did you mean `choices`"),
+        ("{path: items.jsonl}", "mine.question: missing"),
+        ("{question: question}", "give either `path` or `hub`"),
+        ("{hub: x, question: question}", "mine.hub: .*wrong type"),
+        ("{path: items.jsonl, question: question, answer: id}", "answer_is"),
+        ("{path: items.jsonl, question: question, pattern: '('}", "`pattern` is no regular expression"),
+        ("{path: items.jsonl, question: question, choices: id}", "`choices` is one text; a list of texts was expected"),
+    ],
+)
+def test_mistakes_of_an_entry(folder, entry, message):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    (folder / "mine.yaml").write_text(f"mine: {entry}\n")
+    with pytest.raises(UserError, match=message):
+        run("data.jsonl", "--columns", "text")
+
+
+def test_a_mistake_is_one_line(folder):
+    (folder / "items.jsonl").write_text("")
+    write_jsonl(folder / "data.jsonl", rows(3))
+    words = ["data.jsonl", "--benchmark-file", "mine.yaml", "--output", "out"]
+    command = [sys.executable, "-m", "workflow_scripts.cli.decontaminate", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT})
+    assert (done.returncode, done.stderr) == (1, "error: benchmark mine: items.jsonl: the file is empty.\n")
+
+
+def test_memory_does_not_grow_with_the_file(folder):
+    """Twelve times the text, and a process that needs hardly more."""
+    peaks = []
+    for copies in (400, 4800):
+        with open("data.jsonl", "w", encoding="utf-8") as file:
+            for n in range(copies):
+                file.write(json.dumps({"id": n, "text": f"Line {n} of much text. " * 800}) + "\n")
+        code = (
+            "import resource, sys; from workflow_scripts.decontaminate import main; main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        words = [
+            "data.jsonl",
+            "--columns",
+            "text",
+            "--benchmark-file",
+            "mine.yaml",
+            "--index",
+            "index",
+            "--output",
+            "out",
+        ]
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT})  # fmt: skip
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] < 1.15 * peaks[0], peaks

@@ -1,0 +1,199 @@
+"""The commands around Label Studio: what they ask for, what they refuse, and that fetching only adds.
+
+Label Studio itself is too large for these tests; tests/review_in_browser.py runs the commands against a real one. Here a
+stand-in keeps organisations, projects and tasks.
+"""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from workflow_scripts.cli import review
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl
+from workflow_scripts.verification import local_server
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+
+
+class StandIn(BaseHTTPRequestHandler):
+    """As much of Label Studio's API as the commands use; `server.tasks` are tasks by organisation."""
+
+    def answer(self):
+        path, state = urlsplit(self.path).path, self.server
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        if self.headers["Authorization"] != f"Token {TOKEN}":
+            return self.send(401, {"detail": "Invalid token."})
+        match [self.command, *path.strip("/").split("/")]:
+            case ["GET", "api", "current-user", "whoami"]:
+                return self.send(200, {"id": 1, "active_organization": state.organisation})
+            case ["PATCH", "api", "users", "1"]:
+                state.organisation = body["active_organization"]
+            case ["GET", "api", "projects"]:
+                made = [{"id": state.organisation, "title": "Review"}] if state.organisation in state.tasks else []
+                return self.send(200, {"results": made})
+            case ["POST", "api", "projects"]:
+                state.tasks[state.organisation] = []
+                return self.send(201, {"id": state.organisation})
+            case ["GET", "api", "projects", number, "export"] if int(number) == state.organisation:
+                return self.send(200, state.tasks[state.organisation])
+            case ["POST", "api", "projects", number, "import"] if int(number) == state.organisation:
+                mine = state.tasks[state.organisation]
+                mine += [{"id": len(mine) + n, "annotations": [], **task} for n, task in enumerate(body, 1)]
+            case ["PATCH", "api", "projects", number] if int(number) == state.organisation:
+                pass
+            case _:
+                return self.send(404, {"detail": "Not found."})
+        self.send(200, {})
+
+    do_GET = do_POST = do_PATCH = answer
+
+    def send(self, status, content):
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def studio(monkeypatch):
+    """A stand-in that answers on loopback; `studio.url` is its address."""
+    monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", TOKEN)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
+    server.organisation, server.tasks = 1, {}
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    """A function that writes a run's queue of `count` physics problems, with two reviewers invited: its config file."""
+
+    def made(count, invited=True, adjudicators=()):
+        item = {"field": "physics", "topic": "Optics", "kind": "seed", "conversation": [{"input": "?", "output": "!"}]}
+        folder = tmp_path / "results" / "mine" / "verification"
+        write_jsonl(folder / "queue.jsonl", [{"id": f"{n:016d}", **item} for n in range(count)])
+        write_json(folder / "plan.json", {"reviewers_per_item": 2})
+        people = {name: {"fields": ["physics"], "degree": "MSc", "account": n, "organisation": n} for n, name in enumerate(("anna", "ben", "cleo"), 2)}  # fmt: skip
+        path = tmp_path / "reviewers.yaml"
+        path.write_text(yaml.safe_dump(people if invited else {}))
+        section = {"reviewers": str(path), "adjudicators": list(adjudicators)}
+        config = {"run": "mine", "results": str(tmp_path / "results"), "verification": section}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+        return str(tmp_path / "mine.yaml")
+
+    return made
+
+
+def judged(task, verdict, account, at):
+    result = [{"from_name": "verdict_0", "type": "choices", "value": {"choices": [verdict]}}] if verdict else []
+    task["annotations"] = [{"id": 1, "completed_by": account, "result": result, "updated_at": at, "lead_time": 5.0}]
+
+
+def test_push_gives_only_what_is_new(studio, run_of):
+    for count in (6, 6, 9):
+        review.main(["push", "--configfile", run_of(count), "--url", studio.url])
+        held = [task["data"]["item"] for tasks in studio.tasks.values() for task in tasks]
+        assert sorted(held) == sorted([f"{n:016d}" for n in range(count)] * 2)
+    assert studio.organisation == 1  # the lead is back where he was
+    assert {task["data"]["reviewer"] for task in studio.tasks[2]} == {"anna"}
+
+
+def test_a_disputed_item_goes_to_the_adjudicator(studio, run_of, tmp_path):
+    states = tmp_path / "results" / "mine" / "verification" / "items.jsonl"
+    write_jsonl(states, [{"id": f"{n:016d}", "state": "disputed" if n == 3 else "open"} for n in range(6)])
+    review.main(["push", "--configfile", run_of(6, adjudicators=["cleo"]), "--url", studio.url])
+    assert [task["data"]["item"] for task in studio.tasks[4]] == [f"{3:016d}"]
+    assert len(studio.tasks[2]) == len(studio.tasks[3]) == 6
+
+
+def test_fetch_only_adds(studio, run_of, tmp_path, caplog):
+    config, file = run_of(3, adjudicators=["cleo"]), tmp_path / "decisions.jsonl"
+    review.main(["push", "--configfile", config, "--url", studio.url])
+    fetch = ["fetch", "--configfile", config, "--url", studio.url, "--file", str(file)]
+    judged(studio.tasks[2][0], "correct", 2, "2026-03-01T10:00:00Z")
+    judged(studio.tasks[3][0], None, 3, "2026-03-01T10:00:00Z")
+    review.main(fetch)
+    first = file.read_bytes()
+    assert [(row["reviewer"], row["verdict"]) for row in read_jsonl(file)] == [("anna", "correct")]
+    assert "left out: ben, task 1, answer 1: has no verdict." in caplog.text
+    review.main(fetch)
+    assert file.read_bytes() == first
+    judged(studio.tasks[2][0], "wrong", 2, "2026-03-02T10:00:00Z")
+    review.main(fetch)
+    studio.tasks[2].clear()  # a reviewer deleted his tasks
+    review.main(fetch)
+    assert file.read_bytes().startswith(first) and [row["verdict"] for row in read_jsonl(file)] == ["correct", "wrong"]
+
+
+def test_a_wrong_token_is_not_repeated(studio, run_of, monkeypatch):
+    monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", "wrong-token")
+    with pytest.raises(UserError, match="does not know the token") as caught:
+        review.main(["push", "--configfile", run_of(1), "--url", studio.url])
+    assert "wrong-token" not in str(caught.value)
+
+
+def test_what_is_missing_is_said(run_of, tmp_path, monkeypatch):
+    monkeypatch.delenv("LABEL_STUDIO_USER_TOKEN", raising=False)
+    push = ["push", "--configfile"]
+    with pytest.raises(UserError, match="nobody is invited yet"):
+        review.main([*push, run_of(1, invited=False)])
+    with pytest.raises(UserError, match="LABEL_STUDIO_USER_TOKEN is not set"):
+        review.main([*push, run_of(1)])
+    monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", TOKEN)
+    with pytest.raises(UserError, match=r"does not answer at http://127\.0\.0\.1:9 \(ConnectionError\)"):
+        review.main([*push, run_of(1), "--url", "http://127.0.0.1:9"])
+    config = run_of(1)
+    (tmp_path / "results" / "mine" / "verification" / "queue.jsonl").unlink()
+    with pytest.raises(UserError, match=r"queue\.jsonl is not there yet"):
+        review.main([*push, config])
+    with pytest.raises(UserError, match=r"verification\.reviewers: null"):
+        review.main(["push"])
+
+
+def test_who_may_be_invited(run_of, monkeypatch, tmp_path):
+    invite = ["invite", "--configfile", run_of(1), "--degree", "MSc", "--label-studio", str(tmp_path), "--name"]
+    with pytest.raises(UserError, match="a pseudonym is of small letters"):
+        review.main([*invite, "Anna Lind", "--fields", "physics"])
+    with pytest.raises(UserError, match="--fields physic: not one of physics"):
+        review.main([*invite, "anna", "--fields", "physic"])
+    monkeypatch.delenv("REVIEWER_PASSWORD", raising=False)
+    with pytest.raises(UserError, match="REVIEWER_PASSWORD is not set"):
+        review.main([*invite, "anna", "--fields", "physics"])
+    monkeypatch.setenv("REVIEWER_PASSWORD", "secret")
+    with pytest.raises(UserError, match="no environment with Label Studio"):
+        review.main([*invite, "anna", "--fields", "physics"])
+
+
+def test_a_server_is_not_started_on_a_port_in_use_or_without_secrets(tmp_path, monkeypatch):
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.touch()
+    started = lambda port: local_server.start(tmp_path, tmp_path / "data", "127.0.0.1", port, None)  # noqa: E731
+    monkeypatch.delenv("LABEL_STUDIO_PASSWORD", raising=False)
+    with pytest.raises(UserError, match="LABEL_STUDIO_PASSWORD is not set"):
+        started(0)
+    monkeypatch.setenv("LABEL_STUDIO_PASSWORD", "secret")
+    monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", TOKEN)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UserError, match=r"port \d+ of 127\.0\.0\.1 cannot be had"):
+            started(taken.getsockname()[1])
+
+
+def test_a_sheet_of_a_reviewers_fields(run_of, tmp_path):
+    review.main(["sheet", "--configfile", run_of(2), "--name", "ben", "--file", str(tmp_path / "ben.csv")])
+    lines = (tmp_path / "ben.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 3 and lines[1].startswith("0000000000000000,1,physics,Optics,?,!,ben,")
+    with pytest.raises(UserError, match="no profile zoe"):
+        review.main(["sheet", "--configfile", run_of(2), "--name", "zoe", "--file", str(tmp_path / "zoe.csv")])

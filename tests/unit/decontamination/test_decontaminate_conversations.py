@@ -1,0 +1,184 @@
+"""Contaminated conversations go with the evidence, near misses stay, and the table counts what happened."""
+
+import json
+
+import pytest
+
+from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.decontamination import (
+    corpus,
+    decontaminate_conversations,
+    index_benchmarks,
+    run_minhash_baseline,
+    search_benchmarks,
+)
+
+QUESTION = "Why does granite erode so much more slowly than limestone does in a wet and rather warm climate zone?"
+SHORT = "Which stones outlast extraordinary winters?"
+LENGTH = len(QUESTION) - 1  # the question mark is no part of the normal form
+PASSAGE = "A passage about stones that anybody may read, long enough to be looked for and found."
+
+
+def conversation(name, *turns):
+    exchanges = [{"input": a, "output": b} for a, b in zip(turns[::2], turns[1::2], strict=True)]
+    return {"id": name, "source": "Dove", "conversation": exchanges, "provenance": {}}
+
+
+def changed(letters):
+    """The question with so many of its letters replaced, far from each other."""
+    places = range(5, 5 + 12 * letters, 12)
+    return "".join("#" if place in places and char != " " else char for place, char in enumerate(QUESTION))
+
+
+@pytest.fixture
+def decontaminate(tmp_path):
+    """A function that runs the stage's rules one after the other."""
+
+    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), rejected=(), allow=(), parts=1):
+        def file(name):
+            return str(tmp_path / name)
+
+        item = {
+            "id": "q1",
+            "benchmark": "x",
+            "question": QUESTION,
+            "choices": [],
+            "answer": "",
+            "context": "",
+            "passage": PASSAGE,
+        }
+        write_jsonl(tmp_path / "in.jsonl", conversations)
+        write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
+        write_jsonl(tmp_path / "refused.jsonl", rejected)
+        write_json(tmp_path / "assembled.json", {"in": len(conversations) + len(rejected)})
+        write_json(tmp_path / "x.json", {"dataset": "a/b", "revision": "c0ffee", "items": 2})
+        level = str(min(*levels, remove_at))
+        index_benchmarks.main(
+            [
+                "--items",
+                file("items.jsonl"),
+                "--origins",
+                file("x.json"),
+                "--lowest-level",
+                level,
+                "--sample",
+                file("in.jsonl"),
+                "--index",
+                file("index"),
+            ]
+        )
+        both = ["--conversations", file("in.jsonl"), "--index", file("index")]
+        found = [file(f"found{part}") for part in range(1, parts + 1)]
+        for part, path in enumerate(found, 1):
+            search_benchmarks.main([*both, "--shard", str(part), str(parts), "--processes", "1", "--hits", path])
+        run_minhash_baseline.main([*both, "--copies", file("copies")])
+        decontaminate_conversations.main([
+            *both, "--found", *found, "--copies", file("copies"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
+            "--allow", json.dumps(allow), "--suites", json.dumps({"all": ["x"]}),
+            "--assembly-stats", file("assembled.json"), "--assembly-rejected", file("refused.jsonl"),
+            *(part for name in ("data", "hits", "rejected", "stats") for part in (f"--{name}", file(name))),
+        ])  # fmt: skip
+        rows = {name: list(read_jsonl(tmp_path / name)) for name in ("data", "hits", "rejected")}
+        return rows | {"stats": read_json(tmp_path / "stats")}
+
+    return run
+
+
+def test_what_is_too_similar_goes_and_near_misses_stay(decontaminate):
+    assert LENGTH == 100
+    rows = [conversation(f"c{n}", "Hello there.", "Good day.", changed(n), "It is hard.") for n in range(6)]
+    found = decontaminate(rows)
+    assert [row["id"] for row in found["data"]] == ["c4", "c5"]
+    assert [row["id"] for row in found["rejected"]] == ["c0", "c1", "c2", "c3"]
+    assert found["stats"]["in"] == found["stats"]["out"] + found["stats"]["rejected"]["contaminated"] == 6
+    assert [(hit["distance"], hit["level"], hit["turn"], hit["role"]) for hit in found["hits"]] == [
+        (n, 100 - n, 2, "user") for n in range(4)
+    ]
+
+
+def test_every_removal_cites_benchmark_item_and_score(decontaminate):
+    found = decontaminate([conversation("c", "Hm.", f"You ask: {changed(2).upper()}")])
+    hits = [{"benchmark": "x", "item": "q1", "field": "question", "similarity": 0.98}]
+    assert found["rejected"] == [
+        {"id": "c", "reason": "contaminated", "evidence": {"source": "Dove", "hits": hits}},
+    ]
+    hit = found["hits"][0]
+    turn = f"You ask: {changed(2).upper()}"
+    assert (hit["turn"], turn[hit["start"] : hit["end"]]) == (1, hit["found_text"])
+    assert hit["found_text"] == changed(2).upper()[:-1] and hit["item_text"] == QUESTION
+
+
+def test_remove_at_decides_and_the_table_is_cumulative(decontaminate):
+    rows = [conversation(f"c{n}", changed(n), "It is hard.") for n in range(4)]
+    found = decontaminate(rows, remove_at=99)
+    assert [row["id"] for row in found["data"]] == ["c2", "c3"]
+    table = found["stats"]["benchmarks"]["x"]
+    assert {level: counts["conversations"] for level, counts in table["levels"].items()} == {
+        "100": 1,
+        "99": 2,
+        "98": 3,
+        "97": 4,
+    }
+    assert (table["items"], table["tiers"]) == (2, {"A": 1, "B": 0, "C": 1})
+
+
+def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminate):
+    found = decontaminate([conversation("c", PASSAGE, SHORT)])
+    assert [row["id"] for row in found["data"]] == ["c"]
+    assert [(hit["item"], hit["field"], hit["removes"]) for hit in found["hits"]] == [
+        ("q1", "passage", False),
+        ("q2", "question", False),
+    ]
+    table = found["stats"]["benchmarks"]["x"]
+    assert table["levels"]["97"] == {"items": 0, "conversations": 0}
+    assert table["passages"]["97"] == table["listed"]["97"] == {"items": 1, "conversations": 1}
+
+
+def test_a_short_question_is_looked_for_verbatim(decontaminate):
+    """One edit is within 97 % of its length, but says nothing about so few words."""
+    near = SHORT.replace("stones", "stores")
+    assert [len(decontaminate([conversation("c", text, "Hm.")])["hits"]) for text in (SHORT, near)] == [1, 0]
+
+
+def test_rows_that_assembly_refused_are_counted_on(decontaminate):
+    refused = {"id": "r", "reason": "no_exchange", "evidence": {}}
+    found = decontaminate([conversation("c", "Hm.", "Hm.")], rejected=[refused])
+    assert found["rejected"] == [refused]
+    assert (found["stats"]["in"], found["stats"]["out"]) == (2, 1)
+
+
+def test_what_is_allowed_stays_and_is_told(decontaminate):
+    rows = [conversation(f"c{n}", QUESTION, "It is hard.") for n in range(3)]
+    entry = {"benchmark": "x", "item": "q1", "reason": "a question that anybody asks"}
+    found = decontaminate(rows, allow=[{**entry, "id": "c1"}, {**entry, "id": "c9"}])
+    assert [row["id"] for row in found["data"]] == ["c1"]
+    assert [hit["allowed"] for hit in found["hits"]] == [None, entry["reason"], None]
+    table = found["stats"]["benchmarks"]["x"]
+    assert (table["levels"]["100"]["conversations"], table["allowed"]["100"]["conversations"]) == (2, 1)
+    assert found["stats"]["allow_unused"] == [{**entry, "id": "c9"}]
+    assert len(decontaminate(rows, allow=[entry])["data"]) == 3
+
+
+def test_minhash_finds_whole_turns_only(decontaminate):
+    """What the table shows beside: MinHash sees a turn that is the item, and not one that holds it."""
+    rows = [
+        conversation("alone", QUESTION, "It is hard."),
+        conversation("inside", f"{QUESTION} {PASSAGE}", "It is hard."),
+    ]
+    table = decontaminate(rows)["stats"]["suites"]["all"]
+    assert table["levels"]["97"] == {"items": 1, "conversations": 2}
+    assert table["minhash"]["97"] == {"items": 1, "conversations": 1}
+
+
+def test_tiers_add_up(decontaminate):
+    table = decontaminate([conversation("c", QUESTION, "Hm.")])["stats"]["benchmarks"]["x"]
+    assert sum(table["tiers"].values()) == table["items"] == 2
+    assert table["by_tier"]["A"]["100"] == table["levels"]["100"] == {"items": 1, "conversations": 1}
+
+
+def test_parts_change_nothing(decontaminate, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK", 600)
+    rows = [conversation(f"c{n:02d}", changed(n % 6), "It is hard. " * n) for n in range(40)]
+    whole = decontaminate(rows)
+    assert len(whole["hits"]) == 28
+    assert decontaminate(rows, parts=8) == whole

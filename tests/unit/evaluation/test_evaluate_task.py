@@ -1,0 +1,223 @@
+"""Scoring a real, if tiny, model with lm-eval: the scores are lm-eval's own, however the tasks are grouped."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.evaluation import evaluate_task, fetch_task, tasks
+from workflow_scripts.training.template import set_template
+
+SETTINGS = {
+    "revisions": {}, "limit": None, "batch_size": 2, "dtype": "float32", "backend": "hf", "backend_args": {},
+    "apply_chat_template": False,
+}  # fmt: skip
+STONES = ["granite", "sandstone", "basalt", "marble", "slate"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, save_model):
+    """A folder with a model of random weights, two tasks with their data, and a third without documents to score."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    save_model(folder / "model")
+    (folder / "tasks").mkdir()
+    for number, name in enumerate(("stones", "sands", "nothing")):
+        rows = [
+            {"question": f"Which is case {number}, {stone}?", "choices": [stone, "a bird"], "answer": place % 2}
+            for place, stone in enumerate(STONES)
+        ]
+        data = folder / "tasks" / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "{{question}}",
+            "doc_to_choice": "{{choices}}",
+            "doc_to_target": "answer",
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            "metadata": {"version": 1.0},
+        }
+        text = yaml.safe_dump(task)
+        if name == "nothing":
+            (folder / "tasks" / "drop_all.py").write_text("def drop(rows):\n    return rows.select([])\n")
+            text += "process_docs: !function drop_all.drop\n"
+        (folder / "tasks" / f"{name}.yaml").write_text(text)
+        if name != "nothing":
+            fetch_task.main([
+                "--task", name, "--include-path", str(folder / "tasks"), "--record", str(folder / "records" / f"{name}.json")
+            ])  # fmt: skip
+    return folder
+
+
+def evaluate(place, out, names, model="model", adapter=None, **settings):
+    """Score these tasks in one job, as the rule does; the results by name."""
+    results = [out / f"{name}.json" for name in names]
+    evaluate_task.main([
+        "--name", "base", "--model", str(place / model), "--threads", "1", "--finished", str(out / "finished"),
+        *(["--adapter", str(place / adapter)] if adapter else []),
+        "--entries", json.dumps({name: {"task": name, "shots": 0} for name in names}),
+        "--records", *(str(place / "records" / f"{name}.json") for name in names),
+        "--settings", json.dumps({**SETTINGS, "include_path": str(place / "tasks"), **settings}),
+        "--results", *map(str, results), "--tables", *(str(path.with_suffix(".parquet")) for path in results),
+    ])  # fmt: skip
+    return {path.stem: read_json(path) for path in results}
+
+
+@pytest.fixture(scope="module")
+def together(place):
+    """Both tasks scored with one load of the model."""
+    return evaluate(place, place / "together", ["stones", "sands"])
+
+
+def plain(place, model="model", **more):
+    """The score of one task by lm-eval itself, called as its command line calls it."""
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    made = simple_evaluate(
+        model="hf",
+        model_args={"pretrained": str(place / model), "dtype": "float32"},
+        tasks=["stones"],
+        num_fewshot=0,
+        batch_size=2,
+        device="cpu",
+        task_manager=TaskManager(include_path=str(place / "tasks"), include_defaults=False),
+        **more,
+    )
+    samples = sorted(made["samples"]["stones"], key=lambda sample: sample["doc_id"])
+    return made["results"]["stones"], [[found[0][0] for found in sample["resps"]] for sample in samples]
+
+
+def loglikelihoods(folder):
+    return pq.read_table(folder / "stones.parquet")["loglikelihoods"].to_pylist()
+
+
+def test_scores_are_those_of_a_plain_call(place, together):
+    results, found = plain(place)
+    assert together["stones"]["results"]["stones"] == results
+    assert loglikelihoods(place / "together") == found
+
+
+def test_a_chat_template_is_applied_as_by_a_plain_call_and_stated(place, make_tokenizer):
+    shutil.copytree(place / "model", place / "chatty")
+    set_template(make_tokenizer()).save_pretrained(place / "chatty")
+    made = evaluate(place, place / "templated", ["stones"], model="chatty", apply_chat_template=True)["stones"]
+    results, found = plain(place, "chatty", apply_chat_template=True)
+    assert made["results"]["stones"] == results and made["capybara"]["chat_template"] is True
+    assert loglikelihoods(place / "templated") == found != loglikelihoods(place / "together")
+    (prompt, *_) = pq.read_table(place / "templated" / "stones.parquet")["prompt"].to_pylist()
+    assert prompt == "<s>USER: Which is case 0, granite? ASSISTANT:"
+
+
+def test_alone_or_together_makes_no_difference(place, together):
+    alone = {name: evaluate(place, place / "alone" / name, [name])[name] for name in ("stones", "sands")}
+    assert alone == together
+    for name in alone:
+        one, two = (pq.read_table(place / folder / f"{name}.parquet") for folder in (f"alone/{name}", "together"))
+        assert one.equals(two) and one.num_rows == len(STONES)
+
+
+def test_a_result_says_what_it_was_made_of(together):
+    about = together["stones"]["capybara"]
+    assert about["tasks"]["stones"]["documents"] == {"test": 5}
+    assert about["tasks"]["stones"]["revision"].startswith("sha256:")
+    assert (about["backend"], about["device"], about["chat_template"]) == ("hf", "cpu", False)
+
+
+def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
+    """The data of the second changed since they were fetched; mended, only it is scored."""
+    record = place / "records" / "sands.json"
+    kept = record.read_text()
+    record.write_text(kept.replace('"sha256:', '"sha256:0'))
+    with pytest.raises(UserError, match=r"task sands: its data are not those that were fetched.*The other 1 are kept"):
+        evaluate(place, place / "failing", ["stones", "sands"])
+    record.write_text(kept)
+    scored = []
+    real = evaluate_task.evaluate
+    monkeypatch.setattr(evaluate_task, "evaluate", lambda name, *more: scored.append(name) or real(name, *more))
+    assert set(evaluate(place, place / "failing", ["stones", "sands"])) == {"stones", "sands"}
+    assert scored == ["sands"]
+    evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
+    assert scored == ["sands", "stones", "sands"], "other settings are another result"
+
+
+def test_a_group_gives_its_tasks_and_its_own_score(place, together, monkeypatch):
+    """Without lm-eval's own tasks, whose index takes a quarter of a minute."""
+    group = {
+        "group": "minerals",
+        "task": ["stones", "sands"],
+        "aggregate_metric_list": [{"metric": "acc", "aggregation": "mean", "weight_by_size": True}],
+    }
+    (place / "tasks" / "minerals.yaml").write_text(yaml.safe_dump(group))
+    real = tasks.task_manager
+    monkeypatch.setattr(tasks, "task_manager", lambda include: real(include, include_defaults=False))
+    record = place / "records" / "minerals.json"
+    fetch_task.main(["--task", "minerals", "--include-path", str(place / "tasks"), "--record", str(record)])
+    made = evaluate(place, place / "group", ["minerals"])["minerals"]["results"]
+    alone = {name: together[name]["results"][name]["acc,none"] for name in ("stones", "sands")}
+    assert {name: made[name]["acc,none"] for name in alone} == alone
+    assert made["minerals"]["acc,none"] == pytest.approx(sum(alone.values()) / 2)
+    assert set(pq.read_table(place / "group" / "minerals.parquet")["task"].to_pylist()) == {"stones", "sands"}
+
+
+def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
+    """A LoRA of random weights: on the base model, and merged into it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    shape = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(place / "model"), shape)
+    model.save_pretrained(place / "adapter")
+    model.merge_and_unload().save_pretrained(place / "merged")
+    make_tokenizer().save_pretrained(place / "merged")
+    apart = evaluate(place, place / "unmerged", ["stones"], adapter="adapter")["stones"]
+    evaluate(place, place / "one", ["stones"], model="merged")
+    found = {
+        folder: np.concatenate(pq.read_table(place / folder / "stones.parquet")["loglikelihoods"].to_pylist())
+        for folder in ("together", "unmerged", "one")
+    }
+    assert found["unmerged"] == pytest.approx(found["one"], abs=1e-4)
+    assert abs(found["unmerged"] - found["together"]).max() > 0.01, "the adapter changes nothing"
+    assert (apart["capybara"]["adapter"], together["stones"]["capybara"]["adapter"]) == ("unmerged", None)
+
+
+def test_a_task_without_a_document_is_a_clear_error(place):
+    with pytest.raises(UserError, match="task nothing: no document is left to score"):
+        fetch_task.main([
+            "--task", "nothing", "--include-path", str(place / "tasks"), "--record", str(place / "nothing.json")
+        ])  # fmt: skip
+
+
+def test_a_template_that_is_not_there(place):
+    with pytest.raises(UserError, match=r"model base: its tokenizer has no chat template"):
+        evaluate(place, place / "untemplated", ["stones"], apply_chat_template=True)
+
+
+def test_a_folder_without_weights(place, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"no \*\.safetensors, so the model has no weights"):
+        evaluate_task.models.check_folder(tmp_path, None)
+    with pytest.raises(UserError, match=r"no config\.json, so no model to score"):
+        evaluate_task.models.check_folder(tmp_path / "none", None)
+    with pytest.raises(UserError, match=r"no adapter_config\.json, so no adapter"):
+        evaluate_task.models.check_folder(place / "model", tmp_path)
+
+
+def test_data_that_cannot_be_had(place, tmp_path):
+    task = yaml.safe_load((place / "tasks" / "stones.yaml").read_text())
+    task |= {"task": "gone", "dataset_kwargs": {"data_files": {"test": str(tmp_path / "gone.jsonl")}}}
+    (tmp_path / "gone.yaml").write_text(yaml.safe_dump(task))
+    with pytest.raises(UserError, match=r"task gone: its data cannot be loaded: .*gone\.jsonl"):
+        fetch_task.main([
+            "--task", "gone", "--include-path", str(tmp_path), "--record", str(tmp_path / "gone.json")
+        ])  # fmt: skip

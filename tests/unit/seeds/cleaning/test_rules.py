@@ -1,0 +1,305 @@
+"""Each cleaning rule on what it must catch and what it must let through."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.seeds.cleaning import rules
+from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, PHRASES, REPEATS, RULES, first_fault, first_faults
+
+GERMAN = (
+    "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringen kann."
+)
+ENGLISH = (
+    "Granite wears away very slowly, because its crystals interlock and hardly any water can find a way inside it."
+)
+PATTERNS = {name: "|".join(f"(?:{phrase})" for phrase in phrases) for name, phrases in PHRASES.items()} | {
+    "url": rules.URL,
+    "ansi_escape": rules.ANSI_ESCAPE,
+    "broken_unicode": rules.BROKEN.replace(r"\x{FFFD}", "\ufffd"),
+}
+# Python's `re` as RE2 is: \b and \w know ASCII alone.
+COMPILED = {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in PATTERNS.items()}
+# Letters that the two fold into other ASCII letters, or not, and the vertical tab, which to RE2 is no white space.
+ALPHABET = st.characters(exclude_categories=["Cs"], exclude_characters="ſKİı\v")
+# What the patterns are made of, in the shapes that part a match from a near miss.
+WORDS = """as an a AI bot language model Models, large generative I i'm i’m sorry sorry, but can can't Can’t cannot won't
+unable to assist with that your you're my personal feelings limitations of knowledge cut-off September 2021 openai
+please note www. https://x.y flesch do don’t have apologies, violates trained é 北 _ 7 . \ufffd"""
+PIECES = st.sampled_from([*WORDS.split(), "\x1b[0m", "\x1b", "\x00"])
+SEPARATORS = st.sampled_from([" ", " ", " ", "", "\n", "\r\n", "\t", ", ", "\xa0"])
+TALK = st.lists(st.tuples(PIECES, SEPARATORS).map("".join), max_size=12).map("".join)
+
+
+@st.composite
+def near_matches(draw):
+    """(rule, a text that its pattern matches), or one that differs from such a text in one place."""
+    name = draw(st.sampled_from(sorted(COMPILED)))
+    text = draw(st.from_regex(COMPILED[name], alphabet=ALPHABET))
+    place = draw(st.integers(0, len(text)))
+    return name, draw(st.sampled_from([text, text[:place] + text[place + 1 :], f"{text[:place]}\n{text[place:]}"]))
+
+
+@pytest.mark.parametrize("start", ["", "A", "A.", "Well. "])
+def test_a_phrase_is_caught_at_every_position(start):
+    """airoboros passed `re.I` as a start offset, and so never saw a phrase in the first two characters."""
+    text = f"{start} As an AI, I cannot feel.".strip()
+    assert first_fault(text, RULES, answer=True) == ("self_reference", "As an AI")
+    assert first_fault(text, ["airoboros_filters"], answer=True) == ("airoboros_filters", "As an AI")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "As an AI language model, I have none.",
+        "It is so AS A LARGE LANGUAGE model.",
+        "I'm an AI assistant.",
+        "I am a language model.",
+        "We language models, I must say, err.",
+        "My data ends in September 2021.",
+        "That is beyond my knowledge cutoff.",
+        "It is in my training data.",
+        "OpenAI made me.",
+        "As a machine I rust.",
+        "I do not have personal views.",
+        "I don't possess consciousness.",
+    ],
+)
+def test_self_reference(text):
+    name, evidence = first_fault(text, RULES, answer=True)
+    assert name == "self_reference"
+    assert evidence.casefold() in text.casefold()
+
+
+@pytest.mark.parametrize(
+    "text", ["I'm sorry, but I can't say.", "I cannot assist with it.", '"Apologies, but I must go."']
+)
+def test_refusal(text):
+    assert first_fault(text, RULES, answer=True)[0] == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("It violates my rules.", "violates my"),
+        ("My programming is simple.", "My programming"),
+        ("A LARGE LANGUAGE thing.", "LARGE LANGUAGE"),
+        ("That is illegal and dangerous.", "illegal and dangerous"),
+        ("I have no personal feelings.", "personal feelings"),
+        ("I will not help you with that.", "will not help you with that"),
+        ("I am unable to write your essay.", "I am unable to write your "),
+        ("I cannot, since you are late.", "I cannot, since you are"),
+        ("Well, please note that it rains.", "please note that"),
+        ("They are unable to write your essay.", "unable to write your essay"),
+        ("The openair show is over.", "openai"),  # as airoboros has it, without borders of words
+        ("Its Flesch score is low.", "Flesch"),
+        ("Apologies, it rains.", "Apologies,"),
+        ("I’m sorry, it rains.", "I'm sorry,"),
+    ],
+)
+def test_airoboros_filters(text, evidence):
+    assert first_fault(text, ["airoboros_filters"], answer=True) == ("airoboros_filters", evidence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He said: I'm sorry, it rains.",  # only at the beginning
+        "I cannot say whether, after so many long years, you are right.",  # more than 30 characters between
+        "He can help you with that.",
+        "As another AI would, it rains.",
+    ],
+)
+def test_airoboros_filters_let_pass(text):
+    assert first_fault(text, ["airoboros_filters"], answer=True) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["I’m sorry, but I can’t help.", "I’m an AI assistant.", "I don’t have personal views."]
+)
+def test_typographic_apostrophes(text):
+    assert first_fault(text, RULES, answer=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Said the aide: main bot, as announced.",
+        "Explain how he can provide help; I cannot decide which path to take.",
+        "It happened in October 2021, and the openair show was over.",
+        "The colour is \x1b-free, [0m is not an escape, and ------------------------------ is a rule.",
+        "See example.org and the http protocol.",
+        "Größe, naïve, 北京 and 🪨 are\tall\r\nfine.",
+        ENGLISH,
+    ],
+)
+def test_what_is_fine_passes(text):
+    names = [name for name in RULES if name != "airoboros_filters"]  # which know no borders of words
+    assert first_fault(text, names, answer=True) is None
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "a\x1b[2Kb", "title \x1b]0;x", "\x1b[38;5;196m"])
+def test_ansi_escapes(text):
+    name, evidence = first_fault(text, RULES, answer=False)
+    assert name == "ansi_escape"
+    assert evidence.startswith("\x1b")
+
+
+@pytest.mark.parametrize("character", ["\ufffd", "\x00", "\x08", "\x0e", "\x1a", "\x1c", "\x1f"])
+def test_broken_unicode(character):
+    for answer in (False, True):
+        assert first_fault(f"It is {character} broken.", RULES, answer) == ("broken_unicode", character)
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\v", "\f", "\r", "\x1b", " ", "é", "\u200b", "\U0001faa8"])
+def test_other_characters_are_not_broken(character):
+    assert first_fault(f"It is {character} whole.", ["broken_unicode"], answer=True) is None
+
+
+def test_empty_and_repeated():
+    assert first_fault(" \n\t", RULES, answer=False) == ("empty", "")
+    assert first_fault("", RULES, answer=True) == ("empty", "")
+    assert first_fault("\u3000\xa0", RULES, answer=False) == ("empty", "")
+    assert first_fault("a" * 31, RULES, answer=False) == ("repeated_characters", "a" * 31)
+    assert first_fault("a" * 30, RULES, answer=False) is None
+    assert first_fault(f"b\n{'🪨' * 31}b", RULES, answer=False) == ("repeated_characters", "🪨" * 31)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab\n𝔄"), st.sampled_from([1, 2, 16, 29, 30, 31, 32, 250])), max_size=5))
+def test_repeated_characters_are_those_of_a_regular_expression(runs):
+    text = "".join(character * count for character, count in runs)
+    match = re.search(rf"(\S)\1{{{REPEATS - 1},}}", text)  # deep indentation is no fault
+    found = first_fault(text, ["repeated_characters"], answer=False)
+    assert found == (match and ("repeated_characters", match.group(0)[:200]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Granite is hard, and the",
+        "There are three reasons:\n1. Water,",
+        "It hangs on your",
+        f"{ENGLISH * 3} It hangs on your",
+        "It is so because \n",
+        "So we call f(",
+        "The list is [",
+        "```python\nprint(1)",
+        "First:\n```\na\n```\nthen:\n```\nb",
+    ],
+)
+def test_truncated(text):
+    assert first_fault(text, RULES, answer=True) == ("truncated", text[-200:])
+    assert first_fault(text, RULES, answer=False) is None  # a user may stop where he likes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Granite is hard, and the\nnext line ends well.",
+        "A line may end with a comma,\nand the\nnext goes on.",
+        "It ends without a full stop",
+        "It ends with a list:\n- one\n- two",
+        "A word that only ends so: bathe",
+        "Its last letters are IF and OR",
+        "```python\nprint(1)\n```",
+        "The value is f(x)",
+    ],
+)
+def test_what_is_not_truncated(text):
+    assert first_fault(text, ["truncated"], answer=True) is None
+
+
+def test_foreign_language():
+    for answer in (False, True):
+        assert first_fault(GERMAN, RULES, answer) == ("foreign_language", f"GERMAN: {GERMAN}")
+    assert first_fault(GERMAN * 3, RULES, answer=True) == ("foreign_language", f"GERMAN: {(GERMAN * 3)[:120]}")
+
+
+def test_users_may_write_what_answers_may_not():
+    asked = "See https://example.org: as an AI language model, what would you say?"
+    assert first_fault(asked, RULES, answer=False) is None
+    assert first_fault(asked, RULES, answer=True)[0] == "self_reference"
+    assert first_fault("See https://example.org/x.", RULES, answer=True) == ("url", "https://example.org/x.")
+
+
+def test_answer_rules():
+    assert set(ANSWER_RULES) == {"self_reference", "refusal", "airoboros_filters", "url", "truncated"}
+
+
+def test_only_named_rules_apply_and_the_first_in_the_order_of_the_rules_tells():
+    text = "\x1b[0m As an AI, see www.example.org"
+    assert first_fault(text, ["url", "self_reference"], answer=True) == ("self_reference", "As an AI")
+    assert first_fault(text, ["self_reference", "url"], answer=True) == ("self_reference", "As an AI")
+    assert first_fault(text, ["url"], answer=True) == ("url", "www.example.org")
+    assert first_fault(text, ["url", "ansi_escape"], answer=True) == ("ansi_escape", "\x1b[0m")
+    assert first_fault(text, [], answer=True) is None
+    assert first_faults(pa.array([text]), np.array([True]), []) == [None]
+
+
+SOME = st.sampled_from(
+    ["", ENGLISH, "As an AI, I see.", "See www.a.org,", "\x1b[0m", "a" * 31, "I'm sorry, but I can't.", "\ufffd", "So,"]
+)
+
+
+@given(st.lists(st.tuples(SOME, st.booleans()), max_size=8), st.permutations(sorted(RULES)), st.integers(0, len(RULES)))
+def test_a_text_is_judged_alike_alone_and_among_others(texts, names, count):
+    names = names[:count]
+    array = pa.array([text for text, _ in texts], pa.string())
+    found = first_faults(array, np.array([answer for _, answer in texts], dtype=bool), names)
+    for (text, answer), name in zip(texts, found, strict=True):
+        alone = [
+            rule
+            for rule in RULES
+            if rule in names and (answer or rule not in ANSWER_RULES) and RULES[rule].find(pa.array([text]))[0]
+        ]
+        assert name == (alone[0] if alone else None)
+
+
+@settings(max_examples=300)
+@given(TALK | st.text(ALPHABET), st.sampled_from(sorted(COMPILED)))
+def test_re2_finds_what_python_finds(text, name):
+    _compare(name, text)
+
+
+@settings(max_examples=300)
+@given(near_matches(), ALPHABET | st.just(""))
+def test_re2_finds_what_python_finds_near_a_match(near, first):
+    name, text = near
+    _compare(name, first + text)
+
+
+def _compare(name, text):
+    match = COMPILED[name].search(text.replace("’", "'"))
+    found = first_fault(text, [name], answer=True)
+    assert found == (match and (name, match.group(0)[:200]))
+
+
+def test_the_phrases_are_well_formed():
+    assert set(PHRASES) == {"self_reference", "refusal", "airoboros_filters"}
+    for name, phrases in PHRASES.items():
+        assert isinstance(phrases, list) and phrases, name
+        assert len(set(phrases)) == len(phrases), name
+        for phrase in phrases:
+            assert isinstance(phrase, str) and phrase == phrase.strip(), (name, phrase)
+            assert "’" not in phrase, (name, phrase)  # texts are straightened before: it would never match
+            compiled = re.compile(phrase, re.IGNORECASE)
+            for text in ("", " ", ENGLISH, "\n"):
+                assert not compiled.search(text), (name, phrase, text)
+                assert not pc.match_substring_regex(pa.array([text]), phrase, ignore_case=True)[0].as_py(), (name, text)
+
+
+def test_the_config_may_name_exactly_the_rules_there_are(config):
+    from workflow_scripts.config.check import mistakes
+
+    config["seeds"]["cleaning"]["rules"] = list(RULES)
+    assert mistakes(config, ["config.yaml"]) == []
+    config["seeds"]["cleaning"]["rules"] = ["other"]
+    (line,) = mistakes(config, ["config.yaml"])
+    assert f"is not one of {', '.join(RULES)}" in line
+    assert set(ANSWER_RULES) < set(RULES)
+    assert next(reversed(RULES)) == "foreign_language"  # the slowest sees only what passed the others

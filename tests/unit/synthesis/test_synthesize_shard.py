@@ -1,0 +1,191 @@
+"""One shard as a job: the seeds it takes, what it asks, writes and counts, and when it stops."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.synthesis.conftest import ScriptedTeacher
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
+from workflow_scripts.synthesis.synthesize_shard import main, shard_rows, single_turn
+from workflow_scripts.teacher.runtime_settings import ANSWERING, VARIABLE, share_limits
+
+FIRST = "Its crystals interlock, and water finds few ways in."
+GOES_ON = " granite last where crystals interlock?"
+ANSWERS = ["Feldspar goes first.", "Deserts keep granite domes."]
+
+
+@pytest.fixture
+def teacher():
+    server = ScriptedTeacher()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def seeds(make_seed):
+    """Two seeds, one with an answer, in the order of their ids."""
+    made = [make_seed("Why does granite last?", response=FIRST), make_seed("Why do granite domes last?")]
+    return sorted(made, key=lambda seed: seed["id"])
+
+
+@pytest.fixture
+def shard(tmp_path, config, teacher, monkeypatch):
+    """A function that runs a shard of these seeds: rows, rejected rows, statistics."""
+
+    def run(seeds, number="0000", max_failure_rate=0.0, shard_size=16, **settings):
+        told = {**config["teacher"], "kind": "endpoint", "model": "m", "base_url": teacher.base_url, "prefill": True}
+        told |= {"concurrency": 1, "retries": 0, "timeout": 10, "max_failure_rate": max_failure_rate}
+        exchanges = [{"count": 2, "weight": 1}]
+        recipe = [{"path": ["amplify"], "weight": 1}]
+        settings = {
+            **config["synthesis"],
+            "shard_size": shard_size,
+            "exchanges": exchanges,
+            "recipe": recipe,
+            **settings,
+        }
+        monkeypatch.setenv(VARIABLE, "")  # is put back after the test
+        share_limits(told)
+        told = {name: told[name] for name in ANSWERING}
+        write_jsonl(tmp_path / "seeds.jsonl", seeds)
+        out = {name: tmp_path / name for name in ("data", "rejected", "stats")}
+        main(
+            [
+                *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
+                *("--settings", json.dumps(settings), "--teacher", json.dumps(told)),
+                *("--cache", str(tmp_path / "cache"), "--server-log", str(tmp_path / "server.log")),
+                *(part for name, path in out.items() for part in (f"--{name}", str(path))),
+            ]
+        )
+        rows, rejected = list(read_jsonl(out["data"])), list(read_jsonl(out["rejected"]))
+        stats = read_json(out["stats"])
+        assert stats["in"] == stats["out"] + len(rejected) and stats["out"] == len(rows)
+        return rows, rejected, stats
+
+    return run
+
+
+def says(teacher, seeds):
+    """What the teacher says to seeds one after the other, each to become two exchanges; how many requests that makes."""
+    replies = [reply for seed in seeds for reply in ([] if seed["response"] else [FIRST]) + [GOES_ON, ANSWERS[0]]]
+    for reply in replies:
+        teacher.says(reply)
+    return len(replies)
+
+
+@given(st.lists(st.integers(), unique=True, max_size=60), st.integers(1, 70))
+def test_shards_part_the_seeds_whatever_their_size(seeds, size):
+    number = -(-len(seeds) // size)
+    shards = [shard_rows(seeds, shard, size) for shard in range(number)]
+    assert [seed for part in shards for seed in part] == seeds
+    assert all(len(part) == size for part in shards[:-1])
+    assert all(shards)
+    assert shard_rows(seeds, number, size) == shard_rows(seeds, number + 5, size) == []
+
+
+@given(st.lists(st.tuples(st.text(), st.sampled_from(["instruction", "post", "conversation"]))), st.randoms())
+def test_single_turn_seeds_in_the_order_of_their_ids(drawn, random):
+    seeds = [{"id": seed_id, "kind": kind} for seed_id, kind in drawn]
+    taken = single_turn(iter(seeds))
+    assert [seed["id"] for seed in taken] == sorted(seed_id for seed_id, kind in drawn if kind != "conversation")
+    random.shuffle(seeds)
+    assert Counter(map(str, single_turn(seeds))) == Counter(map(str, taken))
+
+
+def test_a_shard_grows_its_seeds(shard, teacher, seeds):
+    asked = says(teacher, seeds)
+    rows, rejected, stats = shard(seeds)
+    assert rejected == []
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    by_seed = {row["provenance"]["seed"]: row for row in rows}
+    for seed in seeds:
+        row = by_seed[seed["id"]]
+        first, second = row["conversation"]
+        assert first == {"input": seed["instruction"], "output": FIRST}
+        assert second["input"].endswith(GOES_ON) and second["output"] == ANSWERS[0]
+        assert row["provenance"]["teacher"] == {"model": "m", "kind": "endpoint", "identity": "endpoint m"}
+    assert (stats["requests"], stats["cached"]) == (asked, 0) == (len(teacher.requests), 0)
+    assert (stats["prompt_tokens"], stats["completion_tokens"]) == (7 * asked, 3 * asked)
+    assert stats["faults"] == {}
+
+
+def test_what_is_finished_is_not_asked_again(shard, teacher, seeds):
+    asked = says(teacher, seeds)
+    first, second = shard(seeds), shard(seeds[::-1])
+    assert len(teacher.requests) == asked
+    assert first[:2] == second[:2]
+    assert (second[2]["requests"], second[2]["cached"], second[2]["prompt_tokens"]) == (0, asked, 0)
+
+
+def test_another_size_of_shards_changes_no_row(shard, teacher, seeds):
+    asked = says(teacher, seeds)
+    whole = shard(seeds)[0]
+    parts = [shard(seeds, number, shard_size=1)[0] for number in ("0000", "0001")]
+    assert [len(part) for part in parts] == [1, 1]
+    assert sorted(parts[0] + parts[1], key=lambda row: row["id"]) == whole
+    assert len(teacher.requests) == asked
+
+
+def test_examples_come_from_all_shards(shard, teacher, seeds):
+    recipe = [{"path": ["lamini_example", "amplify"], "weight": 1}]
+    for reply in ("Which rocks outlast granite in the desert?", FIRST, GOES_ON, ANSWERS[0]):
+        teacher.says(reply)
+    (row,), _, _ = shard(seeds, "0001", shard_size=1, recipe=recipe)
+    assert row["provenance"]["steps"][0]["examples"] == [seeds[0]["id"]]
+
+
+def test_finished_conversations_are_not_for_a_teacher(shard, teacher, seeds, make_seed):
+    asked = says(teacher, seeds)
+    finished = make_seed(kind="conversation", meta={"conversation": [{"input": "Why?", "output": "So."}]})
+    rows, rejected, stats = shard([finished, *seeds])
+    assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, asked)
+
+
+def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):
+    rows, rejected, stats = shard(seeds, "0001")
+    assert (rows, rejected, teacher.requests) == ([], [], [])
+    assert stats == {"in": 0, "out": 0, "rejected": {}}
+
+
+def test_a_seed_that_stays_bad_is_rejected_with_its_fault(shard, teacher, seeds):
+    teacher.says("")
+    rows, rejected, stats = shard(seeds, attempts=2)
+    assert rows == []
+    assert [row["id"] for row in rejected] == [seed["id"] for seed in seeds]
+    assert [row["evidence"] for row in rejected] == [
+        {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty"} for seed in seeds
+    ]
+    assert stats["rejected"] == {"bad_turn": 2}
+    assert stats["faults"] == {"answer:empty": 2, "follow_up:empty": 2}
+
+
+def test_up_to_the_rate_failures_are_rejected_rows(shard, teacher, seeds):
+    teacher.sends({"error": "no"}, status=500)
+    says(teacher, seeds[1:])
+    rows, rejected, _ = shard(seeds, max_failure_rate=0.5)
+    assert [row["provenance"]["seed"] for row in rows] == [seeds[1]["id"]]
+    assert rejected == [
+        {
+            "id": seeds[0]["id"],
+            "reason": "teacher_error",
+            "evidence": {"source": "Airoboros", "error": "InternalServerError: HTTP status 500"},
+        }
+    ]
+
+
+def test_beyond_the_rate_the_job_stops_and_keeps_what_is_paid(shard, teacher, seeds, tmp_path):
+    good = says(teacher, seeds[:1])
+    teacher.sends({"error": "no"}, status=500)
+    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(at last: .*500\), more than"):
+        shard(seeds, max_failure_rate=0.49)
+    assert not (tmp_path / "data").exists() and not (tmp_path / "stats").exists()
+    teacher.script.clear()
+    teacher.requests.clear()
+    asked = says(teacher, seeds[1:])
+    rows, rejected, stats = shard(seeds)
+    assert (len(rows), rejected) == (2, [])
+    assert (len(teacher.requests), stats["cached"]) == (asked, good)

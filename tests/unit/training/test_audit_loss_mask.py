@@ -1,0 +1,180 @@
+"""The audit proves the mask or stops before anything is trained."""
+
+import json
+
+import pytest
+
+from tests.small_tokenizers import KINDS
+from tests.tiny_training import SETTINGS, TinyTraining, conversations
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import read_json, write_jsonl
+from workflow_scripts.training import tokens
+from workflow_scripts.training.audit import check, check_reading, measure
+from workflow_scripts.training.audit_loss_mask import as_many_tokens
+from workflow_scripts.training.template import Encoder, set_template
+from workflow_scripts.training.truncation import fit
+
+SHORT = [{"input": "Why?", "output": "So."}]
+LONG = [{"input": "Why so?", "output": "Its crystals interlock. " * 9}] * 2
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder(set_template(KINDS["llama-2"]()))
+
+
+def fitted(encoder, talks, max_length=1000, overflow="split"):
+    return {f"talk-{at}": fit(encoder, talk, max_length, overflow) for at, talk in enumerate(talks)}
+
+
+def test_what_is_counted(encoder):
+    found = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
+    answers = [exchange["output"].strip() for exchange in [*LONG, *SHORT]]
+    expected = sum(len(encoder.tokenizer(answer, add_special_tokens=False).input_ids) + 1 for answer in answers)
+    assert found["trainable_tokens"] == expected
+    assert (found["conversations"], found["samples"], found["truncated"], found["tokens_cut_off"]) == (2, 2, 0, 0)
+    roles = found["roles"]
+    assert sum(role["tokens"] for role in roles.values()) == found["tokens"]
+    assert roles["answer"]["with_loss"] + roles["end"]["with_loss"] == found["trainable_tokens"]
+    assert roles["user"]["with_loss"] == roles["format"]["with_loss"] == 0
+    assert roles["end"]["tokens"] == 3
+
+
+def test_the_shown_sample_is_told_in_pieces(encoder):
+    found = measure(fitted(encoder, [SHORT]), encoder, SETTINGS)
+    assert [(piece["text"], piece["part"], piece["loss"]) for piece in found["sample"]] == [
+        ("<s> USER:", "format", False), (" Why?", "user", False), (" ASSISTANT:", "format", False),
+        (" So.", "answer", True), ("</s>", "end", True),
+    ]  # fmt: skip
+
+
+def test_what_is_cut_off_is_counted(encoder):
+    whole = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
+    cut = measure(fitted(encoder, [LONG, SHORT], 40, "cut"), encoder, SETTINGS)
+    assert (cut["truncated"], cut["longest"]) == (1, 40)
+    assert cut["longest_conversation"] == whole["longest"]
+    assert cut["tokens"] + cut["tokens_cut_off"] == whole["tokens"]
+    assert cut["trainable_tokens"] + cut["answer_tokens_cut_off"] == whole["trainable_tokens"]
+
+
+def test_what_is_split_or_dropped_is_counted(encoder):
+    length = len(encoder.encode(LONG[:1]).ids)
+    split = measure(fitted(encoder, [LONG, SHORT], length, "split"), encoder, SETTINGS)
+    assert (split["split"], split["samples"], split["truncated"], split["dropped"]) == (1, 3, 0, [])
+    dropped = measure(fitted(encoder, [LONG, SHORT], length, "drop"), encoder, SETTINGS)
+    assert (dropped["dropped"], dropped["samples"]) == (["talk-0"], 1)
+
+
+def test_a_conversation_without_anything_to_learn_stops_it(encoder):
+    question = encoder.encode(SHORT).mask.index(1)
+    check(fitted(encoder, [SHORT], question + 1, "cut"), encoder)
+    with pytest.raises(UserError) as caught:
+        check(fitted(encoder, [SHORT, SHORT], question, "cut"), encoder)
+    assert str(caught.value).startswith("2 conversations have a sample in which no token carries loss: talk-0, talk-1.")
+    assert str(caught.value).endswith("Nothing was trained.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("+ eos_token -}}{%- endgeneration -%}", "-}}{%- endgeneration -%}{{- eos_token -}}"),
+        ("{{- 'USER: '", "{%- generation -%}{{- 'USER: '"),
+    ],
+    ids=["no end token", "everything"],
+)
+def test_a_template_that_marks_something_else_stops_it(before, after):
+    tokenizer = set_template(KINDS["llama-2"]())
+    template = tokenizer.chat_template
+    assert before in template
+    if before.startswith("{{- 'USER"):
+        template = template.replace("' ASSISTANT:' -}}", "' ASSISTANT:' -}}{%- endgeneration -%}")
+    tokenizer.chat_template = template.replace(before, after)
+    encoder = Encoder(tokenizer)
+    with pytest.raises(UserError, match="does not cover exactly their answers"):
+        check(fitted(encoder, [SHORT]), encoder)
+
+
+def test_a_template_without_marks_stops_it():
+    tokenizer = set_template(KINDS["llama-2"]())
+    tokenizer.chat_template = tokenizer.chat_template.replace("{%- generation -%}", "").replace(
+        "{%- endgeneration -%}", ""
+    )
+    encoder = Encoder(tokenizer)
+    with pytest.raises(UserError, match="no token carries loss"):
+        check(fitted(encoder, [SHORT]), encoder)
+
+
+def test_a_tokenizer_that_does_not_keep_the_answers_stops_it(make_tokenizer):
+    encoder = Encoder(set_template(make_tokenizer(lower=True)))
+    with pytest.raises(UserError, match="does not cover exactly their answers"):
+        check(fitted(encoder, [SHORT]), encoder)
+
+
+def test_a_template_that_a_server_would_read_otherwise_stops_it(encoder):
+    other = set_template(KINDS["llama-2"]())
+    talks = fitted(encoder, [SHORT])
+    check_reading(talks, Encoder(other))
+    other.chat_template = other.chat_template.replace("USER: ", "USER:  ")
+    with pytest.raises(UserError, match="read as other tokens by the tokenizer's own chat template"):
+        check_reading(talks, Encoder(other))
+
+
+def test_as_many_tokens_are_whole_conversations_near_the_wanted_number(encoder):
+    talks = fitted(encoder, [row["conversation"] for row in conversations(60)])
+    sizes = {name: sum(sum(sample.mask) for sample in entry.samples) for name, entry in talks.items()}
+    wanted = sum(sizes.values()) // 3
+    kept = as_many_tokens(talks, wanted, 0)
+    assert abs(sum(sizes[name] for name in kept) - wanted) <= max(sizes.values()) / 2
+    assert list(kept) == [name for name in talks if name in kept]
+    assert kept != as_many_tokens(talks, wanted, 1)
+    with pytest.raises(UserError, match="Name a model with fewer"):
+        as_many_tokens(talks, 2 * sum(sizes.values()), 0)
+    with pytest.raises(UserError, match="more than twice the 1 tokens that are wanted"):
+        as_many_tokens(talks, 1, 0)
+
+
+def test_main_writes_the_tokens_that_it_audited(tmp_path):
+    tiny = TinyTraining(tmp_path, kind="phi", max_length=60)
+    audit = tiny.audit()
+    table = tokens.read(tmp_path / "train.parquet")
+    assert audit["samples"] == len(table) and audit["split"] > 0
+    assert audit["longest"] == max(map(len, table["input_ids"])) <= 60
+    assert tokens.fingerprint(zip(table["input_ids"], table["labels"], strict=True)) == audit["fingerprint"]
+
+
+def test_a_refused_set_names_its_conversations_and_writes_nothing(tmp_path):
+    tiny = TinyTraining(tmp_path, overflow="cut", max_length=16)
+    write_jsonl(
+        tmp_path / "train.jsonl", [{"id": "too-long", "conversation": [{"input": "stone " * 40, "output": "So."}]}]
+    )
+    with pytest.raises(UserError, match=r"1 conversations .* no token carries loss: too-long"):
+        tiny.audit()
+    assert not (tmp_path / "audit.json").exists() and not (tmp_path / "train.parquet").exists()
+
+
+def test_a_set_of_which_nothing_is_left_is_refused(encoder):
+    with pytest.raises(UserError, match="none of 1 conversations is short enough"):
+        check(fitted(encoder, [LONG], 20, "drop"), encoder)
+
+
+def test_a_length_beyond_the_bases_context_is_refused(tmp_path):
+    with pytest.raises(
+        UserError, match=r"`training.max_length` 4096 is more than the base model's context, 512 tokens"
+    ):
+        TinyTraining(tmp_path, max_length=4096).audit()
+
+
+def test_tokens_of_another_audit(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    whole = tiny.audit()["trainable_tokens"]
+    (tmp_path / "other.json").write_text(json.dumps({"trainable_tokens": whole // 2}))
+    half = tiny.audit(tokens_of=str(tmp_path / "other.json"))
+    assert 0.8 * whole / 2 < half["trainable_tokens"] < 1.2 * whole / 2
+    assert read_json(tmp_path / "audit.json") == half
+
+
+def test_a_run_may_hold_out_nothing(tmp_path):
+    tiny = TinyTraining(tmp_path)
+    write_jsonl(tmp_path / "test.jsonl", [])
+    tiny.audit()
+    assert len(tokens.read(tmp_path / "test.parquet")) == 0

@@ -1,0 +1,1 @@
+"""User commands: `capybara estimate | plan | chat | decontaminate | review | cache | publish`."""

@@ -1,0 +1,1 @@
+"""Conversations: included data, Vicuna splitting, assembly of everything that is decontaminated next."""

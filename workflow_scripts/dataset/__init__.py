@@ -1,0 +1,1 @@
+"""The published dataset: decontaminated conversations, split by group into train and test."""

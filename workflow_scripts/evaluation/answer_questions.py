@@ -1,0 +1,84 @@
+"""Answers of one model to the two turns of each question, greedily."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.rows import Row, content_id, read_jsonl, write_jsonl
+from workflow_scripts.training.generation import answers, load
+
+TURNS = 2
+
+
+def questions(path: Path) -> list[Row]:
+    """{id, category, turns, references} of each row; MT-Bench's own names (question_id, reference) are taken, too."""
+    rows = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        turns = row.get("turns")
+        if (
+            not isinstance(turns, list)
+            or len(turns) != TURNS
+            or not all(isinstance(turn, str) and turn.strip() for turn in turns)
+        ):
+            raise UserError(f"{path}, row {number}: `turns` must be a list of {TURNS} texts. Mend or remove the row.")
+        references = row.get("reference") or []
+        if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
+            raise UserError(f"{path}, row {number}: `reference` must be a list of texts, one a turn. Mend the row.")
+        rows.append(
+            {
+                "id": str(row.get("id", row.get("question_id", content_id(turns)))),
+                "category": str(row.get("category", "")),
+                "turns": turns,
+                "references": references,
+            }
+        )
+    if not rows:
+        raise UserError(f"{path}: no question. Give `evaluation.two_turn.questions` a file that holds some.")
+    if len({row["id"] for row in rows}) < len(rows):
+        raise UserError(f"{path}: two questions have the same id. Give each its own.")
+    return rows
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write one row a question: id, category, references and the conversation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", required=True, type=Path, help="JSONL file of questions")
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--settings", required=True, type=json.loads, help="dtype, batch_size, answer_tokens as JSON")
+    parser.add_argument("--threads", required=True, type=int, help="CPU threads")
+    parser.add_argument("--answers", required=True, type=Path, help="JSONL file to write")
+    args = parser.parse_args(argv)
+
+    import torch
+
+    torch.set_num_threads(args.threads)
+    asked = questions(args.questions)
+    settings = args.settings
+    model, encoder = load(args.model, settings["dtype"])
+    size = settings["batch_size"] if isinstance(settings["batch_size"], int) else 1
+    rows = []
+    with progress(len(asked) * TURNS, "answering", "turn") as bar:
+        for start in range(0, len(asked), size):
+            batch = asked[start : start + size]
+            conversations: list[list[Exchange]] = [[] for _ in batch]
+            for turn in range(TURNS):
+                said = [question["turns"][turn] for question in batch]
+                found = answers(model, encoder, list(zip(conversations, said, strict=True)), settings["answer_tokens"])
+                for conversation, text, answer in zip(conversations, said, found, strict=True):
+                    conversation.append({"input": text, "output": answer})
+                bar.update(len(batch))
+            rows += [
+                {**{key: question[key] for key in ("id", "category", "references")}, "conversation": conversation}
+                for question, conversation in zip(batch, conversations, strict=True)
+            ]
+    write_jsonl(args.answers, sorted(rows, key=lambda row: row["id"]))
+    logging.info("%d questions answered", len(rows))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,152 @@
+"""Score one model on one or more lm-eval tasks with one load of the model; each result is lm-eval's own JSON."""
+
+import argparse
+import json
+import logging
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import Row, content_id, file_sha256, read_json, write_text
+from workflow_scripts.evaluation import items, models, tasks
+
+# Of lm-eval's result: what differs from run to run and machine to machine, and says nothing of the score.
+PASSING = ("date", "pretty_env_info", "git_hash", "upper_git_hash", "samples")
+
+
+def code() -> str:
+    """A hash of the modules that make a result."""
+    return content_id(
+        [file_sha256(Path(module)) for module in (__file__, items.__file__, models.__file__, tasks.__file__)]
+    )
+
+
+def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, settings: Row) -> tuple[Row, Any] | None:
+    """lm-eval's result with what it takes to repeat it, and the table of items; None on other ranks than the first.
+
+    Each task is scored in a call of its own, so its batches, and with them the last digits of its scores, do not depend on
+    which tasks share the model.
+    """
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    loaded = tasks.load(entry["task"], settings["include_path"], settings["revisions"])
+    tasks.check_data(name, loaded, recorded)
+    if settings["batch_size"] == "auto" and hasattr(model, "batch_sizes"):
+        model.batch_sizes = {}  # found for the last task's lengths
+    result = simple_evaluate(
+        model=model,
+        model_args=about["model_args"],
+        tasks=list(loaded["groups"].values())[:1] or list(loaded["tasks"].values()),
+        num_fewshot=entry["shots"],
+        batch_size=settings["batch_size"],
+        limit=settings["limit"],
+        device=about["device"],
+        apply_chat_template=settings["apply_chat_template"],
+        log_samples=True,
+        task_manager=TaskManager(include_defaults=False),  # the tasks are loaded already
+    )
+    if result is None:
+        return None
+    for leaf, shots in result["n-shot"].items():
+        if entry["shots"] is not None and leaf in loaded["tasks"] and shots != entry["shots"]:
+            raise UserError(f"task {name}: lm-eval fixes {leaf} at {shots} shots. Ask for that number.")
+    table = items.table(result["samples"])
+    return {**{key: value for key, value in result.items() if key not in PASSING}, "capybara": about | recorded}, table
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the result and the items of every task; a finished one is kept even if a later one fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="name of the model in this run")
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--adapter", type=Path, help="folder of an adapter to apply to the model, unmerged")
+    parser.add_argument("--entries", required=True, type=json.loads, help="{name: {task, shots}} as JSON")
+    parser.add_argument("--records", required=True, type=Path, nargs="+", help="records of fetch_task")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
+    parser.add_argument("--threads", required=True, type=int, help="CPU threads")
+    parser.add_argument(
+        "--finished", required=True, type=Path, help="folder of finished tasks; kept when the job fails"
+    )
+    parser.add_argument(
+        "--results", required=True, type=Path, nargs="+", help="JSON files to write, <entry's name>.json"
+    )
+    parser.add_argument(
+        "--tables", required=True, type=Path, nargs="+", help="parquet files to write, in the same order"
+    )
+    args = parser.parse_args(argv)
+
+    settings = args.settings
+    models.check_folder(args.model, args.adapter)
+    if settings["apply_chat_template"]:
+        models.check_template(args.adapter or args.model, args.name)
+    records = {record["task"]: record for record in map(read_json, args.records)}
+    versions = {package: version(package) for package in ("lm_eval", "torch", "transformers")}
+    made_by = [settings, models.stamp(args.model, args.adapter), code(), versions]
+    kept = {
+        name: args.finished / f"{name}-{content_id(made_by, entry, records[entry['task']])}"
+        for name, entry in args.entries.items()
+    }
+    todo = [name for name, folder in kept.items() if not (folder / "result.json").is_file()]
+    failed = score(args, todo, records, kept) if todo else []
+    if int(os.environ.get("RANK", "0")):
+        return
+    if failed:
+        done = f" The other {len(kept) - len(failed)} are kept." if len(kept) > len(failed) else ""
+        raise UserError(
+            f"{failed[0]}{done}" if len(failed) == 1 else f"{len(failed)} tasks failed: {'; '.join(failed)}{done}"
+        )
+    for result, table in zip(args.results, args.tables, strict=True):
+        result.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept[result.stem] / "items.parquet", table)
+        shutil.copyfile(kept[result.stem] / "result.json", result)
+
+
+def score(args: argparse.Namespace, todo: list[str], records: dict[str, Row], kept: dict[str, Path]) -> list[str]:
+    """Score what is to do, each into its folder of `kept`; the messages of those that failed."""
+    import torch
+    import transformers
+    from lm_eval.utils import handle_non_serializable
+
+    torch.set_num_threads(args.threads)
+    settings = args.settings
+    arguments = models.model_args(args.model, args.adapter, settings)
+    about = {
+        "backend": settings["backend"],
+        "model_args": arguments,
+        "device": models.device(settings),
+        "adapter": "unmerged" if args.adapter else None,
+        "chat_template": settings["apply_chat_template"],
+        "threads": args.threads,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    model = models.start(arguments, settings)
+    failed = []
+    for name in todo:
+        entry = args.entries[name]
+        try:
+            made = evaluate(name, entry, records[entry["task"]], model, about, settings)
+        except UserError as error:
+            failed.append(str(error).rstrip("."))
+            logging.error("%s", error)
+            continue
+        if made is None:
+            continue
+        result, table = made
+        kept[name].mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, kept[name] / "items.parquet", compression="zstd")
+        text = json.dumps(result, indent=1, default=handle_non_serializable, ensure_ascii=False)
+        write_text(kept[name] / "result.json", text + "\n")  # last: it says that the task is finished
+        logging.info("%s: %s", name, result["results"])
+    return failed
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,131 @@
+"""Judge each trained model's answers against the base model's, pairwise and in both orders, by the teacher."""
+
+import argparse
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
+from workflow_scripts.evaluation import judge
+from workflow_scripts.evaluation.prompts import PROMPTS
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.runtime_settings import shared_limits
+from workflow_scripts.teacher.servers import Teacher, serve
+
+REFERENCE = "base"
+
+
+def pairs(answers: dict[str, list[Row]]) -> list[Row]:
+    """What is to be judged: {model, id, category, turn, base, tuned, reference}, the conversations up to that turn."""
+    base = {row["id"]: row for row in answers[REFERENCE]}
+    return [
+        {
+            "model": model,
+            **{key: row[key] for key in ("id", "category")},
+            "turn": turn,
+            "base": base[row["id"]]["conversation"][:turn],
+            "tuned": row["conversation"][:turn],
+            "reference": row["references"][turn - 1] if len(row["references"]) >= turn else "",
+        }
+        for model, rows in answers.items()
+        if model != REFERENCE
+        for row in rows
+        for turn in range(1, len(row["conversation"]) + 1)
+    ]
+
+
+async def judge_all(todo: list[Row], teacher: Teacher, args: argparse.Namespace) -> tuple[list[Row], list[Row], Row]:
+    """(judgements, what could not be judged with its reason, use of the teacher)."""
+    client = TeacherClient(
+        teacher.base_url, teacher.model, args.teacher, RequestCache(args.cache), identity=teacher.identity
+    )
+    seats = asyncio.Semaphore(args.teacher["concurrency"])
+    judged, rejected = [], []
+
+    async def one(pair: Row) -> None:
+        tokens = args.settings["judge_tokens"]
+        row = {key: pair[key] for key in ("model", "id", "category", "turn")}
+        async with seats:
+            try:
+                tuned_first = await judge.judge(client.ask, pair["tuned"], pair["base"], pair["reference"], tokens)
+                base_first = await judge.judge(client.ask, pair["base"], pair["tuned"], pair["reference"], tokens)
+            except (judge.NoVerdict, TeacherError) as error:
+                rejected.append({**row, "reason": str(error)})
+                if len(rejected) > args.teacher["max_failure_rate"] * len(todo):
+                    raise UserError(
+                        f"the teacher at {teacher.base_url} gave no judgement for {len(rejected)} of {len(todo)} answers (at last: "
+                        f"{error}), more than `teacher.max_failure_rate` allows. Take a stronger teacher, raise "
+                        "`evaluation.two_turn.judge_tokens`, and run again: finished requests are kept."
+                    ) from error
+                return
+            finally:
+                bar.set_postfix_str(client.usage.line(args.teacher["price"]["currency"]))
+                bar.update()
+        verdicts = {"tuned_first": tuned_first["verdict"], "base_first": base_first["verdict"]}
+        reasons = {"reasons": [tuned_first["reason"], base_first["reason"]]}
+        judged.append({**row, **verdicts, "outcome": judge.outcome(**verdicts), **reasons})
+
+    try:
+        with progress(len(todo), "judging", "answer") as bar:
+            await asyncio.gather(*(one(pair) for pair in todo))
+    finally:
+        await client.close()
+    used = {key: getattr(client.usage, key) for key in ("requests", "cached", "prompt_tokens", "completion_tokens")}
+    return judged, rejected, used
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write judgements.jsonl, rejected.jsonl and stats.json from files named <model>/<any>.jsonl."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", required=True, type=Path, nargs="+", help="JSONL files of answer_questions")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation.two_turn` as JSON")
+    parser.add_argument("--teacher", required=True, type=json.loads, help="which teacher, from `teacher` of the config")
+    parser.add_argument("--threads", required=True, type=int, help="threads for a teacher that runs in this job")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of finished requests; shared, and kept")
+    parser.add_argument("--server-log", required=True, type=Path, help="file for what a server started here has to say")
+    parser.add_argument("--judgements", required=True, type=Path, help="JSONL file to write")
+    parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
+    parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
+    args = parser.parse_args(argv)
+    args.teacher |= shared_limits()
+
+    answers = {path.parent.name: list(read_jsonl(path)) for path in args.answers}
+    todo = pairs(answers)
+    with serve(args.teacher, args.threads, args.server_log) as teacher:
+        judged, rejected, used = asyncio.run(judge_all(todo, teacher, args))
+    order = ("model", "id", "turn")
+    judged.sort(key=lambda row: [row[key] for key in order])
+    models = [model for model in answers if model != REFERENCE]
+    stats = {
+        "in": len(todo),
+        "out": len(judged),
+        "rejected": {"no_judgement": len(rejected)} if rejected else {},
+        "judge": args.teacher["model"],
+        "prompts": PROMPTS.hashes(),
+        "models": {
+            model: {
+                "both": judge.summary([row for row in judged if row["model"] == model]),
+                **{
+                    f"turn_{turn}": judge.summary(
+                        [row for row in judged if (row["model"], row["turn"]) == (model, turn)]
+                    )
+                    for turn in (1, 2)
+                },
+            }
+            for model in models
+        },
+        **used,
+    }
+    write_jsonl(args.judgements, judged)
+    write_jsonl(args.rejected, sorted(rejected, key=lambda row: [row[key] for key in order]))
+    write_json(args.stats, stats)
+    logging.info("%s", stats["models"])
+
+
+if __name__ == "__main__":
+    run(main)

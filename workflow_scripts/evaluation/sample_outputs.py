@@ -1,0 +1,43 @@
+"""Answers of one model to the fixed prompts, greedily, in the template it was (or would be) trained on."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+import yaml
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.common.rows import write_jsonl
+from workflow_scripts.training.generation import answers, load
+
+PROMPTS = Path(__file__).parent / "prompts.yaml"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write one row a prompt: name and conversation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, type=Path, help="model folder")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
+    parser.add_argument("--threads", required=True, type=int, help="CPU threads")
+    parser.add_argument("--outputs", required=True, type=Path, help="JSONL file to write")
+    args = parser.parse_args(argv)
+
+    import torch
+
+    torch.set_num_threads(args.threads)
+    model, encoder = load(args.model, args.settings["dtype"])
+    rows = []
+    for prompt in yaml.safe_load(PROMPTS.read_text(encoding="utf-8")):
+        conversation: list[Exchange] = []
+        for turn in prompt["turns"]:
+            (said,) = answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])
+            conversation.append({"input": turn, "output": said})
+        rows.append({"name": prompt["name"], "conversation": conversation})
+        logging.info("%s: %s", prompt["name"], conversation[-1]["output"][:200])
+    write_jsonl(args.outputs, rows)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,153 @@
+"""The model card: what this run measured, in the hub's form."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.model_location import on_hub
+from workflow_scripts.common.rows import Row, read_json, write_text
+from workflow_scripts.release import cards
+from workflow_scripts.release.markdown import code, plain
+from workflow_scripts.report.scores import read_scores
+
+METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
+
+
+def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
+    """The `model-index` entries of one model's scores; a task of which only a part was scored says so in its name."""
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=row.dataset if cards.hub_names([row.dataset or ""]) else row.task,
+            dataset_name=row.task if whole(row) else f"{row.task} (first {row.documents} of {row.of_documents})",
+            dataset_revision=row.revision if cards.hub_names([row.dataset or ""]) else None,
+            dataset_args={"num_few_shot": int(row.shots)} if row.shots is not None else None,
+            metric_type=row.metric,
+            metric_name=row.metric,
+            metric_value=round(float(row.value), 4),
+            source_name="lm-evaluation-harness",
+            source_url="https://github.com/EleutherAI/lm-evaluation-harness",
+        )
+        for row in frame[frame["model"] == model].itertuples()
+    ]
+
+
+def whole(row: Any) -> bool:
+    """Whether every document of a task was scored."""
+    return row.documents is None or row.documents == row.of_documents
+
+
+def score_rows(frame: pd.DataFrame, model: str) -> list[Row]:
+    """One row a task, shots and metric, with base and tuned value."""
+    rows = []
+    for (task, shots, metric), group in frame.groupby(["task", "shots", "metric"], sort=False, dropna=False):
+        by_model = {row.model: row for row in group.itertuples()}
+        first = next(iter(by_model.values()))
+        documents = f"{first.documents}" if whole(first) else f"{first.documents} of {first.of_documents}"
+        about = {"task": code(task), "metric": code(metric), "shots": "" if pd.isna(shots) else int(shots)}
+        values = {side: value(by_model.get(name)) for side, name in (("base", "base"), ("tuned", model))}
+        rows.append({**about, "documents": documents, **values})
+    return rows
+
+
+def value(row: Any) -> str:
+    """A score with its standard error."""
+    if row is None:
+        return "–"
+    return f"{row.value:.4f}" + (f" ± {row.stderr:.4f}" if row.stderr is not None else "")
+
+
+def recipe_rows(training: Row, audit: Row, base: Row, teacher: str) -> list[Row]:
+    """The training's settings in words."""
+    method = METHODS[training["method"]]
+    if training["method"] != "full":
+        method += (
+            f", rank {training['lora']['r']}, alpha {training['lora']['alpha']}, dropout {training['lora']['dropout']}"
+        )
+    lost = f"{audit['split']} split, {audit['truncated']} cut, {len(audit['dropped'])} left out"
+    revision = f" at {code(base['revision'])}" if base["revision"] else ""
+    rows = {
+        "base": code(base["model"]) + revision,
+        "teacher of the data": teacher,
+        "method": method,
+        "precision": training["dtype"],
+        "epochs": training["epochs"],
+        "global batch": f"{training['global_batch_size']} ({training['batching']})",
+        "learning rate": f"{training['learning_rate']}, {training['lr_scheduler']}, warm-up {training['warmup_ratio']}",
+        "weight decay": training["weight_decay"],
+        "longest sample": f"{training['max_length']} tokens; of the longer conversations {lost}",
+        "tokens with loss": f"{audit['trainable_tokens']:,} of {audit['tokens']:,}: the answers and their end tokens alone",
+        "random seed": training["random_seed"],
+    }
+    return [{"name": name, "value": shown} for name, shown in rows.items()]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the card of one model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--settings", required=True, type=json.loads, help="run, base, teacher, training, model, release, as JSON"
+    )
+    parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
+    parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
+    parser.add_argument("--parquet", required=True, type=Path, nargs="+", help="parquet files of split_dataset")
+    parser.add_argument("--audit", required=True, type=Path, help="audit.json of the model")
+    parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.json")
+    parser.add_argument("--card", required=True, type=Path, help="Markdown file to write")
+    args = parser.parse_args(argv)
+
+    settings, model = args.settings, args.settings["model"]
+    base, training = settings["base"], settings["training"]
+    frame = read_scores(args.scores)
+    rows = cards.read_rows(args.parquet)
+    dataset = read_json(args.dataset)
+    known = on_hub(base["model"])
+    name = f"capybara-{settings['run']}"
+    licensed = settings["release"]["model_license"]
+    data = ModelCardData(
+        model_name=name,
+        language="en",
+        license=licensed or "other",
+        license_name=None if licensed else "base-model-and-data",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=base["model"] if known else None,
+        base_model_relation="finetune" if known else None,
+        tags=["capybara", "amplify-instruct", "multi-turn", "conversational"],
+        eval_results=eval_results(frame, model),
+    )
+    teacher = code(settings["teacher"]["model"])
+    card = cards.render(
+        ModelCard,
+        data,
+        "model_card.md.jinja",
+        name=plain(name),
+        base=code(base["model"]),
+        teacher=teacher,
+        model=code(model),
+        dataset=dataset,
+        small=dataset["train"] < cards.FULL_SIZE,
+        adapter=training["method"] != "full",
+        gguf=code(f"gguf/{name}-f16.gguf") if settings["release"]["gguf_converter"] else "",
+        sources=cards.source_rows(rows),
+        restrictions=cards.restriction_text(cards.license_counts(rows)),
+        recipe=recipe_rows(training, read_json(args.audit), base, teacher),
+        scores=score_rows(frame, model),
+        lm_eval=frame["lm_eval"].iloc[0] if len(frame) else "",
+        chat_template=bool(len(frame)) and bool(frame[frame["model"] == model]["chat_template"].iloc[0]),
+        contamination=cards.contamination(read_json(args.decontamination)),
+        claims=cards.claim_rows(read_json(args.claims)),
+    )
+    write_text(args.card, card)
+    logging.info("%s", args.card)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,121 @@
+"""The page that a person reads when a run has ended: self-contained, every text escaped."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
+from workflow_scripts.report import (
+    ablations,
+    claims_section,
+    contamination,
+    cost,
+    data,
+    evaluation,
+    flow,
+    training,
+    verification,
+)
+from workflow_scripts.report import run as about
+from workflow_scripts.report.pages import render
+
+EXAMPLES = 3
+HITS = 20
+
+
+def example_conversations(path: Path, count: int) -> list[Row]:
+    """A few conversations of different sources, first in the order of the file; amplified ones (the longest) first."""
+    longest: dict[str, Row] = {}
+    for row in read_jsonl(path):
+        known = longest.get(row["source"])
+        if known is None or len(row["conversation"]) > len(known["conversation"]):
+            longest[row["source"]] = row
+    return sorted(longest.values(), key=lambda row: -len(row["conversation"]))[:count]
+
+
+def first(paths: list[Path]) -> Row | None:
+    """The statistics of a stage that a run may lack."""
+    return read_json(paths[0]) if paths else None
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, help="name of the run")
+    parser.add_argument("--base", required=True, help="base model")
+    parser.add_argument("--teacher", required=True, help="teacher model")
+    parser.add_argument("--folder", required=True, type=Path, help="the run's folder: its run.json and benchmarks/")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.json")
+    parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
+    parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
+    parser.add_argument("--assembled", required=True, type=Path, help="statistics of assemble_conversations")
+    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
+    parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
+    parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of decontaminate_conversations")
+    parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
+    parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
+    parser.add_argument("--train", required=True, type=Path, help="training conversations, for the examples")
+    parser.add_argument("--variants", required=True, type=Path, nargs="+", help="stats.json of each trained model")
+    parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
+    parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
+    parser.add_argument(
+        "--losses", required=True, type=Path, nargs="+", help="exchange_losses.jsonl of each model, the base's first"
+    )
+    parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
+    evaluation.add_arguments(parser)
+    parser.add_argument("--outputs", required=True, type=Path, nargs="+", help="outputs.jsonl of each model")
+    parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write index.html."""
+    args = parse(argv)
+    seeds, synthesis = first(args.seeds), first(args.synthesis)
+    assembled, decontamination, dataset = map(read_json, (args.assembled, args.decontamination, args.dataset))
+    costs = cost.read(args.folder / "benchmarks")
+    told = about.section(args.folder, costs, synthesis)
+    trained = training.section(args.audit, args.metrics, args.losses)
+    models = [{**model, "stats": read_json(path)} for model, path in zip(trained["models"], args.variants, strict=True)]
+    scored = evaluation.section(args, args.scores, json.loads(args.evaluation_settings), args.base, dataset["train"])
+    outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
+    grown = [("synthesis", synthesis), ("verification", read_json(args.verification[0]))] if synthesis else []
+    page = render(
+        "index.html.jinja",
+        run=args.run,
+        base=args.base,
+        teacher=args.teacher,
+        claims=claims_section.section(read_json(args.claims)),
+        verification=verification.section(args.verification[0]) if args.verification else None,
+        dataset=dataset,
+        about=told,
+        data=data.section(
+            read_jsonl(args.conversations),
+            dataset,
+            seeds,
+            synthesis,
+            models[0]["audit"],
+            example_conversations(args.train, EXAMPLES),
+        ),
+        flow=flow.section(
+            flow.steps(seeds, grown, assembled, decontamination, dataset),
+            dataset,
+            [(model["name"], model["stats"], model["audit"]) for model in models],
+        ),
+        contamination=contamination.section(decontamination, list(read_jsonl(args.hits)), HITS),
+        training=trained,
+        evaluation=scored,
+        ablations=ablations.section(models, trained["exchanges"], scored, told["models"]),
+        models=list(outputs),
+        outputs=outputs,
+        prompts=list(next(iter(outputs.values()))),
+        cost=cost.section(costs),
+    )
+    write_text(args.page, page)
+    logging.info("%s", args.page)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,130 @@
+"""Supervised fine-tuning with TRL on the audited tokens, resumed from the last checkpoint after a crash."""
+
+import argparse
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import Row, read_json, write_jsonl
+from workflow_scripts.training import packing, recipe, tokens
+from workflow_scripts.training.batching import prepare, samples
+from workflow_scripts.training.checkpoints import drop_unfinished, explained, last_step, state_folder
+from workflow_scripts.training.reporting import report_steps
+from workflow_scripts.training.template import set_template
+
+
+def check_batches(trainer: Any, audit: Row) -> None:
+    """UserError unless the trainer's own batches hold exactly the audited samples with exactly their labels.
+
+    Rows go through the trainer's collator one by one; fillers, which carry no loss, are left out.
+    """
+    found = []
+    for row in trainer.train_dataset:
+        batch = trainer.data_collator([row])
+        found += [(ids, labels) for ids, labels in samples(batch) if any(label != -100 for label in labels)]
+    if tokens.fingerprint(found) != audit["fingerprint"]:
+        learnt = sum(label != -100 for _, labels in found for label in labels)
+        raise UserError(
+            f"the trainer would see {len(found)} samples with {learnt} trainable tokens, which are not the "
+            f"{audit['samples']} samples with {audit['trainable_tokens']} that were audited. Nothing was trained. "
+            "Delete the model's audit.json and run again."
+        )
+
+
+def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
+    """TRL's trainer over the audited tokens."""
+    from transformers import AutoTokenizer
+    from trl import SFTTrainer
+
+    settings = args.settings
+    tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
+    train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
+    test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
+    trainer = SFTTrainer(
+        model=recipe.load_model(args.base, settings),
+        processing_class=tokenizer,
+        peft_config=recipe.adapter(settings),
+        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0, fresh=not last_step(state)),
+        train_dataset=train,
+        eval_dataset=test if len(test) else None,
+    )
+    reporter, replaced = report_steps()
+    trainer.remove_callback(replaced)
+    trainer.add_callback(reporter)
+    return trainer
+
+
+def save(trainer: Any, folder: Path) -> None:
+    """The trained weights in one piece, from all processes' shards, with the tokenizer."""
+    if trainer.is_fsdp_enabled:
+        # Sharded is the right form for checkpoints; of a sharded state `save_model` would write nothing.
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(folder))
+    if trainer.is_world_process_zero():
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle: it would run code where it is loaded
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the trained adapter (or model) and metrics.jsonl."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train-tokens", required=True, type=Path, help="parquet file of audit_loss_mask")
+    parser.add_argument("--test-tokens", required=True, type=Path, help="the same of the held-out conversations")
+    parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
+    parser.add_argument("--audit", required=True, type=Path, help="audit.json: training on other tokens is refused")
+    parser.add_argument("--settings", required=True, type=json.loads, help="the model's recipe, as JSON")
+    parser.add_argument("--threads", required=True, type=int, help="CPU threads")
+    parser.add_argument(
+        "--checkpoints", required=True, type=Path, help="folder of checkpoints; kept when the job fails"
+    )
+    parser.add_argument("--trained", required=True, type=Path, help="folder to write")
+    parser.add_argument("--metrics", required=True, type=Path, help="JSONL file to write: one row a logged step")
+    args = parser.parse_args(argv)
+
+    settings = args.settings
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    recipe.accumulation_steps(settings["global_batch_size"], settings["micro_batch_size"], processes)
+    recipe.check_installed(settings)
+
+    import torch
+    from transformers import AutoConfig
+
+    torch.set_num_threads(max(1, args.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+    audit = read_json(args.audit)
+    state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
+    state.mkdir(parents=True, exist_ok=True)
+    if settings["batching"] != "padded":
+        packing.prove(AutoConfig.from_pretrained(args.base), settings)
+    try:
+        trainer = make_trainer(args, state, processes)
+        check_batches(trainer, audit)
+        if trainer.is_world_process_zero():
+            drop_unfinished(state)
+        else:
+            logging.disable(logging.INFO)  # the first process speaks for all
+        trainer.accelerator.wait_for_everyone()
+        sharded = ", sharded by FSDP" if trainer.is_fsdp_enabled else ""
+        logging.info(
+            f"{processes} process{'es' * (processes > 1)}{sharded}; {settings['global_batch_size']} rows a step: "
+            f"{settings['micro_batch_size']} at once, {trainer.args.gradient_accumulation_steps} times"
+        )
+        step = last_step(state)
+        logging.info(f"going on from the checkpoint of step {step}" if step else "no checkpoint: from the beginning")
+        trainer.train(resume_from_checkpoint=str(state / f"checkpoint-{step}") if step else None)
+        save(trainer, args.trained)
+    except Exception as error:
+        if told := explained(error, settings, state):
+            raise told from error
+        raise
+    if trainer.is_world_process_zero():
+        trainer.processing_class.save_pretrained(args.trained)
+        write_jsonl(args.metrics, trainer.state.log_history)
+        shutil.rmtree(state)  # what is finished is never resumed
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""Pick what needs an expert's eyes: CamelAI problems, technical conversations, doubted answers, and some known ones.
+
+Who reads the queue sees which items are gold; reviewers get the spreadsheet or the page, which do not tell.
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.common.cli import run
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl, write_text
+from workflow_scripts.verification.items import VERDICTS
+from workflow_scripts.verification.queue import choose, plan
+from workflow_scripts.verification.spreadsheet import sheet
+
+
+def read_gold(path: Path | None) -> list[Row]:
+    """The known-good and known-bad items of a file; UserError naming the line that lacks something."""
+    rows = list(read_jsonl(path)) if path else []
+    for number, row in enumerate(rows, 1):
+        if missing := [name for name in ("instruction", "response", "field", "verdict") if not row.get(name)]:
+            raise UserError(f"{path}, row {number}: no {', '.join(missing)}. Give each gold item all of them.")
+        if row["verdict"] not in VERDICTS:
+            raise UserError(f"{path}, row {number}: verdict {row['verdict']!r} is not one of {', '.join(VERDICTS)}.")
+    return rows
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write queue.jsonl, plan.json and queue.csv."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of select_seeds")
+    parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of collect_synthesis")
+    parser.add_argument("--gold", type=Path, nargs="*", default=[], help="JSONL file of known items, if any")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`verification` of the config, as JSON")
+    parser.add_argument("--queue", required=True, type=Path, help="JSONL file to write: the items")
+    parser.add_argument("--plan", required=True, type=Path, help="JSON file to write: what they will cost")
+    parser.add_argument("--sheet", required=True, type=Path, help="CSV file to write: the items as a spreadsheet")
+    args = parser.parse_args(argv)
+
+    gold = [row for path in args.gold for row in read_gold(path)]
+    queue = choose(list(read_jsonl(args.seeds)), read_jsonl(args.conversations), gold, args.settings)
+    spending = plan(queue, len(gold), args.settings)
+    write_jsonl(args.queue, queue)
+    write_json(args.plan, spending)
+    write_text(args.sheet, sheet(queue))
+    logging.info("%d items, %s expert hours as planned", spending["items"], spending["hours"])
+
+
+if __name__ == "__main__":
+    run(main)
