@@ -1,9 +1,8 @@
-"""Dataset: the clean conversations, split and published."""
+"""Dataset: split the decontaminated conversations, publish them."""
 
 
 rule split_dataset:
     input:
-        code=source_files("split_dataset"),
         conversations="<results>/decontamination/data.jsonl",
     output:
         train="<results>/dataset/train.jsonl",
@@ -18,11 +17,8 @@ rule split_dataset:
         "<benchmarks>/split_dataset.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
+        code=code_hash("dataset.split_dataset"),
         test_fraction=config["dataset"]["test_fraction"],
         random_seed=config["dataset"]["random_seed"],
     shell:
@@ -39,3 +35,9 @@ rule split_dataset:
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule dataset:
+    input:
+        "<results>/dataset/train.parquet",
+    localrule: True

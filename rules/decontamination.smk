@@ -1,81 +1,12 @@
-"""Decontamination: assemble all conversations, look for every benchmark item in them, remove what is too similar."""
+"""Decontamination: search the conversations for every benchmark item, remove those that are too similar."""
 
-
-rule fetch_conversations:
-    input:
-        code=source_files("fetch_conversations"),
-        file=lambda wildcards: local_file(INCLUDED[int(wildcards.included)]),
-    output:
-        rows="<results>/decontamination/included/{included}.parquet",
-        origin="<results>/decontamination/included/{included}.json",
-    log:
-        "<logs>/fetch_conversations/{included}.log",
-    benchmark:
-        "<benchmarks>/fetch_conversations/{included}.tsv"
-    priority: 100
-    localrule: True
-    conda:
-        "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
-    params:
-        settings=lambda wildcards: json.dumps(INCLUDED[int(wildcards.included)], sort_keys=True),
-    shell:
-        """
-        python -m workflow_scripts.conversations.fetch_conversations \
-            --number {wildcards.included} \
-            --settings {params.settings:q} \
-            --rows {output.rows:q} \
-            --origin {output.origin:q} \
-            2>&1 | tee {log:q}
-        """
-
-
-rule assemble_conversations:
-    input:
-        code=source_files("assemble_conversations"),
-        # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
-        synthesis="<results>/verification/data.jsonl" if SOURCES else [],
-        seeds="<results>/seeds/data.jsonl" if SOURCES else [],
-        included=expand("<results>/decontamination/included/{included}.parquet", included=range(len(INCLUDED))),
-        origins=expand("<results>/decontamination/included/{included}.json", included=range(len(INCLUDED))),
-    output:
-        data="<results>/decontamination/assembled.jsonl",
-        rejected="<results>/decontamination/assembled.rejected.jsonl",
-        stats="<results>/decontamination/assembled.stats.json",
-    log:
-        "<logs>/assemble_conversations.log",
-    benchmark:
-        "<benchmarks>/assemble_conversations.tsv"
-    conda:
-        "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
-    params:
-        include=as_json(INCLUDED),
-        max_chars=as_json(config["conversations"]["max_chars"]),
-    shell:
-        """
-        python -m workflow_scripts.conversations.assemble_conversations \
-            --synthesis {input.synthesis:q} \
-            --seeds {input.seeds:q} \
-            --include {params.include:q} \
-            --fetched {input.included:q} \
-            --max-chars {params.max_chars} \
-            --data {output.data:q} \
-            --rejected {output.rejected:q} \
-            --stats {output.stats:q} \
-            2>&1 | tee {log:q}
-        """
+SEARCH_SHARDS = [f"{n:04d}" for n in range(config["decontamination"]["shards"])]
+MINHASH = "<results>/decontamination/minhash_baseline.jsonl" if config["decontamination"]["minhash"] else []
+DOWNLOADS += expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS)
 
 
 rule fetch_benchmark:
     input:
-        code=source_files("fetch_benchmark"),
         file=lambda wildcards: local_file(BENCHMARKS[wildcards.benchmark]),
     output:
         rows="<results>/decontamination/items/{benchmark}.jsonl",
@@ -88,12 +19,9 @@ rule fetch_benchmark:
     localrule: True
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
     params:
-        settings=lambda wildcards: json.dumps(BENCHMARKS[wildcards.benchmark], sort_keys=True),
+        code=code_hash("decontamination.fetch_benchmark"),
+        settings=lambda wildcards: to_json(BENCHMARKS[wildcards.benchmark]),
     shell:
         """
         python -m workflow_scripts.decontamination.fetch_benchmark \
@@ -107,10 +35,9 @@ rule fetch_benchmark:
 
 rule index_benchmarks:
     input:
-        code=source_files("index_benchmarks"),
         benchmarks=expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
         origins=expand("<results>/decontamination/items/{benchmark}.json", benchmark=BENCHMARKS),
-        sample="<results>/decontamination/assembled.jsonl",
+        sample="<results>/conversations/data.jsonl",
     output:
         texts="<results>/decontamination/index/texts.npz",
         queries="<results>/decontamination/index/queries.jsonl",
@@ -121,11 +48,8 @@ rule index_benchmarks:
         "<benchmarks>/index_benchmarks.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
+        code=code_hash("decontamination.index_benchmarks"),
         index=subpath(output.summary, parent=True),
         lowest_level=min(*config["decontamination"]["levels"], config["decontamination"]["remove_at"]),
     shell:
@@ -140,77 +64,73 @@ rule index_benchmarks:
         """
 
 
-rule match_conversations:
+rule search_benchmarks:
     input:
-        code=source_files("match_conversations"),
-        conversations="<results>/decontamination/assembled.jsonl",
+        conversations="<results>/conversations/data.jsonl",
         index=[f"<results>/decontamination/index/{name}" for name in ("texts.npz", "queries.jsonl")],
         summary="<results>/decontamination/index/items.json",
     output:
-        hits="<results>/decontamination/found/{part}.jsonl",
+        hits="<results>/decontamination/found/{shard}.jsonl",
     log:
-        "<logs>/match_conversations/{part}.log",
+        "<logs>/search_benchmarks/{shard}.log",
     benchmark:
-        "<benchmarks>/match_conversations/{part}.tsv"
+        "<benchmarks>/search_benchmarks/{shard}.tsv"
     conda:
         "../envs/data.yaml"
     threads: config["decontamination"]["processes"]
     resources:
         mem_mb=lambda wildcards, threads, attempt: (2000 + 1000 * threads) * attempt,
-        runtime=growing(240),
+        runtime=scale_with_attempt(240),
     params:
+        code=code_hash("decontamination.search_benchmarks"),
         index=subpath(input.summary, parent=True),
-        parts=config["decontamination"]["parts"],
+        shards=config["decontamination"]["shards"],
     shell:
         """
         python -m workflow_scripts.decontamination.search_benchmarks \
             --conversations {input.conversations:q} \
             --index {params.index:q} \
-            --shard {wildcards.part} {params.parts} \
+            --shard {wildcards.shard} \
+            --shards {params.shards} \
             --processes {threads} \
             --hits {output.hits:q} \
             2>&1 | tee {log:q}
         """
 
 
-rule find_near_copies:
+rule run_minhash_baseline:
     input:
-        code=source_files("find_near_copies"),
-        conversations="<results>/decontamination/assembled.jsonl",
+        conversations="<results>/conversations/data.jsonl",
         index=[f"<results>/decontamination/index/{name}" for name in ("texts.npz", "queries.jsonl")],
         summary="<results>/decontamination/index/items.json",
     output:
-        copies="<results>/decontamination/near_copies.jsonl",
+        minhash="<results>/decontamination/minhash_baseline.jsonl",
     log:
-        "<logs>/find_near_copies.log",
+        "<logs>/run_minhash_baseline.log",
     benchmark:
-        "<benchmarks>/find_near_copies.tsv"
+        "<benchmarks>/run_minhash_baseline.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=scale_with_attempt(240),
     params:
+        code=code_hash("decontamination.run_minhash_baseline"),
         index=subpath(input.summary, parent=True),
     shell:
         """
         python -m workflow_scripts.decontamination.run_minhash_baseline \
             --conversations {input.conversations:q} \
             --index {params.index:q} \
-            --copies {output.copies:q} \
+            --matches {output.minhash:q} \
             2>&1 | tee {log:q}
         """
 
 
 rule decontaminate_conversations:
     input:
-        code=source_files("decontaminate_conversations"),
-        conversations="<results>/decontamination/assembled.jsonl",
-        rejected="<results>/decontamination/assembled.rejected.jsonl",
-        stats="<results>/decontamination/assembled.stats.json",
-        found=expand("<results>/decontamination/found/{part}.jsonl", part=PARTS),
-        copies="<results>/decontamination/near_copies.jsonl" if config["decontamination"]["minhash"] else [],
+        conversations="<results>/conversations/data.jsonl",
+        found=expand("<results>/decontamination/found/{shard}.jsonl", shard=SEARCH_SHARDS),
+        minhash=MINHASH,
         summary="<results>/decontamination/index/items.json",
     output:
         data="<results>/decontamination/data.jsonl",
@@ -223,11 +143,8 @@ rule decontaminate_conversations:
         "<benchmarks>/decontaminate_conversations.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
     params:
+        code=code_hash("decontamination.decontaminate_conversations"),
         index=subpath(input.summary, parent=True),
         levels=config["decontamination"]["levels"],
         remove_at=config["decontamination"]["remove_at"],
@@ -238,17 +155,25 @@ rule decontaminate_conversations:
         python -m workflow_scripts.decontamination.decontaminate_conversations \
             --conversations {input.conversations:q} \
             --found {input.found:q} \
-            --copies {input.copies:q} \
+            --minhash {input.minhash:q} \
             --index {params.index:q} \
             --levels {params.levels} \
             --remove-at {params.remove_at} \
             --allow {params.allow:q} \
             --suites {params.suites:q} \
-            --assembly-stats {input.stats:q} \
-            --assembly-rejected {input.rejected:q} \
             --data {output.data:q} \
             --hits {output.hits:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule decontamination:
+    input:
+        expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
+        expand("<results>/decontamination/found/{shard}.jsonl", shard=SEARCH_SHARDS),
+        "<results>/decontamination/index/items.json",
+        MINHASH,
+        "<results>/decontamination/data.jsonl",
+    localrule: True

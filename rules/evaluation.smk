@@ -1,13 +1,62 @@
-"""Evaluation: lm-eval's tasks of each model, comparisons of the models, and each model's answers to fixed prompts."""
+"""Evaluation: lm-eval tasks of every model, comparisons with the base, loss per exchange, sample outputs, two-turn questions."""
+
+EVALUATION = config["evaluation"]
+TASKS = list(ENTRIES)
+# Tasks of a batch share one load of the model.
+BATCHES = suites.batches(TASKS, EVALUATION["tasks_per_job"])
+ALONE = [batch[0] for batch in BATCHES if len(batch) == 1]
+# Entries whose completions are programs; whether they are executed.
+CODE = [name for name, entry in ENTRIES.items() if entry["task"] == "humaneval_completions"]
+EXECUTED = CODE if EVALUATION["execute_code"] else []
+TWO_TURN = EVALUATION["two_turn"]
+SCORING_ENVIRONMENT = f"../envs/{'vllm' if EVALUATION['backend'] == 'vllm' else 'evaluation'}.yaml"
+DOWNLOADS += expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS)
+# The user's own task files and their data, so that a change triggers a rerun.
+TASK_FILES = sorted(str(path) for path in Path(EVALUATION["include_path"] or os.devnull).rglob("*") if path.is_file())
+INCLUDE_PATH = f"--include-path {shlex.quote(EVALUATION['include_path'])}" if EVALUATION["include_path"] else ""
+# Models that are scored as an adapter on the base model.
+UNMERGED = TRAINED if EVALUATION["adapter"] == "unmerged" else []
+# <model>/<task> of every score; with pass@1 where completions were executed.
+SCORED = [f"{'executed/' if task in EXECUTED else ''}{model}/{task}" for model in MODELS for task in TASKS]
+TWO_TURN_STATS = "<results>/evaluation/two_turn/stats.json" if TWO_TURN else []
 
 
-include: "evaluation_inputs.smk"
+wildcard_constraints:
+    task="|".join(map(re.escape, ALONE)) or "none",
+    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)),
+    code_task=r"humaneval_completions[^/]*",
+
+
+# Input and parameter functions of a scoring job: the folder of a model's weights, its adapter, the settings of a score.
+scored_model = (
+    lambda wildcards: f"<results>/training/{'base' if wildcards.model in UNMERGED else wildcards.model}/final"
+)
+scored_adapter = lambda wildcards: (
+    f"<results>/training/{wildcards.model}/trained" if wildcards.model in UNMERGED else []
+)
+adapter_option = lambda wildcards, input: f"--adapter {shlex.quote(str(input.adapter))}" if input.adapter else ""
+score_settings = lambda wildcards: to_json(suites.score_settings(EVALUATION, wildcards.model))
+# The command of a scoring job: a task alone, or a batch.
+SCORE = """
+    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
+    python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
+        --name {wildcards.model:q} \
+        --model {input.model:q} \
+        {params.adapter} \
+        --entries {params.entries:q} \
+        --records {input.records:q} \
+        --settings {params.settings:q} \
+        --threads {threads} \
+        --finished {params.folder:q}/finished \
+        --results {output.results:q} \
+        --tables {output.tables:q} \
+        2>&1 | tee {log:q}
+    """
 
 
 rule fetch_task:
     input:
-        code=source_files("fetch_task"),
-        files=task_files,
+        files=TASK_FILES,
     output:
         record="<results>/evaluation/tasks/{lm_eval_task}.json",
     log:
@@ -18,14 +67,11 @@ rule fetch_task:
     localrule: True
     conda:
         "../envs/evaluation.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
     params:
-        # The data that were fetched for this run lie with it: a node without a network finds them there.
-        include=include_path_option(),
-        revisions=as_json(config["evaluation"]["revisions"]),
+        code=code_hash("evaluation.fetch_task"),
+        # The data are stored with the run, where nodes without internet find them.
+        include=INCLUDE_PATH,
+        revisions=as_json(EVALUATION["revisions"]),
         folder=subpath(output.record, parent=True),
     shell:
         """
@@ -41,9 +87,8 @@ rule fetch_task:
 
 rule evaluate_task:
     input:
-        code=source_files("evaluate_task"),
-        files=task_files,
-        records=lambda wildcards: [task_record(wildcards.task)],
+        files=TASK_FILES,
+        records=lambda wildcards: [f"<results>/evaluation/tasks/{ENTRIES[wildcards.task]['task']}.json"],
         model=scored_model,
         adapter=scored_adapter,
     output:
@@ -55,37 +100,21 @@ rule evaluate_task:
         "<benchmarks>/evaluate_task/{model}/{task}.tsv"
     conda:
         SCORING_ENVIRONMENT
-    threads: 1
     resources:
-        mem_mb=growing(memory("evaluation")),
-        runtime=growing(config["evaluation"]["resources"]["minutes"]),
-        gpu=config["evaluation"]["resources"]["gpus"],
+        **stage_resources(config["evaluation"]),
     params:
-        entries=lambda wildcards: entries_json([wildcards.task]),
-        settings=evaluation_settings,
-        launcher=config["evaluation"]["launcher"],
+        code=code_hash("evaluation.evaluate_task"),
+        entries=lambda wildcards: to_json({wildcards.task: ENTRIES[wildcards.task]}),
+        settings=score_settings,
+        launcher=EVALUATION["launcher"],
         adapter=adapter_option,
         folder=lambda wildcards, output: os.path.dirname(output.results[0]),
     shell:
-        """
-        export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-        python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
-            --name {wildcards.model:q} \
-            --model {input.model:q} \
-            {params.adapter} \
-            --entries {params.entries:q} \
-            --records {input.records:q} \
-            --settings {params.settings:q} \
-            --threads {threads} \
-            --finished {params.folder:q}/finished \
-            --results {output.results:q} \
-            --tables {output.tables:q} \
-            2>&1 | tee {log:q}
-        """
+        SCORE
 
 
-# Several tasks with one load of the model. A finished task is kept under its hash when a later one fails, so that the
-# next run scores that one alone. A wildcard cannot stand for a list of files, so each batch is a rule of its own.
+# A finished task of a batch is kept under its hash when a later one fails, so that the next run scores only that one.
+# A wildcard cannot stand for a list of files, so each batch is a rule of its own.
 for number, batch in enumerate(BATCHES, 1):
     if len(batch) == 1:
         continue
@@ -94,9 +123,8 @@ for number, batch in enumerate(BATCHES, 1):
         name:
             f"evaluate_tasks_{number}"
         input:
-            code=source_files("evaluate_task"),
-            files=task_files,
-            records=list(dict.fromkeys(map(task_record, batch))),
+            files=TASK_FILES,
+            records=list(dict.fromkeys(f"<results>/evaluation/tasks/{ENTRIES[name]['task']}.json" for name in batch)),
             model=scored_model,
             adapter=scored_adapter,
         output:
@@ -108,40 +136,50 @@ for number, batch in enumerate(BATCHES, 1):
             f"<benchmarks>/evaluate_task/{{model}}/batch-{number}.tsv"
         conda:
             SCORING_ENVIRONMENT
-        threads: 1
         resources:
-            mem_mb=growing(memory("evaluation")),
-            runtime=growing(config["evaluation"]["resources"]["minutes"]),
-            gpu=config["evaluation"]["resources"]["gpus"],
+            **stage_resources(config["evaluation"]),
         params:
-            entries=lambda wildcards, names=tuple(batch): entries_json(names),
-            settings=evaluation_settings,
-            launcher=config["evaluation"]["launcher"],
+            code=code_hash("evaluation.evaluate_task"),
+            entries=as_json({name: ENTRIES[name] for name in batch}),
+            settings=score_settings,
+            launcher=EVALUATION["launcher"],
             adapter=adapter_option,
             folder=lambda wildcards, output: os.path.dirname(output.results[0]),
         shell:
-            """
-            export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
-            python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
-                --name {wildcards.model:q} \
-                --model {input.model:q} \
-                {params.adapter} \
-                --entries {params.entries:q} \
-                --records {input.records:q} \
-                --settings {params.settings:q} \
-                --threads {threads} \
-                --finished {params.folder:q}/finished \
-                --results {output.results:q} \
-                --tables {output.tables:q} \
-                2>&1 | tee {log:q}
-            """
+            SCORE
+
+
+rule compute_exchange_losses:
+    input:
+        test="<results>/dataset/test.parquet",
+        model="<results>/training/{model}/final",
+    output:
+        losses="<results>/evaluation/{model}/exchange_losses.jsonl",
+    log:
+        "<logs>/compute_exchange_losses/{model}.log",
+    benchmark:
+        "<benchmarks>/compute_exchange_losses/{model}.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        **stage_resources(config["evaluation"]),
+    params:
+        code=code_hash("evaluation.compute_exchange_losses"),
+        settings=as_json(config_subset("evaluation", "dtype") | config_subset("training", "max_length")),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.compute_exchange_losses \
+            --model {input.model:q} \
+            --test {input.test:q} \
+            --settings {params.settings:q} \
+            --threads {threads} \
+            --losses {output.losses:q} \
+            2>&1 | tee {log:q}
+        """
 
 
 rule sample_outputs:
     input:
-        code=source_files("sample_outputs"),
-        prompts="workflow_scripts/evaluation/prompts.yaml",
-        template="workflow_scripts/training/templates/user_assistant.jinja",
         model="<results>/training/{model}/final",
     output:
         outputs="<results>/evaluation/{model}/outputs.jsonl",
@@ -151,13 +189,11 @@ rule sample_outputs:
         "<benchmarks>/sample_outputs/{model}.tsv"
     conda:
         "../envs/evaluation.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(memory("evaluation")),
-        runtime=growing(60),
-        gpu=config["evaluation"]["resources"]["gpus"],
+        **stage_resources(config["evaluation"]),
     params:
-        settings=as_json(part("evaluation", "dtype", "output_tokens")),
+        code=code_hash("evaluation.sample_outputs"),
+        settings=as_json(config_subset("evaluation", "dtype", "output_tokens")),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.sample_outputs \
@@ -171,7 +207,6 @@ rule sample_outputs:
 
 rule execute_code:
     input:
-        code=source_files("execute_code"),
         result="<results>/evaluation/{model}/{code_task}.json",
         table="<results>/evaluation/{model}/{code_task}.parquet",
     output:
@@ -184,9 +219,8 @@ rule execute_code:
     conda:
         "../envs/data.yaml"
     threads: 4
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+    params:
+        code=code_hash("evaluation.execute_code"),
     shell:
         """
         python -m workflow_scripts.evaluation.execute_code \
@@ -201,9 +235,7 @@ rule execute_code:
 
 rule collect_scores:
     input:
-        code=source_files("collect_scores"),
-        suites="workflow_scripts/evaluation/suites.yaml",
-        results=scored_files(".json"),
+        results=expand("<results>/evaluation/{scored}.json", scored=SCORED),
     output:
         scores="<results>/evaluation/scores.csv",
         averages="<results>/evaluation/averages.csv",
@@ -213,12 +245,9 @@ rule collect_scores:
         "<benchmarks>/collect_scores.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
     params:
-        settings=as_json(part("evaluation", "suites", "custom", "limit")),
+        code=code_hash("evaluation.collect_scores"),
+        settings=as_json(config_subset("evaluation", "suites", "custom", "limit")),
     shell:
         """
         python -m workflow_scripts.evaluation.collect_scores \
@@ -232,9 +261,7 @@ rule collect_scores:
 
 rule compare_models:
     input:
-        code=source_files("compare_models"),
-        suites="workflow_scripts/evaluation/suites.yaml",
-        tables=scored_files(".parquet"),
+        tables=expand("<results>/evaluation/{scored}.parquet", scored=SCORED),
         scores="<results>/evaluation/scores.csv",
     output:
         comparisons="<results>/evaluation/comparisons.csv",
@@ -246,12 +273,9 @@ rule compare_models:
         "<benchmarks>/compare_models.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
-        settings=as_json(part("evaluation", "suites", "custom")),
+        code=code_hash("evaluation.compare_models"),
+        settings=as_json(config_subset("evaluation", "suites", "custom")),
     shell:
         """
         python -m workflow_scripts.evaluation.compare_models \
@@ -267,8 +291,6 @@ rule compare_models:
 
 rule answer_questions:
     input:
-        code=source_files("answer_questions"),
-        template="workflow_scripts/training/templates/user_assistant.jinja",
         questions=TWO_TURN["questions"] if TWO_TURN else [],
         model="<results>/training/{model}/final",
     output:
@@ -279,14 +301,13 @@ rule answer_questions:
         "<benchmarks>/answer_questions/{model}.tsv"
     conda:
         "../envs/evaluation.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(memory("evaluation")),
-        runtime=growing(config["evaluation"]["resources"]["minutes"]),
-        gpu=config["evaluation"]["resources"]["gpus"],
+        **stage_resources(config["evaluation"]),
     params:
+        code=code_hash("evaluation.answer_questions"),
         settings=as_json(
-            part("evaluation", "dtype", "batch_size") | {"answer_tokens": (TWO_TURN or {}).get("answer_tokens", 512)}
+            config_subset("evaluation", "dtype", "batch_size")
+            | {"answer_tokens": (TWO_TURN or {}).get("answer_tokens", 512)}
         ),
     shell:
         """
@@ -302,9 +323,7 @@ rule answer_questions:
 
 rule judge_answers:
     input:
-        code=source_files("judge_answers"),
-        prompt="workflow_scripts/evaluation/prompts/judge_pair.jinja",
-        teacher=teacher_files(),
+        teacher=TEACHER_FILES,
         answers=expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS),
     output:
         judgements="<results>/evaluation/two_turn/judgements.jsonl",
@@ -318,13 +337,12 @@ rule judge_answers:
         TEACHER_ENVIRONMENT
     threads: 8
     resources:
-        mem_mb=growing(memory("teacher")),
-        runtime=growing(config["teacher"]["resources"]["minutes"]),
-        gpu=config["teacher"]["resources"]["gpus"],
+        **stage_resources(config["teacher"]),
     params:
+        code=code_hash("evaluation.judge_answers"),
         settings=as_json({"judge_tokens": (TWO_TURN or {}).get("judge_tokens", 512)}),
         teacher=as_json(answering(config["teacher"])),
-        # Not an output: finished requests must outlive a job that fails; the synthesis shares them.
+        # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.stats, ancestor=3),
     shell:
         """
@@ -333,10 +351,23 @@ rule judge_answers:
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/synthesis/cache \
-            --server-log {params.folder:q}/evaluation/two_turn/server.log \
+            --cache {params.folder:q}/teacher/cache \
+            --server-log {params.folder:q}/teacher/servers/judge_answers.log \
             --judgements {output.judgements:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule evaluation:
+    input:
+        expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS),
+        expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
+        expand("<results>/evaluation/{model}/{file}.jsonl", model=MODELS, file=["outputs", "exchange_losses"]),
+        expand("<results>/evaluation/executed/{model}/{task}.json", model=MODELS, task=EXECUTED),
+        expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS if TWO_TURN else []),
+        TWO_TURN_STATS,
+        "<results>/evaluation/scores.csv",
+        "<results>/evaluation/comparisons.csv",
+    localrule: True

@@ -1,10 +1,17 @@
 """Release: the cards, and a folder ready to publish."""
 
+GGUF = f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["release"]["gguf_converter"] else []
+# The parts of the configuration that the cards describe; the released model is the first one.
+ABOUT_RUN = {
+    "run": config["run"],
+    "base": config["training"]["base"],
+    "teacher": config_subset("teacher", "model", "revision"),
+}
+ABOUT_MODEL = ABOUT_RUN | {"training": SETTINGS[TRAINED[0]]}
+
 
 rule write_model_card:
     input:
-        code=source_files("write_model_card"),
-        templates=card_templates("model_card"),
         decontamination="<results>/decontamination/stats.json",
         dataset="<results>/dataset/stats.json",
         parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
@@ -25,12 +32,9 @@ rule write_model_card:
         "<benchmarks>/write_model_card.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
-        settings=as_json(released("base", "teacher", "training", "model", "release")),
+        code=code_hash("release.write_model_card"),
+        settings=as_json(ABOUT_MODEL | {"model": TRAINED[0], "release": config["release"]}),
     shell:
         """
         python -m workflow_scripts.release.write_model_card \
@@ -48,8 +52,6 @@ rule write_model_card:
 
 rule write_data_card:
     input:
-        code=source_files("write_data_card"),
-        templates=card_templates("data_card"),
         decontamination="<results>/decontamination/stats.json",
         dataset="<results>/dataset/stats.json",
         parquet=["<results>/dataset/train.parquet", "<results>/dataset/test.parquet"],
@@ -66,12 +68,9 @@ rule write_data_card:
         "<benchmarks>/write_data_card.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
-        settings=as_json(released("teacher", "included")),
+        code=code_hash("release.write_data_card"),
+        settings=as_json(ABOUT_RUN | {"included": bool(INCLUDED)}),
     shell:
         """
         python -m workflow_scripts.release.write_data_card \
@@ -97,10 +96,9 @@ if GGUF:
             "<benchmarks>/convert_gguf.tsv"
         conda:
             "../envs/training.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(memory("training")),
-            runtime=growing(120),
+            mem_mb=stage_resources(config["training"])["mem_mb"],
+            runtime=scale_with_attempt(120),
         params:
             converter=config["release"]["gguf_converter"],
         shell:
@@ -114,7 +112,6 @@ if GGUF:
 
 rule gather_release:
     input:
-        code=source_files("gather_release"),
         cards=["<results>/release/README.md", "<results>/release/data/README.md"],
         final=f"<results>/training/{TRAINED[0]}/final",
         trained=f"<results>/training/{TRAINED[0]}/trained",
@@ -142,12 +139,11 @@ rule gather_release:
         "<benchmarks>/gather_release.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        runtime=scale_with_attempt(120),
     params:
-        settings=as_json(released("base", "teacher", "training")),
+        code=code_hash("release.gather_release"),
+        settings=as_json(ABOUT_MODEL),
         folder=subpath(output.sums, parent=True),
     shell:
         """
@@ -164,3 +160,15 @@ rule gather_release:
             --release {params.folder:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule release:
+    input:
+        "<results>/release/README.md",
+        "<results>/release/data/README.md",
+        "<results>/release/data/conversations",
+        "<results>/release/data/messages",
+        "<results>/release/model",
+        "<results>/release/SHA256SUMS",
+        GGUF,
+    localrule: True

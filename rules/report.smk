@@ -1,15 +1,16 @@
-"""Report: the claims, and the pages that a person reads."""
+"""Report: the claims, the pages, and the conversations to browse."""
+
+# Stages with rejected rows; without seed sources nothing is synthesised, nor verified.
+REJECTING = [
+    *(["seeds", "synthesis", "verification"] if SOURCES else []),
+    "conversations",
+    "decontamination",
+    "dataset",
+]
 
 
 rule check_claims:
     input:
-        code=source_files("check_claims"),
-        claims="workflow_scripts/report/claims/claims.yaml",
-        data=[
-            "workflow_scripts/evaluation/published.yaml",
-            "workflow_scripts/evaluation/suites.yaml",
-            "workflow_scripts/seeds/registry.yaml",
-        ],
         train="<results>/dataset/train.parquet",
         test="<results>/dataset/test.parquet",
         base="<results>/training/base/final",
@@ -22,7 +23,7 @@ rule check_claims:
         losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS[:2]),
         scores="<results>/evaluation/scores.csv",
         averages="<results>/evaluation/averages.csv",
-        two_turn=two_turn_files("stats.json"),
+        two_turn=TWO_TURN_STATS,
     output:
         claims=report(
             "<results>/report/claims.json",
@@ -36,14 +37,13 @@ rule check_claims:
         "<benchmarks>/check_claims.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(8000),
     params:
+        code=code_hash("report.check_claims"),
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
-            | part("evaluation", "suites", "custom", "limit")
+            | config_subset("evaluation", "suites", "custom", "limit")
         ),
         folder=subpath(output.claims, ancestor=2),
     shell:
@@ -71,13 +71,10 @@ rule check_claims:
 
 rule render_report:
     input:
-        code=source_files("render_report"),
-        templates=templates("index"),
-        published="workflow_scripts/report/published.yaml",
         claims="<results>/report/claims.json",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
-        assembled="<results>/decontamination/assembled.stats.json",
+        assembled="<results>/conversations/stats.json",
         verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
         conversations="<results>/decontamination/data.jsonl",
@@ -97,8 +94,7 @@ rule render_report:
             "<results>/evaluation/comparisons.csv",
             "<results>/evaluation/suite_comparisons.csv",
         ],
-        evaluation_data=["workflow_scripts/evaluation/suites.yaml", "workflow_scripts/evaluation/published.yaml"],
-        two_turn=two_turn_files("stats.json"),
+        two_turn=TWO_TURN_STATS,
         outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
     output:
         page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
@@ -108,15 +104,12 @@ rule render_report:
         "<benchmarks>/render_report.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
     params:
+        code=code_hash("report.render_report"),
         run=config["run"],
         base=config["training"]["base"]["model"],
         teacher=config["teacher"]["model"],
-        evaluation=as_json(part("evaluation", "suites", "custom", "limit")),
+        evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
         # Not inputs: run.json and benchmarks/ change with every start, and the page tells what was there when it was made.
         folder=subpath(output.page, ancestor=2),
     shell:
@@ -152,26 +145,13 @@ rule render_report:
 
 rule render_conversations:
     input:
-        code=source_files("render_conversations"),
-        templates=templates("conversations", "style"),
-        scripts=[
-            f"workflow_scripts/report/templates/{name}"
-            for name in (
-                "conversations.css.jinja",
-                "conversations.js",
-                "conversations_data.js",
-                "conversations_view.js",
-            )
-        ],
-        conversations="<results>/decontamination/assembled.jsonl",
+        conversations="<results>/conversations/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
         train="<results>/dataset/train.parquet",
         test="<results>/dataset/test.parquet",
-        rejected=expand("<results>/{stage}/rejected.jsonl", stage=DATA_STAGES),
-        # The texts of what was rejected.
+        rejected=expand("<results>/{stage}/rejected.jsonl", stage=REJECTING),
+        # The requests that rewritten openings replaced.
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
-        adapted=expand("<results>/seeds/adapted/{source}.parquet", source=SOURCES),
-        shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
     output:
         # No report(): Snakemake's own would take in the page without the scripts that hold its conversations.
         page="<results>/report/conversations.html",
@@ -182,14 +162,9 @@ rule render_conversations:
         "<benchmarks>/render_conversations.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
     params:
+        code=code_hash("report.render_conversations"),
         run=config["run"],
-        shards=lambda wildcards, input: os.path.dirname(input.shards[0]) if input.shards else "",
-        shard_count=len(SHARDS) if SOURCES else 0,
     shell:
         """
         python -m workflow_scripts.report.render_conversations \
@@ -200,9 +175,6 @@ rule render_conversations:
             --test {input.test:q} \
             --rejected {input.rejected:q} \
             --seeds {input.seeds:q} \
-            --adapted {input.adapted:q} \
-            --shards={params.shards:q} \
-            --shard-count {params.shard_count} \
             --page {output.page:q} \
             --parts {output.parts:q} \
             2>&1 | tee {log:q}
@@ -211,8 +183,6 @@ rule render_conversations:
 
 rule render_hits:
     input:
-        code=source_files("render_hits"),
-        templates=templates("hits"),
         hits="<results>/decontamination/hits.jsonl",
     output:
         page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
@@ -222,11 +192,8 @@ rule render_hits:
         "<benchmarks>/render_hits.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
     params:
+        code=code_hash("report.render_hits"),
         run=config["run"],
     shell:
         """
@@ -241,8 +208,6 @@ rule render_hits:
 
 rule render_flips:
     input:
-        code=source_files("render_flips"),
-        templates=templates("flips"),
         flips="<results>/evaluation/flips.jsonl",
     output:
         page=report("<results>/report/flips.html", caption="report/render_flips.rst", category="Report"),
@@ -252,11 +217,8 @@ rule render_flips:
         "<benchmarks>/render_flips.tsv"
     conda:
         "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
     params:
+        code=code_hash("report.render_flips"),
         run=config["run"],
     shell:
         """
@@ -266,3 +228,10 @@ rule render_flips:
             --page {output.page:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule report:
+    input:
+        "<results>/report/claims.json",
+        expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips"]),
+    localrule: True

@@ -1,9 +1,28 @@
-"""Seeds: fetch each source as published, adapt, clean, take out duplicates, label, choose."""
+"""Seeds: fetch each source as published, adapt, clean, deduplicate, label, select."""
+
+LABELLED_BY = config["seeds"]["labels"]["by"]
+EMBEDDER = config["seeds"]["embedding"]["model"]
+FETCH_EMBEDDER = on_hub(EMBEDDER)
+# Whether any step compares or labels seeds by their embeddings.
+EMBEDS = config["seeds"]["deduplication"]["semantic_distance"] is not None or LABELLED_BY == "classifier"
+EMBEDDER_FILES = (
+    ("<results>/seeds/embedder/modules.json" if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
+)
+OVERSAMPLING = (
+    config_subset("seeds", "oversample", "composition", "limit")
+    if config["seeds"]["oversample"]
+    else {"oversample": None}
+)
+DOWNLOADS += expand("<results>/seeds/sources/{source}.parquet", source=SOURCES)
+DOWNLOADS.append(EMBEDDER_FILES)
+# A parameter function: the name or folder of the embedding model, empty if none is needed.
+embedder_folder = lambda wildcards, input: (
+    "" if not EMBEDS else os.path.dirname(input.model) if FETCH_EMBEDDER else EMBEDDER
+)
 
 
 rule fetch_source:
     input:
-        code=source_files("fetch_source"),
         file=lambda wildcards: local_file(SOURCES[wildcards.source]),
     output:
         rows="<results>/seeds/sources/{source}.parquet",
@@ -12,16 +31,13 @@ rule fetch_source:
         "<logs>/fetch_source/{source}.log",
     benchmark:
         "<benchmarks>/fetch_source/{source}.tsv"
-    priority: 100  # a mistake in a source shows before anything slow runs
+    priority: 100  # errors in a source are reported before anything slow runs
     localrule: True
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
     params:
-        settings=source_part(sources.FETCH),
+        code=code_hash("seeds.fetch_source"),
+        settings=lambda wildcards: to_json(sources.subset(SOURCES[wildcards.source], sources.FETCH)),
         state=subpath(output.rows, with_suffix=".state"),
     shell:
         """
@@ -36,8 +52,6 @@ rule fetch_source:
 
 rule adapt_source:
     input:
-        code=source_files("adapt_source"),
-        tasks=lambda wildcards: post_tasks(SOURCES[wildcards.source]),
         rows="<results>/seeds/sources/{source}.parquet",
         origin="<results>/seeds/sources/{source}.json",
     output:
@@ -51,12 +65,9 @@ rule adapt_source:
     priority: 50
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
     params:
-        settings=source_part(sources.ADAPT),
+        code=code_hash("seeds.adapt_source"),
+        settings=lambda wildcards: to_json(sources.subset(SOURCES[wildcards.source], sources.ADAPT)),
     shell:
         """
         python -m workflow_scripts.seeds.adapt_source \
@@ -72,8 +83,6 @@ rule adapt_source:
 
 rule clean_source:
     input:
-        code=source_files("clean_source"),
-        phrases="workflow_scripts/seeds/cleaning/phrases.yaml",
         seeds="<results>/seeds/adapted/{source}.parquet",
     output:
         clean="<results>/seeds/clean/{source}.parquet",
@@ -84,14 +93,9 @@ rule clean_source:
         "<benchmarks>/clean_source/{source}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
     params:
-        settings=lambda wildcards: json.dumps(
-            sources.cleaning(SOURCES[wildcards.source], config["seeds"]["cleaning"]), sort_keys=True
-        ),
+        code=code_hash("seeds.clean_source"),
+        settings=lambda wildcards: to_json(sources.cleaning(SOURCES[wildcards.source], config["seeds"]["cleaning"])),
     shell:
         """
         python -m workflow_scripts.seeds.clean_source \
@@ -105,7 +109,6 @@ rule clean_source:
 
 rule deduplicate_seeds:
     input:
-        code=source_files("deduplicate_seeds"),
         seeds=expand("<results>/seeds/clean/{source}.parquet", source=SOURCES),
     output:
         unique="<results>/seeds/unique.parquet",
@@ -116,11 +119,11 @@ rule deduplicate_seeds:
         "<benchmarks>/deduplicate_seeds.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scale_with_attempt(8000),
+        runtime=scale_with_attempt(120),
     params:
+        code=code_hash("seeds.deduplicate_seeds"),
         threshold=as_json(config["seeds"]["deduplication"]["jaccard_threshold"]),
     shell:
         """
@@ -134,8 +137,6 @@ rule deduplicate_seeds:
 
 
 rule fetch_embedder:
-    input:
-        code=source_files("fetch_embedder"),
     output:
         model="<results>/seeds/embedder/modules.json",
     log:
@@ -145,11 +146,8 @@ rule fetch_embedder:
     localrule: True
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
     params:
+        code=code_hash("seeds.fetch_embedder"),
         model=config["seeds"]["embedding"]["model"],
         revision=config["seeds"]["embedding"]["revision"],
         folder=subpath(output.model, parent=True),
@@ -165,8 +163,7 @@ rule fetch_embedder:
 
 rule embed_seeds:
     input:
-        code=source_files("embed_seeds"),
-        model=embedder_files(),
+        model=EMBEDDER_FILES,
         seeds="<results>/seeds/unique.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
@@ -179,12 +176,11 @@ rule embed_seeds:
         "../envs/labels.yaml"
     threads: 8
     resources:
-        mem_mb=growing(memory("seeds")),
-        runtime=growing(config["seeds"]["resources"]["minutes"]),
-        gpu=config["seeds"]["resources"]["gpus"],
+        **stage_resources(config["seeds"]),
     params:
-        settings=as_json(part("seeds", "oversample", "composition", "limit") if config["seeds"]["oversample"] else {"oversample": None}),
-        model=embedder,
+        code=code_hash("seeds.embed_seeds"),
+        settings=as_json(OVERSAMPLING),
+        model=embedder_folder,
         batch_size=config["seeds"]["embedding"]["batch_size"],
     shell:
         """
@@ -199,24 +195,24 @@ rule embed_seeds:
         """
 
 
-rule deduplicate_meanings:
+rule deduplicate_semantic:
     input:
-        code=source_files("deduplicate_meanings"),
         seeds="<results>/seeds/embedded.parquet",
     output:
         distinct="<results>/seeds/distinct.parquet",
         rejected="<results>/seeds/distinct.rejected.parquet",
     log:
-        "<logs>/deduplicate_meanings.log",
+        "<logs>/deduplicate_semantic.log",
     benchmark:
-        "<benchmarks>/deduplicate_meanings.tsv"
+        "<benchmarks>/deduplicate_semantic.tsv"
     conda:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scale_with_attempt(8000),
+        runtime=scale_with_attempt(120),
     params:
+        code=code_hash("seeds.deduplicate_semantic"),
         settings=as_json(config["seeds"]["deduplication"]),
     shell:
         """
@@ -231,11 +227,8 @@ rule deduplicate_meanings:
 
 rule label_seeds:
     input:
-        code=source_files("label_seeds"),
-        grid="workflow_scripts/seeds/labels/flask.yaml",
-        prompt="workflow_scripts/seeds/labels/prompts/label.jinja",
-        model=embedder_files(),
-        teacher=teacher_files() if config["seeds"]["labels"]["by"] == "teacher" else [],
+        model=EMBEDDER_FILES,
+        teacher=TEACHER_FILES if LABELLED_BY == "teacher" else [],
         seeds="<results>/seeds/distinct.parquet",
     output:
         labelled="<results>/seeds/labelled.parquet",
@@ -245,16 +238,15 @@ rule label_seeds:
     benchmark:
         "<benchmarks>/label_seeds.tsv"
     conda:
-        LABELS_ENVIRONMENT
+        TEACHER_ENVIRONMENT if LABELLED_BY == "teacher" else "../envs/labels.yaml"
     threads: 8
     resources:
-        mem_mb=growing(max(map(memory, LABELLERS))),
-        runtime=growing(max(config[section]["resources"]["minutes"] for section in LABELLERS)),
-        gpu=max(config[section]["resources"]["gpus"] for section in LABELLERS),
+        **stage_resources(config["teacher" if LABELLED_BY == "teacher" else "seeds"]),
     params:
+        code=code_hash("seeds.label_seeds"),
         settings=as_json(config["seeds"]["labels"]),
-        model=embedder,
-        teacher=as_json(answering(config["teacher"]) if config["seeds"]["labels"]["by"] == "teacher" else {}),
+        model=embedder_folder,
+        teacher=as_json(answering(config["teacher"]) if LABELLED_BY == "teacher" else {}),
         folder=subpath(output.labelled, ancestor=2),
     shell:
         """
@@ -264,8 +256,8 @@ rule label_seeds:
             --embedding-model={params.model:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/synthesis/cache \
-            --server-log {params.folder:q}/seeds/label_server.log \
+            --cache {params.folder:q}/teacher/cache \
+            --server-log {params.folder:q}/teacher/servers/label_seeds.log \
             --labelled {output.labelled:q} \
             --rejected {output.rejected:q} \
             2>&1 | tee {log:q}
@@ -274,7 +266,6 @@ rule label_seeds:
 
 rule select_seeds:
     input:
-        code=source_files("select_seeds"),
         seeds="<results>/seeds/labelled.parquet",
         unique="<results>/seeds/unique.parquet",
         counts=expand("<results>/seeds/adapted/{source}.json", source=SOURCES),
@@ -292,12 +283,11 @@ rule select_seeds:
         "<benchmarks>/select_seeds.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(max(4000, memory("seeds"))),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(max(4000, 1024 * config["seeds"]["resources"]["memory_gb"])),
     params:
-        settings=as_json(part("seeds", "limit", "composition", "stratify_by")),
+        code=code_hash("seeds.select_seeds"),
+        settings=as_json(config_subset("seeds", "limit", "composition", "stratify_by")),
     shell:
         """
         python -m workflow_scripts.seeds.select_seeds \
@@ -311,3 +301,15 @@ rule select_seeds:
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule seeds:
+    input:
+        expand(
+            "<results>/seeds/{step}/{source}.parquet",
+            step=["sources", "adapted", "clean"],
+            source=SOURCES,
+        ),
+        [f"<results>/seeds/{name}.parquet" for name in ("unique", "embedded", "distinct", "labelled") if SOURCES],
+        "<results>/seeds/data.jsonl" if SOURCES else [],
+    localrule: True

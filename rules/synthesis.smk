@@ -1,11 +1,11 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
+DOWNLOADS.append(TEACHER_FILES)
+
 
 rule fetch_teacher:
-    input:
-        code=source_files("fetch_teacher"),
     output:
-        record="<results>/synthesis/teacher.json",
+        record="<results>/teacher/model.json",
     log:
         "<logs>/fetch_teacher.log",
     benchmark:
@@ -14,12 +14,9 @@ rule fetch_teacher:
     localrule: True
     conda:
         "../envs/training.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(600),
     params:
-        settings=as_json(part("teacher", "model", "revision")),
+        code=code_hash("synthesis.fetch_teacher"),
+        settings=as_json(config_subset("teacher", "model", "revision")),
     shell:
         """
         python -m workflow_scripts.synthesis.fetch_teacher \
@@ -31,9 +28,7 @@ rule fetch_teacher:
 
 rule synthesize_shard:
     input:
-        code=source_files("synthesize_shard"),
-        prompts=prompt_files(),
-        teacher=teacher_files(),
+        teacher=TEACHER_FILES,
         seeds="<results>/seeds/data.jsonl",
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
@@ -47,14 +42,13 @@ rule synthesize_shard:
         TEACHER_ENVIRONMENT
     threads: 8
     resources:
-        mem_mb=growing(memory("teacher")),
-        runtime=growing(config["teacher"]["resources"]["minutes"]),
-        gpu=config["teacher"]["resources"]["gpus"],
+        **stage_resources(config["teacher"]),
     params:
+        code=code_hash("synthesis.synthesize_shard"),
         settings=as_json(config["synthesis"]),
         teacher=as_json(answering(config["teacher"])),
-        # Not an output: finished requests must outlive a job that fails. All shards and reruns share them.
-        folder=subpath(output.data, ancestor=2),
+        # Not an output: finished requests must survive a failed job. All jobs share them.
+        folder=subpath(output.data, ancestor=3),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.synthesize_shard \
@@ -63,8 +57,8 @@ rule synthesize_shard:
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/cache \
-            --server-log {params.folder:q}/servers/{wildcards.shard}.log \
+            --cache {params.folder:q}/teacher/cache \
+            --server-log {params.folder:q}/teacher/servers/{wildcards.shard}.log \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
@@ -74,11 +68,10 @@ rule synthesize_shard:
 
 rule collect_synthesis:
     input:
-        code=source_files("collect_synthesis"),
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
         rejected=expand("<results>/synthesis/shards/{shard}.rejected.jsonl", shard=SHARDS),
         stats=expand("<results>/synthesis/shards/{shard}.stats.json", shard=SHARDS),
-        model=embedder_files(),
+        model=EMBEDDER_FILES,
     output:
         data="<results>/synthesis/data.jsonl",
         rejected="<results>/synthesis/rejected.jsonl",
@@ -89,13 +82,12 @@ rule collect_synthesis:
         "<benchmarks>/collect_synthesis.tsv"
     conda:
         "../envs/labels.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(memory("seeds")),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(int(1024 * config["seeds"]["resources"]["memory_gb"])),
     params:
+        code=code_hash("synthesis.collect_synthesis"),
         deduplication=as_json(config["seeds"]["deduplication"]),
-        model=embedder,
+        model=embedder_folder,
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
@@ -109,3 +101,10 @@ rule collect_synthesis:
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule synthesis:
+    input:
+        expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
+        "<results>/synthesis/data.jsonl" if SOURCES else [],
+    localrule: True

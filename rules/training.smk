@@ -1,13 +1,14 @@
-"""Training: bring the base model, choose each model's data, prove the loss mask, fine-tune, merge, measure by exchange."""
+"""Training: fetch the base model, select each model's data, audit the loss mask, fine-tune, merge."""
 
-
-wildcard_constraints:
-    trained="|".join(TRAINED),
+DOWNLOADS.append("<results>/training/base/final")
+# By model: the data it is trained on, and the model whose number of trainable tokens it is limited to.
+DATA = {model: (entry or {}).get("data", "conversations") for model, entry in config["training"]["models"].items()}
+TOKENS_OF = {model: (entry or {}).get("tokens_of") for model, entry in config["training"]["models"].items()}
+AUDITED = ["max_length", "overflow", "batching", "global_batch_size", "micro_batch_size", "random_seed"]
 
 
 rule fetch_base:
     input:
-        code=source_files("fetch_base"),
         files=model_files(config["training"]["base"]["model"]),
     output:
         model=directory("<results>/training/base/final"),
@@ -19,11 +20,8 @@ rule fetch_base:
     localrule: True
     conda:
         "../envs/training.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(240),
     params:
+        code=code_hash("training.fetch_base"),
         settings=as_json(config["training"]["base"]),
     shell:
         """
@@ -34,26 +32,22 @@ rule fetch_base:
         """
 
 
-rule select_variant:
+rule select_training_data:
     input:
-        code=source_files("select_variant"),
         train="<results>/dataset/train.parquet",
     output:
         data="<results>/training/{trained}/data.jsonl",
         rejected="<results>/training/{trained}/rejected.jsonl",
         stats="<results>/training/{trained}/stats.json",
     log:
-        "<logs>/select_variant/{trained}.log",
+        "<logs>/select_training_data/{trained}.log",
     benchmark:
-        "<benchmarks>/select_variant/{trained}.tsv"
+        "<benchmarks>/select_training_data/{trained}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
-        data=lambda wildcards: trained_model(wildcards)["data"],
+        code=code_hash("training.select_training_data"),
+        data=lambda wildcards: DATA[wildcards.trained],
     shell:
         """
         python -m workflow_scripts.training.select_training_data \
@@ -68,12 +62,12 @@ rule select_variant:
 
 rule audit_loss_mask:
     input:
-        code=source_files("audit_loss_mask"),
-        template="workflow_scripts/training/templates/user_assistant.jinja",
         train="<results>/training/{trained}/data.jsonl",
         test="<results>/dataset/test.jsonl",
         base="<results>/training/base/final",
-        tokens_of=tokens_of,
+        tokens_of=lambda wildcards: expand(
+            "<results>/training/{other}/audit.json", other=TOKENS_OF[wildcards.trained] or []
+        ),
     output:
         train_tokens="<results>/training/{trained}/train_tokens.parquet",
         test_tokens="<results>/training/{trained}/test_tokens.parquet",
@@ -84,12 +78,12 @@ rule audit_loss_mask:
         "<benchmarks>/audit_loss_mask/{trained}.tsv"
     conda:
         "../envs/training.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scale_with_attempt(8000),
+        runtime=scale_with_attempt(120),
     params:
-        settings=recipe("max_length", "overflow", "batching", "global_batch_size", "micro_batch_size", "random_seed"),
+        code=code_hash("training.audit_loss_mask"),
+        settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], AUDITED),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.training.audit_loss_mask \
@@ -107,8 +101,6 @@ rule audit_loss_mask:
 
 rule train_model:
     input:
-        code=source_files("train_model"),
-        template="workflow_scripts/training/templates/user_assistant.jinja",
         train_tokens="<results>/training/{trained}/train_tokens.parquet",
         test_tokens="<results>/training/{trained}/test_tokens.parquet",
         base="<results>/training/base/final",
@@ -124,13 +116,12 @@ rule train_model:
         "../envs/training.yaml"
     threads: 8
     resources:
-        mem_mb=growing(memory("training")),
-        runtime=growing(config["training"]["resources"]["minutes"]),
-        gpu=config["training"]["resources"]["gpus"],
+        **stage_resources(config["training"]),
     params:
-        settings=recipe(),
+        code=code_hash("training.train_model"),
+        settings=lambda wildcards: to_json(SETTINGS[wildcards.trained]),
         launcher=config["training"]["launcher"],
-        # Not an output: checkpoints must outlive a job that fails. They are keyed by data and settings inside.
+        # Not an output: checkpoints must survive a failed job. They are keyed by data and settings.
         folder=subpath(output.metrics, parent=True),
     shell:
         """
@@ -150,7 +141,6 @@ rule train_model:
 
 rule merge_model:
     input:
-        code=source_files("merge_model"),
         base="<results>/training/base/final",
         trained="<results>/training/{trained}/trained",
     output:
@@ -161,12 +151,11 @@ rule merge_model:
         "<benchmarks>/merge_model/{trained}.tsv"
     conda:
         "../envs/training.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(memory("training")),
-        runtime=growing(60),
+        mem_mb=stage_resources(config["training"])["mem_mb"],
     params:
-        settings=recipe("method", "dtype"),
+        code=code_hash("training.merge_model"),
+        settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], ["method", "dtype"]),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.training.merge_model \
@@ -178,34 +167,12 @@ rule merge_model:
         """
 
 
-rule measure_exchanges:
+rule training:
     input:
-        code=source_files("measure_exchanges"),
-        template="workflow_scripts/training/templates/user_assistant.jinja",
-        test="<results>/dataset/test.parquet",
-        model="<results>/training/{model}/final",
-    output:
-        losses="<results>/evaluation/{model}/exchange_losses.jsonl",
-    log:
-        "<logs>/measure_exchanges/{model}.log",
-    benchmark:
-        "<benchmarks>/measure_exchanges/{model}.tsv"
-    conda:
-        "../envs/training.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(memory("evaluation")),
-        runtime=growing(config["evaluation"]["resources"]["minutes"]),
-        gpu=config["evaluation"]["resources"]["gpus"],
-    params:
-        settings=as_json(part("evaluation", "dtype") | part("training", "max_length")),
-    shell:
-        """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.compute_exchange_losses \
-            --model {input.model:q} \
-            --test {input.test:q} \
-            --settings {params.settings:q} \
-            --threads {threads} \
-            --losses {output.losses:q} \
-            2>&1 | tee {log:q}
-        """
+        "<results>/training/base/final",
+        expand(
+            "<results>/training/{trained}/{file}",
+            trained=TRAINED,
+            file=["data.jsonl", "audit.json", "metrics.jsonl", "final"],
+        ),
+    localrule: True

@@ -1,12 +1,11 @@
-"""Verification: queue what needs an expert's eyes, take the decisions back, apply them. It waits for nobody unless told to."""
+"""Verification: queue items for experts, import decisions, apply them. Unreviewed items pass unless `verification.require` is set."""
 
-# Written by the first `review invite`, which comes after the queue.
+# `capybara review invite` writes the file, and needs the queue first.
 REVIEWERS = [path for path in [config["verification"]["reviewers"]] if path and Path(path).is_file()]
 
 
 rule queue_reviews:
     input:
-        code=source_files("queue_reviews"),
         seeds="<results>/seeds/data.jsonl",
         conversations="<results>/synthesis/data.jsonl",
         gold=config["verification"]["queue"]["gold"]["path"] or [],
@@ -20,12 +19,9 @@ rule queue_reviews:
         "<benchmarks>/queue_reviews.tsv"
     conda:
         "../envs/verification.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
     params:
-        settings=as_json(part("verification", "fields", "reviewers_per_item", "minutes_per_answer", "queue")),
+        code=code_hash("verification.queue_reviews"),
+        settings=as_json(config_subset("verification", "fields", "reviewers_per_item", "minutes_per_answer", "queue")),
     shell:
         """
         python -m workflow_scripts.verification.queue_reviews \
@@ -42,7 +38,6 @@ rule queue_reviews:
 
 rule collect_decisions:
     input:
-        code=source_files("collect_decisions"),
         seeds="<results>/seeds/data.jsonl",
         conversations="<results>/synthesis/data.jsonl",
         queue="<results>/verification/queue.jsonl",
@@ -50,17 +45,15 @@ rule collect_decisions:
         reviewers=REVIEWERS,
     output:
         decisions="<results>/verification/decisions.jsonl",
-        aside="<results>/verification/decisions.aside.jsonl",
+        unmatched="<results>/verification/decisions.unmatched.jsonl",
     log:
         "<logs>/collect_decisions.log",
     benchmark:
         "<benchmarks>/collect_decisions.tsv"
     conda:
         "../envs/verification.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+    params:
+        code=code_hash("verification.collect_decisions"),
     shell:
         """
         python -m workflow_scripts.verification.collect_decisions \
@@ -70,18 +63,17 @@ rule collect_decisions:
             --files {input.files:q} \
             --reviewers {input.reviewers:q} \
             --decisions {output.decisions:q} \
-            --aside {output.aside:q} \
+            --unmatched {output.unmatched:q} \
             2>&1 | tee {log:q}
         """
 
 
 rule apply_decisions:
     input:
-        code=source_files("apply_decisions"),
         conversations="<results>/synthesis/data.jsonl",
         queue="<results>/verification/queue.jsonl",
         decisions="<results>/verification/decisions.jsonl",
-        aside="<results>/verification/decisions.aside.jsonl",
+        unmatched="<results>/verification/decisions.unmatched.jsonl",
         reviewers=REVIEWERS,
     output:
         data="<results>/verification/data.jsonl",
@@ -94,13 +86,10 @@ rule apply_decisions:
         "<benchmarks>/apply_decisions.tsv"
     conda:
         "../envs/verification.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
+        code=code_hash("verification.apply_decisions"),
         settings=as_json(
-            part(
+            config_subset(
                 "verification",
                 "require",
                 "reviewers_per_item",
@@ -116,7 +105,7 @@ rule apply_decisions:
             --conversations {input.conversations:q} \
             --queue {input.queue:q} \
             --decisions {input.decisions:q} \
-            --aside {input.aside:q} \
+            --unmatched {input.unmatched:q} \
             --reviewers {input.reviewers:q} \
             --settings {params.settings:q} \
             --data {output.data:q} \
@@ -125,3 +114,12 @@ rule apply_decisions:
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
         """
+
+
+rule verification:
+    input:
+        expand(
+            "<results>/verification/{name}.jsonl",
+            name=["queue", "decisions", "data"] if SOURCES else [],
+        ),
+    localrule: True

@@ -38,7 +38,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.decontamination_exactness import Haystack, padded
-from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.index import allowed_edits
 from workflow_scripts.decontamination.items import to_items

@@ -19,7 +19,8 @@ import pyarrow as pa
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.teacher.cache import RequestCache
 
 CODECS = {".zst": "zstd", ".gz": "gzip", ".jsonl": None}

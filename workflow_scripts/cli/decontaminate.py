@@ -21,13 +21,15 @@ import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id, read_json, write_json, write_jsonl
+from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.config.check import part_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.clean import write_clean
 from workflow_scripts.decontamination.corpus import Block, blocks, read_block, shard
 from workflow_scripts.decontamination.index import FORMAT, LOWEST_LEVEL
+from workflow_scripts.decontamination.items import read_benchmark
 from workflow_scripts.decontamination.removal import AllowList, judge
 from workflow_scripts.decontamination.scan import scan
 from workflow_scripts.decontamination.tables import contamination_table
@@ -192,7 +194,7 @@ def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: 
         return read_json(path) if path.is_file() else {name: [name] for name in there["benchmarks"]}
     items, origins = [], {}
     for name, entry in entries.items():
-        some, origins[name] = catalogue.read_benchmark(name, entry)
+        some, origins[name] = read_benchmark(name, entry)
         logging.info("%s: %d items of %s at %s", name, len(some), origins[name]["dataset"], origins[name]["revision"])
         items += some
     made_of = {"format": FORMAT, "lowest_level": lowest, "items": content_id(items)}

@@ -11,9 +11,10 @@ from typing import Any
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl
+from workflow_scripts.common.rows import read_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.config.check import mistakes
-from workflow_scripts.config.merge import merged_config
+from workflow_scripts.config.files import merged_config
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
 from workflow_scripts.synthesis.cost_model import (

@@ -15,12 +15,14 @@ import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.config.check import mistakes
-from workflow_scripts.config.merge import merged_config
-from workflow_scripts.config.training import number_of_processes, recipe
+from workflow_scripts.config.files import merged_config
+from workflow_scripts.config.training import model_settings, number_of_processes
 
-SHAPES = Path(__file__).parents[1] / "training" / "shapes.yaml"
+SHAPES = package_file("training/shapes.yaml")
 # The card: "over 1,000 tokens average per conversation". The released file's characters make about 1,300.
 MEAN_TOKENS = 1300
 RELEASED = 16_000  # conversations of a configuration without seeds: some 16,000 are in the released file
@@ -57,7 +59,7 @@ def report(config: Row, name: str, base: str, gpu: str, card: Row, mean_tokens: 
     """What is printed of one model."""
     from workflow_scripts.training.plan import UTILISATION, fitting, model_config, plan
 
-    settings = recipe(config["training"], name)
+    settings = model_settings(config["training"], name)
     gpus = number_of_processes(settings["launcher"])
     samples, tokens, source = amount(config, name, mean_tokens)
     each = plan(model_config(base, shapes), settings, samples, tokens, gpus, card["tflops"])

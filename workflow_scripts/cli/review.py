@@ -18,8 +18,9 @@ import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_jsonl, write_text
-from workflow_scripts.config.merge import merged_config
+from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl, write_text
+from workflow_scripts.common.types import Row
+from workflow_scripts.config.files import merged_config
 from workflow_scripts.verification import local_server
 from workflow_scripts.verification.assignment import assign
 from workflow_scripts.verification.client import LabelStudio

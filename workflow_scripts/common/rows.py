@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from workflow_scripts.common.errors import UserError
-
-Row = dict[str, Any]
+from workflow_scripts.common.types import Row
 
 
 def content_id(*parts: Any) -> str:

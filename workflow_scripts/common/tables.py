@@ -1,20 +1,32 @@
-"""Tables larger than memory: parquet read and written in batches, rejected rows the same way."""
+"""Tables larger than memory: parquet files read and written in batches, rejected rows included."""
 
+import contextlib
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workflow_scripts.common.rows import atomically
+from workflow_scripts.common.types import Rejected
+
 BATCH = 8192  # rows in memory at once
 
-REJECTED = pa.schema([("id", pa.string()), ("reason", pa.string()), ("evidence", pa.string())])
+REJECTED = pa.schema(
+    [
+        ("id", pa.string()),
+        ("reason", pa.string()),
+        ("evidence", pa.string()),  # JSON
+        ("source", pa.string()),
+        ("conversation", pa.string()),  # JSON
+        ("provenance", pa.string()),  # JSON
+    ]
+)
+JSON_COLUMNS = ("evidence", "conversation", "provenance")
 
 
 def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
@@ -30,17 +42,14 @@ def count_rows(paths: Iterable[Path]) -> int:
 
 
 class TableWriter:
-    """A parquet file written table by table under a temporary name; it takes its own name when the block ends well."""
+    """A parquet file written table by table; it appears under its name when the block ends without an error."""
 
     def __init__(self, path: Path, schema: pa.Schema):
         self.path = Path(path)
         self.rows = 0
         self._schema = schema
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        os.close(handle)
-        self._temporary = Path(name)
-        self._writer = pq.ParquetWriter(name, schema, compression="zstd")
+        self._block = contextlib.ExitStack()
+        self._writer = pq.ParquetWriter(self._block.enter_context(atomically(self.path)), schema, compression="zstd")
 
     def write(self, table: pa.Table) -> None:
         """Append rows; columns are put into the schema's order and types."""
@@ -52,29 +61,28 @@ class TableWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
-        try:
+        with contextlib.ExitStack() as block:
+            block.push(self._block)
             self._writer.close()
-            if error is None:
-                with open(self._temporary, "rb") as file:
-                    os.fsync(file.fileno())
-                umask = os.umask(0)
-                os.umask(umask)
-                self._temporary.chmod(0o666 & ~umask)  # mkstemp makes the file private; others share this folder
-                self._temporary.replace(self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+            block.pop_all().__exit__(kind, error, trace)
 
 
 class RejectedWriter(TableWriter):
-    """Rejected rows: id, reason (a name in snake_case) and evidence, what a curator needs to judge it, as JSON."""
+    """A parquet file of rejected rows."""
 
     def __init__(self, path: Path):
         super().__init__(path, REJECTED)
         self.by_reason: Counter[str] = Counter()
 
-    def add(self, rows: Sequence[tuple[str, str, Any]]) -> None:
-        """Append (id, reason, evidence) rows."""
-        ids, reasons, evidence = zip(*rows, strict=True) if rows else ((), (), ())
-        self.by_reason.update(reasons)
-        texts = [json.dumps(value, ensure_ascii=False) for value in evidence]
-        self.write(pa.table([list(ids), list(reasons), texts], schema=REJECTED))
+    def add(self, rows: Sequence[Rejected]) -> None:
+        """Append rows made by `common.stage.rejected_row`."""
+        self.by_reason.update(row["reason"] for row in rows)
+        texts = [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}} for row in rows]
+        self.write(pa.Table.from_pylist(texts, REJECTED))
+
+
+def read_rejected(path: Path) -> Iterator[Rejected]:
+    """The rows of a `RejectedWriter`'s file."""
+    for table in batches(path):
+        for row in table.to_pylist():
+            yield {**row, **{name: json.loads(row[name]) for name in JSON_COLUMNS}}

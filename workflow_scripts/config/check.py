@@ -1,6 +1,5 @@
 """The configuration checked before anything runs; every mistake is one line that names the key and says what to do."""
 
-import difflib
 import functools
 import os
 from collections.abc import Iterator
@@ -11,13 +10,15 @@ import jsonschema
 import yaml
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.licenses import forbids_commercial_use
 from workflow_scripts.common.model_location import on_hub
-from workflow_scripts.config.sources import PLACES, cleaning, forbids_commercial_use, registry, resolve
+from workflow_scripts.common.suggest import suggest
+from workflow_scripts.common.types import Config
+from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
 
-Config = dict[str, Any]
 SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
 
 
@@ -67,7 +68,7 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
         case "additionalProperties" if error.validator_value is False:
             known = list(error.schema["properties"])
             for name in sorted(set(error.instance) - set(known), key=str):
-                yield f"{_key(error, name)}: unknown key; {_hint(str(name), known)}"
+                yield f"{_key(error, name)}: unknown key; {suggest(str(name), known)}"
         case "required":
             for name in sorted(set(error.validator_value) - set(error.instance)):
                 yield f"{_key(error, name)}: missing."
@@ -189,7 +190,7 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield "evaluation.suites: nothing to evaluate; name a suite here or a task in `evaluation.tasks`."
     for name in evaluation["suites"]:
         if name not in known:
-            yield f"evaluation.suites: unknown suite {name}; {_hint(name, list(known))}"
+            yield f"evaluation.suites: unknown suite {name}; {suggest(name, list(known))}"
     for name, suite in evaluation["custom"].items():
         tasks = (
             suite["tasks"].items() if isinstance(suite["tasks"], dict) else [(task, None) for task in suite["tasks"]]
@@ -197,7 +198,7 @@ def _evaluation(config: Config) -> Iterator[str]:
         for task, own in tasks:
             own = suite | (own or {})
             if "suite" in own and own["suite"] not in known:
-                yield f"evaluation.custom.{name}.{task}: unknown suite {own['suite']}; {_hint(own['suite'], list(known))}"
+                yield f"evaluation.custom.{name}.{task}: unknown suite {own['suite']}; {suggest(own['suite'], list(known))}"
             elif "suite" not in own and "metric" not in own:
                 yield f"evaluation.custom.{name}.{task}: no metric; give the task's or the suite's."
     if not evaluation["execute_code"] and set(_evaluated(evaluation)) == {"humaneval_completions"}:
@@ -207,6 +208,11 @@ def _evaluation(config: Config) -> Iterator[str]:
         )
     if evaluation["adapter"] == "unmerged" and config["training"]["method"] == "full":
         yield "evaluation.adapter: unmerged needs an adapter, and `training.method` is full. Set it to merged."
+    models = ["base", *config["training"]["models"]]
+    if isinstance(templated := evaluation["apply_chat_template"], list):
+        for name in templated:
+            if name not in models:
+                yield f"evaluation.apply_chat_template: no model {name}; {suggest(name, models)}"
     if "trust_remote_code" in evaluation["backend_args"]:
         yield "evaluation.backend_args.trust_remote_code: code of a model is never run. Leave it out."
     if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
@@ -228,7 +234,7 @@ def _sources(config: Config) -> Iterator[str]:
     for number, entry in enumerate(seeds["sources"]):
         where = f"seeds.sources[{number}]"
         if (name := entry.get("registered")) is not None and name not in known:
-            yield f"{where}.registered: unknown source {name}; {_hint(name, list(known))}"
+            yield f"{where}.registered: unknown source {name}; {suggest(name, list(known))}"
             continue
         source = resolve(entry, known)
         where = f"{where} ({source['id']})" if source["id"] else where
@@ -256,7 +262,7 @@ def _sources(config: Config) -> Iterator[str]:
         yield from (f"{where}.cleaning: {error.message}." for error in wrong)
     # Without any source there is nothing to compose: so a preset's shares stand beside `sources: []`.
     for label in sorted(set(seeds["composition"] or {}) - labels) if seeds["sources"] else ():
-        yield f"seeds.composition.{label}: no source has this label; {_hint(label, sorted(labels))}"
+        yield f"seeds.composition.{label}: no source has this label; {suggest(label, sorted(labels))}"
     embedding = seeds["embedding"]
     if on_hub(embedding["model"]) and embedding["revision"] is None:
         yield f"seeds.embedding.revision: missing; name the commit of {embedding['model']}, so that the run can be repeated."
@@ -277,11 +283,6 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 
 def _cleaning_schema() -> Config:
     return _schema()["$defs"]["cleaning"]
-
-
-def _hint(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
 
 
 def _file(entry: Config, where: str) -> Iterator[str]:

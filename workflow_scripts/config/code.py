@@ -1,61 +1,95 @@
-"""The code that jobs run: which Python, which source files an entry point depends on, and which templates a page."""
+"""The code that jobs run: the Python interpreter, and a hash of everything in the package that an entry point uses."""
 
+import ast
 import functools
+import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
 import jinja2
 from jinja2 import meta
 
+from workflow_scripts.common.package_files import PACKAGE
+
+PAGE_TEMPLATES = (".html.jinja", ".css.jinja", ".md.jinja")  # the templates that include others
+
 
 @functools.cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph("workflow_scripts", cache_dir=None)
+    return grimp.build_graph(PACKAGE.name, cache_dir=None)
 
 
-def source_files(entry_point: str) -> list[str]:
-    """Relative paths of `workflow_scripts/<entry_point>.py`, every module of the project that it imports, directly or
-    not, and the packages they live in.
+def code_hash(entry_point: str) -> str:
+    """SHA-256 (16 hex digits) of the source of `workflow_scripts.<entry_point>` and of all that it uses.
 
-    Snakemake compares small inputs by content. With these as inputs a rule runs again exactly when its own code
-    changed, and not when a file was merely touched.
+    As a rule's parameter it makes Snakemake run the rule again exactly when its own code, prompts, templates or tables
+    change, and not when a file is merely touched.
     """
-    module = f"workflow_scripts.{entry_point}"
+    digest = hashlib.sha256()
+    for path in source_files(entry_point):
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def source_files(entry_point: str) -> list[Path]:
+    """The modules that an entry point imports, directly or not, their packages, and the package files that these read."""
+    module = f"{PACKAGE.name}.{entry_point}"
     modules = {module, *_graph().find_upstream_modules(module)}
     parents = {name.rsplit(".", cut)[0] for name in modules for cut in range(1, name.count(".") + 1)}
-    return sorted(str(_path(name)) for name in modules | parents)
+    paths = {_path(name) for name in modules | parents}
+    return sorted(paths.union(*map(_package_files, paths)))
 
 
 def _path(module: str) -> Path:
-    path = Path(*module.split("."))
+    path = PACKAGE.parent.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-TEMPLATES = Path("workflow_scripts", "report", "templates")
+@functools.cache
+def _package_files(path: Path) -> frozenset[Path]:
+    """The files that a module names by `package_file`; of a folder all files, of a template all that it includes.
 
-
-def template_files(page: str) -> list[str]:
-    """Relative paths of a page's template and of every template that it includes or imports, directly or not.
-
-    ValueError for an include whose name is not written out: what it reads could not be known beforehand.
+    ValueError for a name that is not written as a literal.
     """
-    environment, found, todo = jinja2.Environment(), set(), [f"{page}.html.jinja"]
-    while todo:
-        name = todo.pop()
-        if name in found:
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "package_file"):
             continue
-        found.add(name)
-        for other in meta.find_referenced_templates(environment.parse((TEMPLATES / name).read_text(encoding="utf-8"))):
-            if other is None:
-                raise ValueError(f"{TEMPLATES / name}: an include without a name. Write it out.")
-            todo.append(other)
-    return sorted(str(TEMPLATES / name) for name in found)
+        if not (len(node.args) == 1 and isinstance(node.args[0], ast.Constant)):
+            raise ValueError(f"{path}, line {node.lineno}: package_file needs one literal name.")
+        named = PACKAGE / node.args[0].value
+        found.update(_folder_files(named) if named.is_dir() else _with_included(named))
+    return frozenset(found)
+
+
+def _folder_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc"))
+
+
+def _with_included(path: Path) -> Iterator[Path]:
+    """A file and, if it is a template, every template of its folder that it includes or imports, directly or not.
+
+    ValueError for an include whose name is not a literal: the files it reads could not be known beforehand.
+    """
+    found, todo = set(), [path]
+    while todo:
+        if (path := todo.pop()) in found:
+            continue
+        found.add(path)
+        if not path.name.endswith(PAGE_TEMPLATES):
+            continue
+        for name in meta.find_referenced_templates(jinja2.Environment().parse(path.read_text(encoding="utf-8"))):
+            if name is None:
+                raise ValueError(f"{path}: an include needs a literal name.")
+            todo.append(path.parent / name)
+    yield from found
 
 
 def use_this_python() -> None:
-    """Jobs call `python`: that of the running environment, unless a conda environment puts its own in front."""
+    """Put the running environment first on PATH: jobs call `python`, and a rule's conda environment still precedes it."""
     folder = os.path.dirname(sys.executable)
     path = os.environ.get("PATH", "").split(os.pathsep)
     if path[0] != folder:

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import yaml
 
-from workflow_scripts.common.rows import Row, write_json
+from workflow_scripts.common.rows import write_json
+from workflow_scripts.common.types import Row
 
 NAME = "run.json"
 PACKAGES = (

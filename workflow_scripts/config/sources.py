@@ -1,13 +1,13 @@
 """Seed sources: what the config says of one, completed by its entry in the registry."""
 
 import functools
-from pathlib import Path
-from typing import Any
 
 import yaml
 
-Config = dict[str, Any]
-REGISTRY = Path("workflow_scripts/seeds/registry.yaml")
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Config
+
+REGISTRY = package_file("seeds/registry.yaml")
 PLACES = ("path", "hub", "url", "graphql")
 POST_TASKS = ["complex_summary", "argument"]
 FETCH = ("id", *PLACES, "rows")
@@ -38,16 +38,11 @@ def resolve(source: Config, registered: dict[str, Config]) -> Config:
     return whole
 
 
-def part(source: Config, keys: tuple[str, ...]) -> Config:
-    """What one step needs of a source: a change of the rest reruns it not."""
+def subset(source: Config, keys: tuple[str, ...]) -> Config:
+    """The keys of a source that one step needs: changing other keys triggers no rerun."""
     return {key: source[key] for key in keys if key in source}
 
 
 def cleaning(source: Config, settings: Config) -> Config:
     """`seeds.cleaning` with the source's own settings in place of some."""
     return {**settings, **source.get("cleaning", {})}
-
-
-def forbids_commercial_use(license_name: str) -> bool:
-    """Whether a licence's SPDX name says so: Creative Commons' non-commercial ones carry NC."""
-    return "NC" in license_name.upper().split("-")

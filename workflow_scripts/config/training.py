@@ -3,22 +3,22 @@
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import yaml
 
-Config = dict[str, Any]
+from workflow_scripts.common.types import Config
+
 OWN = ("data", "tokens_of")  # keys of a model's entry that are none of `training`
 COUNTS = ("--nproc_per_node", "--nnodes", "--num_processes", "--num_machines")  # options of launchers
 SHARED = ("base", "models", "launcher", "resources")  # keys of `training` that no model may have for itself
 
 
-def recipe(training: Config, model: str) -> Config:
-    """`training` as one model has it."""
-    return training | {
-        key: value for key, value in (training["models"][model] or {}).items() if key not in (*OWN, *SHARED)
-    }
+def model_settings(training: Config, model: str) -> Config:
+    """The training settings of one model: those of `training` that a model may override, and its own."""
+    own = training["models"][model] or {}
+    shared = {key: value for key, value in training.items() if key not in SHARED}
+    return shared | {key: value for key, value in own.items() if key not in (*OWN, *SHARED)}
 
 
 def training_mistakes(training: Config, schema: Config) -> Iterator[str]:
@@ -47,7 +47,7 @@ def training_mistakes(training: Config, schema: Config) -> Iterator[str]:
             other = (models[other] or {}).get("tokens_of")
     yield from _launcher(training)
     for name in models:
-        settings = recipe(training, name)
+        settings = model_settings(training, name)
         processes = number_of_processes(training["launcher"])
         if settings["global_batch_size"] % (settings["micro_batch_size"] * processes):
             yield (

@@ -10,8 +10,9 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load_local
-from workflow_scripts.common.rows import Row, content_id, read_json, read_jsonl
+from workflow_scripts.common.rows import content_id, read_json, read_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.types import Row
 from workflow_scripts.conversations import vicuna
 
 

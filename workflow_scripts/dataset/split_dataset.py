@@ -11,8 +11,9 @@ import pandas as pd
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import content_id, read_jsonl, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
+from workflow_scripts.common.types import Row
 
 
 def split(rows: list[Row], test_fraction: float, random_seed: int) -> tuple[list[Row], list[Row]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.corpus import Conversation
 from workflow_scripts.decontamination.index import TextIndex, allowed_edits, build_index, load_index, save_index
 from workflow_scripts.decontamination.matching import Match, find_matches

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import LINE_BYTES
-from workflow_scripts.common.rows import Row, parse_line
+from workflow_scripts.common.rows import parse_line
+from workflow_scripts.common.types import Row
 
 BLOCK = 4 * 2**20  # bytes
 ROWS = 512  # of a parquet file in memory at once

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.removal import AllowList, judge
 from workflow_scripts.decontamination.tables import contamination_table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import write_json, write_jsonl
-from workflow_scripts.decontamination.catalogue import read_benchmark
+from workflow_scripts.decontamination.items import read_benchmark
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,12 +5,14 @@ from elsewhere (an article, a novel), public text that proves nothing by itself.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-
-Row = dict[str, Any]
+from workflow_scripts.common.loading import load_hub, load_local
+from workflow_scripts.common.types import Row
 
 # The marks before a choice that are no part of it: "(A)", as AGIEval prints them.
 _LABEL = re.compile(r"^\s*\([A-Z]\)\s*")
@@ -88,3 +90,44 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> s
 def _choice(choices: list[str], number: int) -> str:
     """A choice, or nothing for the -1 that stands for a hidden label: in Python that would be the last choice."""
     return choices[number] if 0 <= number < len(choices) else ""
+
+
+def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
+    """The items of a benchmark, from the hub or a local file, and {dataset, revision} of what was read.
+
+    UserError naming the benchmark, and where it can be the row.
+    """
+    try:
+        re.compile(entry.get("pattern", ""))
+    except re.error as error:
+        raise UserError(f"benchmark {name}: `pattern` is no regular expression: {error}.") from error
+    entry = {**entry, "id_of_benchmark": name}
+    try:
+        if "path" in entry:
+            data, origin = load_local(Path(entry["path"]))
+            parts = [("items", data)]
+        else:
+            hub, parts = entry["hub"], []
+            for split in hub["splits"]:
+                data, origin = load_hub(hub["dataset"], hub["revision"], hub.get("name"), split, None)
+                parts.append((split, data))
+    except UserError as error:
+        raise UserError(f"benchmark {name}: {error}") from error
+    items: list[Row] = []
+    seen: Counter[str] = Counter()
+    for split, data in parts:
+        for number, row in enumerate(data):
+            try:
+                for item in to_items(row, number, split, entry):
+                    seen[item["id"]] += 1
+                    # Items are counted and allowed by their names, so no two have the same.
+                    again = f"#{seen[item['id']]}" if seen[item["id"]] > 1 else ""
+                    items.append({**item, "id": item["id"] + again})
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise UserError(
+                    f"benchmark {name}, {split}, row {number + 1}: {type(error).__name__} {error}. "
+                    "Its entry does not fit its columns: correct `answer_is`, `labels`, `choices` or `pattern`."
+                ) from error
+    if not items:
+        raise UserError(f"benchmark {name}: no items. Check its entry.")
+    return items, origin

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.text import normalise
 from workflow_scripts.seeds.duplicates import BANDS, jaccards, minhash, shingle_set, shingles
 

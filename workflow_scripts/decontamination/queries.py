@@ -13,12 +13,11 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.text import is_long, is_long_text
 from workflow_scripts.decontamination.text import normalise as normalise_anew
 
-Row = dict[str, Any]
 TIERS = ("A", "B", "C")
 # The same texts are asked for again and again: for the tier, for the query, for the count.
 normalise = functools.lru_cache(maxsize=2**18)(normalise_anew)

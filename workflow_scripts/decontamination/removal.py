@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.index import allowed_edits
 
 

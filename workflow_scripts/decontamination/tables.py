@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.queries import TIERS
 
 KINDS = ("levels", "passages", "listed", "allowed")

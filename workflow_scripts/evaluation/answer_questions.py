@@ -9,7 +9,8 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, content_id, read_jsonl, write_jsonl
+from workflow_scripts.common.rows import content_id, read_jsonl, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.training.generation import answers, load
 
 TURNS = 2

@@ -9,7 +9,8 @@ import pandas as pd
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 
 AVERAGES = ["suite", "model", "rule", "value", "stderr", "tasks", "documents", "limit", "missing"]

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, write_jsonl
+from workflow_scripts.common.rows import write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import paired, suites
 from workflow_scripts.evaluation.items import KEY, metrics_of
 

@@ -12,7 +12,8 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, write_jsonl
+from workflow_scripts.common.rows import write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.training.template import Encoded, Encoder, runs, set_template
 
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id, file_sha256, read_json, write_text
+from workflow_scripts.common.rows import content_id, file_sha256, read_json, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import items, models, tasks
 
 # Of lm-eval's result: what differs from run to run and machine to machine, and says nothing of the score.

@@ -6,7 +6,7 @@ from typing import Any
 
 from scipy import stats
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 FEWEST = 3  # pairs below which no interval is told
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 # What names a document: the hash of its content and, where a data set repeats one, which of its copies this is.
 KEY = ["task", "filter", "doc_hash", "copy"]

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 from scipy import stats
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation.prompts import PROMPTS
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]  # TeacherClient.ask

@@ -9,7 +9,8 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import judge
 from workflow_scripts.evaluation.prompts import PROMPTS
 from workflow_scripts.teacher.cache import RequestCache

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 
 
 def check_folder(model: Path, adapter: Path | None) -> None:

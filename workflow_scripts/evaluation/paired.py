@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 LEVEL = 0.05  # share of false alarms among the differences that are called beyond noise
 CONFIDENCE = 0.95

@@ -9,10 +9,11 @@ import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.training.generation import answers, load
 
-PROMPTS = Path(__file__).parent / "prompts.yaml"
+PROMPTS = package_file("evaluation/prompts.yaml")
 
 
 def main(argv: list[str] | None = None) -> None:

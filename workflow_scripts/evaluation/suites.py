@@ -7,14 +7,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import yaml
 
-SUITES = Path(__file__).parent / "suites.yaml"
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Config
 
-Config = dict[str, Any]
+SUITES = package_file("evaluation/suites.yaml")
 
 
 @dataclass(frozen=True)
@@ -101,3 +100,12 @@ RULES = {
     "mean": "plain mean of the tasks",
     "by_documents": "mean weighted by the tasks' documents",
 }
+
+
+def score_settings(evaluation: Config, model: str) -> Config:
+    """The part of `evaluation:` that a model's scores depend on."""
+    names = ("include_path", "revisions", "limit", "batch_size", "dtype", "backend", "backend_args")
+    templated = evaluation["apply_chat_template"]
+    return {name: evaluation[name] for name in names} | {
+        "apply_chat_template": model in templated if isinstance(templated, list) else templated
+    }

@@ -1,6 +1,5 @@
 """lm-eval's tasks: found by name, loaded with their data, and recorded with the revision that the data have."""
 
-import difflib
 import importlib.util
 import re
 import tempfile
@@ -11,9 +10,12 @@ from typing import Any
 import yaml
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, file_sha256
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import file_sha256
+from workflow_scripts.common.suggest import suggest
+from workflow_scripts.common.types import Row
 
-OWN = Path(__file__).parent / "lm_eval_tasks"
+OWN = package_file("evaluation/lm_eval_tasks")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -48,10 +50,9 @@ def check_task(manager: Any, name: str) -> None:
     """UserError with the nearest names if lm-eval knows no such task."""
     if name in manager.all_tasks:
         return
-    near = difflib.get_close_matches(name, manager.all_tasks, n=3)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = suggest(name, manager.all_tasks, count=3)
     raise UserError(
-        f"lm-eval has no task {name}.{hint} `lm_eval ls tasks` lists them; your own belong into `evaluation.include_path`."
+        f"lm-eval has no task {name}; {hint} `lm_eval ls tasks` lists them; your own belong into `evaluation.include_path`."
     )
 
 

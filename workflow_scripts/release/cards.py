@@ -11,21 +11,20 @@ import jinja2
 import pyarrow.parquet as pq
 from huggingface_hub import CardData, RepoCard
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.release.licenses import restrictions
 from workflow_scripts.release.markdown import code, plain
 
-TEMPLATES = Path(__file__).parent / "templates"
 FULL_SIZE = 10_000  # conversations below which a model is called one for trying the chain
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
-def render(card: type[RepoCard], data: CardData, template: str, **values: Any) -> str:
+def render(card: type[RepoCard], data: CardData, template: Path, **values: Any) -> str:
     """A card as text: the metadata by `huggingface_hub`, the body by the template of that name."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.FileSystemLoader(template.parent), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    return str(card(environment.get_template(template).render(card_data=data.to_yaml(), **values)))
+    return str(card(environment.get_template(template.name).render(card_data=data.to_yaml(), **values)))
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:

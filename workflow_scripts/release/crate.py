@@ -10,7 +10,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 WORKFLOW = "https://huggingface.co/NousResearch/Nous-Capybara-7B-V1"
 FORMATS = {

@@ -19,7 +19,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, file_sha256, read_json, write_json, write_text
+from workflow_scripts.common.rows import file_sha256, read_json, write_json, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.release.crate import crate
 from workflow_scripts.release.files import CRATE, SUMS, listed, model_files, place, sums
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from workflow_scripts.common.rows import Row
-from workflow_scripts.config.sources import forbids_commercial_use
+from workflow_scripts.common.licenses import forbids_commercial_use
+from workflow_scripts.common.types import Row
 
 # SPDX names, in lower case, that the hub knows as licences by themselves (hub-docs, repositories-licenses).
 KNOWN = {

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, file_sha256
+from workflow_scripts.common.rows import file_sha256
+from workflow_scripts.common.types import Row
 from workflow_scripts.release.files import CRATE, SUMS, read_sums, sums
 
 # The folders of a release whose files stand at the top of each kind of repository.

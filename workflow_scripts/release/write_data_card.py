@@ -8,7 +8,9 @@ from pathlib import Path
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, read_json, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_json, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.release import cards
 from workflow_scripts.release.licenses import card_license
 from workflow_scripts.release.markdown import code, plain
@@ -72,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     card = cards.render(
         DatasetCard,
         data,
-        "data_card.md.jinja",
+        package_file("release/templates/data_card.md.jinja"),
         name=plain(name),
         teacher=code(settings["teacher"]["model"]),
         dataset=read_json(args.dataset),

@@ -11,7 +11,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.model_location import on_hub
-from workflow_scripts.common.rows import Row, read_json, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_json, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.release import cards
 from workflow_scripts.release.markdown import code, plain
 from workflow_scripts.report.scores import read_scores
@@ -127,7 +129,7 @@ def main(argv: list[str] | None = None) -> None:
     card = cards.render(
         ModelCard,
         data,
-        "model_card.md.jinja",
+        package_file("release/templates/model_card.md.jinja"),
         name=plain(name),
         base=code(base["model"]),
         teacher=teacher,

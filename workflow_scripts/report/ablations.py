@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.rows import Row, read_jsonl
+from workflow_scripts.common.rows import read_jsonl
+from workflow_scripts.common.types import Row
 
 
 def trained(metrics: Path) -> Row:

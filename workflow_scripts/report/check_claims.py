@@ -10,15 +10,16 @@ import pandas as pd
 import yaml
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, file_sha256, read_json, read_jsonl, write_json
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import file_sha256, read_json, read_jsonl, write_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.config import sources
 from workflow_scripts.evaluation.exchanges import compared
 from workflow_scripts.report.claims import conversations, judge_data, judge_model, scores
 
-FOLDER = Path(__file__).parent
-CLAIMS = FOLDER / "claims" / "claims.yaml"
+CLAIMS = package_file("report/claims/claims.yaml")
 CAMEL = "Verified-Camel"  # the label under which seeds/registry.yaml has CamelAI's problems
-PUBLISHED = FOLDER.parent / "evaluation" / "published.yaml"
+PUBLISHED = package_file("evaluation/published.yaml")
 
 
 def read_claims() -> dict[str, Row]:

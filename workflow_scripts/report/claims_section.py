@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.claims.judgement import VERDICTS
 
 

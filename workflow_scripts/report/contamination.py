@@ -2,7 +2,7 @@
 
 from rapidfuzz.distance import Levenshtein
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 Pieces = list[tuple[str, bool]]  # text, and whether the other side differs there
 

@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Row
 from workflow_scripts.report import figures
 from workflow_scripts.report.svg import Picture
 
-PUBLISHED = Path(__file__).parent / "published.yaml"
+PUBLISHED = package_file("report/published.yaml")
 LENGTHS = (500, 1000, 2000, 4000, 8000, 16000)  # characters: upper ends of the picture's bars
 MANY = 8  # conversations of more exchanges than these share a bar
 NONE = "not labelled"

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from workflow_scripts.common.rows import Row, atomically
+from workflow_scripts.common.rows import atomically
+from workflow_scripts.common.types import Row
 
 NAMES = "0123456789abcdef"  # a script for each first digit of an id
 BLOCK = 1 << 18  # characters of JSON after which a block is closed: a few ms to unpack

@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 from workflow_scripts.report import evaluation_figures
 
-PUBLISHED = Path(__file__).parents[1] / "evaluation" / "published.yaml"
+PUBLISHED = package_file("evaluation/published.yaml")
 REFERENCE = "base"
 LARGE = 20  # a suite of more tasks is drawn by its average alone
 PEERS = ["gpt4all", "agieval-nous", "truthfulqa", "openllm-v1", "bigbench-nous"]  # columns of the claim's table

@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.figures import WIDTH
 from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, SOFT, Picture, inline, label, plt
-
-Row = dict[str, Any]
 
 MARKERS = {"V1": ("D", HELD_OUT, "Capybara-7B V1, published"), "Llama-2-7B": ("s", SOFT, "Llama-2-7B, published")}
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, TRAIN, Picture, inline, label, plt
-
-Row = dict[str, Any]
 
 WIDTH = 4.3  # inches: about a phone's screen
 MOST = 30  # bars

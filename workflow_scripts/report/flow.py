@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.flow_figure import draw
 from workflow_scripts.report.svg import Picture
 

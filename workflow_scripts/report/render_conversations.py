@@ -19,15 +19,21 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, parse_line, read_jsonl, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import parse_line, read_jsonl, write_text
 from workflow_scripts.common.tables import batches
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.conversations import HIDDEN, STAGES, Index, keyed, of_seed, shown
 from workflow_scripts.report.embedded_data import write_parts
-from workflow_scripts.report.pages import TEMPLATES, render
+from workflow_scripts.report.pages import render
 from workflow_scripts.seeds.schema import to_row
 
 Outcome = tuple[str, str | None, Any]  # stage, reason (None in the data set), evidence
-SCRIPTS = ("conversations_data.js", "conversations_view.js", "conversations.js")  # of the page itself
+SCRIPTS = (
+    package_file("report/templates/conversations_data.js"),
+    package_file("report/templates/conversations_view.js"),
+    package_file("report/templates/conversations.js"),
+)  # of the page itself
 SEEDS_OF_A_REASON = 2000  # rejected seeds can be many times the run: of each reason the lowest ids are a fair sample
 
 
@@ -164,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
             yield row
 
     blocks = write_parts(indexed(), args.parts)
-    texts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    texts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
     told = {
         **index.told(),
         "blocks": blocks,
@@ -174,7 +180,7 @@ def main(argv: list[str] | None = None) -> None:
         "parts": [path.relative_to(args.page.parent).as_posix() for path in args.parts],
     }
     page = render(
-        "conversations.html.jinja",
+        package_file("report/templates/conversations.html.jinja"),
         run=args.run,
         rows=len(index),
         scripts=[{"text": Markup(text), "hash": script_hash(text)} for text in texts],

@@ -7,7 +7,9 @@ from itertools import groupby
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, read_jsonl, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_jsonl, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.pages import render
 
 SHOWN = 25  # items of a task and direction on the page
@@ -81,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     flips = list(read_jsonl(args.flips))
-    write_text(args.page, render("flips.html.jinja", run=args.run, groups=groups(flips)))
+    write_text(args.page, render(package_file("report/templates/flips.html.jinja"), run=args.run, groups=groups(flips)))
     logging.info("%s: %d items", args.page, len(flips))
 
 

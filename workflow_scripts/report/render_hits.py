@@ -7,7 +7,9 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_jsonl, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.contamination import by_weight, shown
 from workflow_scripts.report.pages import render
 
@@ -43,7 +45,13 @@ def main(argv: list[str] | None = None) -> None:
     ]
     benchmarks.sort(key=lambda group: (-group["removing"], group["name"]))
     count = sum(group["count"] for group in benchmarks)
-    page = render("hits.html.jinja", title=args.title, count=count, benchmarks=benchmarks, browser=args.browser)
+    page = render(
+        package_file("report/templates/hits.html.jinja"),
+        title=args.title,
+        count=count,
+        benchmarks=benchmarks,
+        browser=args.browser,
+    )
     write_text(args.page, page.lstrip())
     logging.info("%s: %d hits", args.page, count)
 

@@ -6,7 +6,9 @@ import logging
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import Row, read_json, read_jsonl, write_text
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.rows import read_json, read_jsonl, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.report import (
     ablations,
     claims_section,
@@ -83,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
     grown = [("synthesis", synthesis), ("verification", read_json(args.verification[0]))] if synthesis else []
     page = render(
-        "index.html.jinja",
+        package_file("report/templates/index.html.jinja"),
         run=args.run,
         base=args.base,
         teacher=args.teacher,

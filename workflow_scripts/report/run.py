@@ -4,7 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.cost import Cost, spoken
 from workflow_scripts.teacher.budget import Ledger
 

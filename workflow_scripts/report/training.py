@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.rows import Row, read_json, read_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation.exchanges import compared
 from workflow_scripts.report import ablations, figures
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.figures import WIDTH
 from workflow_scripts.report.svg import GRID, TRAIN, Picture, inline, label, plt
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, content_id, read_json, write_json
+from workflow_scripts.common.rows import content_id, read_json, write_json
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.layouts import WrongType, adapt
 from workflow_scripts.seeds.schema import SEED
 

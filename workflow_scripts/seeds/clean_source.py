@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds import texts
 from workflow_scripts.seeds.cleaning.rules import RULES, first_faults
 from workflow_scripts.seeds.cleaning.text_repair import mend

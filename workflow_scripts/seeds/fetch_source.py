@@ -10,8 +10,9 @@ import pyarrow as pa
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import Row, file_sha256, write_json
+from workflow_scripts.common.rows import file_sha256, write_json
 from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.lesswrong import fetch_posts
 
 POST = pa.schema(

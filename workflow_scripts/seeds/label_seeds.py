@@ -18,8 +18,8 @@ from tqdm import tqdm
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.labels.classifier import Classifier

@@ -19,10 +19,9 @@ import pyarrow.compute as pc
 from workflow_scripts.common.conversations import LAYOUTS as CONVERSATIONS
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.schema import EXCHANGES, SEED
-
-Row = dict[str, Any]
 
 # Which columns of a source a layout reads: the first of each list that holds something. `columns` of a source names
 # others; what is neither a seed's own column nor empty goes to its `meta`.

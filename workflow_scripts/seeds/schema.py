@@ -1,11 +1,10 @@
 """The columns of a seed between the steps of its curation; `seeds/data.jsonl` is described in docs/seeds.md."""
 
 import json
-from typing import Any
 
 import pyarrow as pa
 
-Row = dict[str, Any]
+from workflow_scripts.common.types import Row
 
 
 def _large(kind: pa.DataType) -> pa.DataType:

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json, write_json, write_jsonl
+from workflow_scripts.common.rows import read_json, write_json, write_jsonl
 from workflow_scripts.common.tables import BATCH, REJECTED, batches
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.composition import choose, table
 from workflow_scripts.seeds.schema import LARGE, to_row
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json, read_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.synthesis.dedup_openings import cull, generated
 from workflow_scripts.synthesis.metrics import describe

@@ -8,7 +8,8 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, begin
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.recipe import make, path

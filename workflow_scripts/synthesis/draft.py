@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 
 from workflow_scripts.common.conversations import Exchange
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 
 class BadTurn(Exception):

@@ -7,7 +7,8 @@ from typing import Any
 
 import jsonschema
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.quality import last_sentence

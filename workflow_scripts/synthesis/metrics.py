@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from statistics import mean
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 

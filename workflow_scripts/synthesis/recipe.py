@@ -2,7 +2,8 @@
 
 from statistics import mean
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft, begin
 from workflow_scripts.synthesis.generator import Scribe

@@ -10,8 +10,9 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, read_jsonl
+from workflow_scripts.common.rows import read_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.recipe import make

@@ -6,7 +6,7 @@ from statistics import mean
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
 from workflow_scripts.training.batching import padding_share, prepare
 from workflow_scripts.training.template import ANSWER, END, FORMAT, USER, Encoded, Encoder, runs

@@ -8,7 +8,8 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import Row, content_id, read_json, read_jsonl, write_json
+from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
+from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
 from workflow_scripts.training.audit import check, check_reading, measure
 from workflow_scripts.training.template import Encoder, set_template

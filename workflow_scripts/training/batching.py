@@ -8,7 +8,7 @@ global batch is then such a row. In the last two no token may see another conver
 import random
 from typing import Any
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 
 def prepare(dataset: Any, settings: Row, filler: int) -> Any:

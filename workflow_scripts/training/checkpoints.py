@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.training.template import TEMPLATE
 
 # What safetensors and torch say of a full disk; neither raises an OSError with its number.

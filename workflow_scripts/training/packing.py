@@ -8,7 +8,7 @@ one layer of the model that is to be trained, with random weights, is asked befo
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 LENGTHS = (17, 23, 9)
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}  # nats a token

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 GIB = 2**30
 UTILISATION = 0.4  # share of the data sheet's rate; our assumption

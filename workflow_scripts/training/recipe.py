@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 # Setting, its value: package that it needs, how to get it.
 OPTIONAL = {

@@ -10,8 +10,8 @@ import pandas as pd
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import read_exchanges
-from workflow_scripts.common.rows import Row
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.types import Row
 
 
 def variant(row: Row, data: str) -> Row:

@@ -10,13 +10,13 @@ special tokens switched off. For text without any the ids are those of `tokenize
 import secrets
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.conversations import Exchange, to_messages
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.package_files import package_file
 
-TEMPLATE = Path(__file__).parent / "templates" / "user_assistant.jinja"
+TEMPLATE = package_file("training/templates/user_assistant.jinja")
 BOS = "{{- bos_token -}}\n"
 FORMAT, USER, ANSWER, END = "format", "user", "answer", "end"
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json, write_jsonl
+from workflow_scripts.common.rows import read_json, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
 from workflow_scripts.training.batching import prepare, samples
 from workflow_scripts.training.checkpoints import drop_unfinished, explained, last_step, state_folder

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, write_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification import metrics
 from workflow_scripts.verification.applying import apply
 from workflow_scripts.verification.decisions import read_reviewers

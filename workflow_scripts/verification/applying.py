@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.resolution import Settled
 
 REASONS = {"minor_error": "minor_error", "wrong": "wrong_answer", "incoherent": "incoherent_question"}

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 
 
 def assign(

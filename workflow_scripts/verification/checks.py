@@ -5,7 +5,7 @@ from typing import Any
 
 from math_verify import parse, verify
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import question
 
 SECONDS = 20  # for one expression; a check that takes longer says nothing

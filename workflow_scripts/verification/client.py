@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 BATCH = 100  # tasks of one import
 TITLE = "Review"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.decisions import Problem, checked, in_order, read_file, read_reviewers
 
 SHOWN = 20  # entries that are told of one by one

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, content_id, read_jsonl
+from workflow_scripts.common.rows import content_id, read_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.exports import read_export
 from workflow_scripts.verification.items import VERDICTS
 from workflow_scripts.verification.spreadsheet import read_sheet

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_json
+from workflow_scripts.common.rows import read_json
+from workflow_scripts.common.types import Row
 
 # Accounts are made from pseudonyms, so that Label Studio holds no address of a person.
 DOMAIN = "reviewers.invalid"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 
 # From good to bad; the word after each is what a reviewer reads.
 VERDICTS = {"correct": "Correct", "minor_error": "Minor error", "wrong": "Wrong", "incoherent": "Incoherent question"}

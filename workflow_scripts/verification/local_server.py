@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.exports import DOMAIN
 
 SCRIPTS = Path(__file__).parent / "server"

@@ -8,7 +8,7 @@ from nltk.metrics.agreement import AnnotationTask
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.resolution import Settled
 
 # The card of LDJnr/Verified-Camel: "Roughly 30-40% of the originally curated data from CamelAI was found to have atleast

@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 
 from latex2mathml.converter import convert_to_element
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
 
 # $$…$$, \[…\], \(…\), and $…$ as pandoc reads it: no space inside the marks, no digit after them, so that prices stay text.

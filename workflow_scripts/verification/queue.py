@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.checks import conversation_doubts, seed_doubts
 from workflow_scripts.verification.items import from_conversation, from_gold, from_seed, spread
 

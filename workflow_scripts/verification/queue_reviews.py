@@ -10,7 +10,8 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row, read_jsonl, write_json, write_jsonl, write_text
+from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl, write_text
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
 from workflow_scripts.verification.queue import choose, plan
 from workflow_scripts.verification.spreadsheet import sheet

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
 
 RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 
 SHOWN = ["item", "answer", "field", "topic", "question", "text"]
 FILLED = ["reviewer", "verdict", "confidence", "corrected", "note", "date"]

@@ -4,7 +4,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.decontamination import catalogue
-from workflow_scripts.decontamination.items import to_items
+from workflow_scripts.decontamination.items import read_benchmark, to_items
 from workflow_scripts.decontamination.queries import queries, summary, tiers
 
 CATALOGUE, SUITES = catalogue.known()
@@ -117,7 +117,7 @@ def test_an_unknown_benchmark_names_the_nearest():
 def test_a_benchmark_without_items(tmp_path):
     (tmp_path / "none.jsonl").write_text("")
     with pytest.raises(UserError, match=r"benchmark mine: .*none.jsonl: the file is empty"):
-        catalogue.read_benchmark("mine", {"path": str(tmp_path / "none.jsonl"), "question": "q"})
+        read_benchmark("mine", {"path": str(tmp_path / "none.jsonl"), "question": "q"})
 
 
 def test_ids():

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from workflow_scripts.common.licenses import forbids_commercial_use
 from workflow_scripts.config import sources
 from workflow_scripts.seeds.clean_source import faults
 from workflow_scripts.seeds.fetch_source import POST
@@ -60,7 +61,7 @@ def test_a_licence_says_whether_commercial_use_is_allowed(name, entry):
     if entry["license"] == "unstated":
         assert entry["commercial_use"] is None
     else:
-        assert entry["commercial_use"] is not sources.forbids_commercial_use(entry["license"])
+        assert entry["commercial_use"] is not forbids_commercial_use(entry["license"])
         assert isinstance(entry["commercial_use"], bool)
 
 

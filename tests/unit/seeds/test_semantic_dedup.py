@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.seeds import semantic_dedup
 from workflow_scripts.seeds.semantic_dedup import survivors
 
 # Unit vectors whose products are exact in any order of summation: 0, ±1/2, ±1. Squared distances are 0, 1, 2, 3, 4.
@@ -42,7 +43,7 @@ def compared_one_by_one(vectors, most, groups):
 def test_the_same_as_comparing_each_with_each(rows, block):
     vectors, most, groups = parts(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(meanings, "BLOCK_BYTES", block)  # down to a row at a time
+        patch.setattr(semantic_dedup, "BLOCK_BYTES", block)  # down to a row at a time
         found, distance = survivors(vectors, most, groups)
     expected, distances = compared_one_by_one(vectors, most, groups)
     assert found.tolist() == expected

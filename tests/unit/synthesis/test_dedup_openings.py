@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.seeds import semantic_dedup
 from workflow_scripts.synthesis.dedup_openings import WRITERS, category, cull, generated
 from workflow_scripts.synthesis.recipe import TECHNIQUES
 
@@ -83,7 +84,7 @@ def by_hand(rows, vectors, semantic):
 def test_the_same_as_comparing_each_with_each(drawn, semantic, block):
     rows, vectors = [one for _, one in drawn], VECTORS[[at for at, _ in drawn]].reshape(-1, 4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(meanings, "BLOCK_BYTES", block)
+        patch.setattr(semantic_dedup, "BLOCK_BYTES", block)
         gone = cull(rows, vectors, semantic, BY_CATEGORY)
     assert gone == by_hand(rows, vectors, semantic)
     assert all(generated(rows[member]) for member in gone)

@@ -9,7 +9,7 @@ import yaml
 from workflow_scripts.cli.estimate import main, report
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json, write_jsonl
-from workflow_scripts.config.merge import merged_config
+from workflow_scripts.config.files import merged_config
 from workflow_scripts.synthesis.cost_model import (
     PROMPT,
     REPLY,

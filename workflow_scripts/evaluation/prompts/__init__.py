@@ -1,7 +1,6 @@
 """The judge's prompt, a Jinja file."""
 
-from pathlib import Path
-
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
 
-PROMPTS = Prompts(Path(__file__).parent)
+PROMPTS = Prompts(package_file("evaluation/prompts"))

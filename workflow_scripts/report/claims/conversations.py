@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.rows import Row
 from workflow_scripts.common.tables import batches
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.claims.overlap import Seeds, seed_texts
 
 BATCH = 256  # texts that are tokenised together

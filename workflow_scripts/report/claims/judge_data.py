@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.claims.judgement import (
     CONTRADICTED,
     NOT_SHOWN,

@@ -3,7 +3,7 @@
 import math
 import re
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.report.claims.judgement import (
     CONTRADICTED,
     NOT_SHOWN,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 
 Key = tuple[str, str | None]

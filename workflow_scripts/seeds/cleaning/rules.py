@@ -7,18 +7,18 @@ ANSI escapes; Argilla's filter of the same data looks at every turn, not only th
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.text_arrays import boolean, longest_runs
 from workflow_scripts.seeds.cleaning.language import foreign
 
 Mask = np.ndarray  # bool, one a text
-PHRASES: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
+PHRASES: dict[str, list[str]] = yaml.safe_load(package_file("seeds/cleaning/phrases.yaml").read_text(encoding="utf-8"))
 URL = r"\b(?:https?://|www\.)\S+"
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
 BROKEN = r"\x{FFFD}|[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # the replacement character, and control characters but ESC

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import yaml
 
-FILE = Path(__file__).parent / "flask.yaml"
+from workflow_scripts.common.package_files import package_file
+
+FILE = package_file("seeds/labels/flask.yaml")
 
 
 @dataclass(frozen=True)

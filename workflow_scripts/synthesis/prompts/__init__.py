@@ -1,8 +1,7 @@
 """The prompts of Amplify-Instruct and the techniques before it, one Jinja file each."""
 
-from pathlib import Path
-
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
 
-_prompts = Prompts(Path(__file__).parent)
+_prompts = Prompts(package_file("synthesis/prompts"))
 render, hashes = _prompts.render, _prompts.hashes

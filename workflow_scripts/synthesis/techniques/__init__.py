@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Scribe
 

@@ -1,16 +1,15 @@
 """Airoboros: a topic, an instructor's request on it, an answer, and a judge that culls."""
 
-from pathlib import Path
-
 import yaml
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, replace, rewritable, topics
 
 CATEGORIES: dict[str, Row] = yaml.safe_load(
-    (Path(__file__).parent / "airoboros_categories.yaml").read_text(encoding="utf-8")
+    package_file("synthesis/techniques/airoboros_categories.yaml").read_text(encoding="utf-8")
 )
 CHECKS = ("followed", "factual", "correct", "complete", "interesting", "no_disclaimer")
 VERDICT = {

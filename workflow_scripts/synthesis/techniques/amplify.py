@@ -7,17 +7,17 @@ they are ours, and stand in `prompts/` and `moves.yaml`. docs/amplify-instruct.m
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
 
 from workflow_scripts.common.conversations import to_messages
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault
 
-MOVES: list[Row] = yaml.safe_load((Path(__file__).parent / "moves.yaml").read_text(encoding="utf-8"))
+MOVES: list[Row] = yaml.safe_load(package_file("synthesis/techniques/moves.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

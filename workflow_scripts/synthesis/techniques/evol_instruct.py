@@ -3,7 +3,7 @@
 import functools
 import re
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, rewritable

@@ -2,7 +2,7 @@
 
 import functools
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.labels.grid import Grid, Label, load_grid
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Scribe

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rapidfuzz import fuzz
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import NEAR_COPY, answer_fault

@@ -7,7 +7,7 @@ method is ours.
 import re
 from fractions import Fraction
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault

@@ -1,6 +1,7 @@
 """LaMini: new instructions, guided by examples or by a topic."""
 
-from workflow_scripts.common.rows import Row, content_id
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.techniques.instruction import bare, fault, replace, rewritable, topics

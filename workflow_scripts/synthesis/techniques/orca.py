@@ -2,16 +2,16 @@
 
 import functools
 import re
-from pathlib import Path
 
 import yaml
 
-from workflow_scripts.common.rows import Row
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.types import Row
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Scribe
 from workflow_scripts.synthesis.quality import answer_fault
 
-THEMES: list[Row] = yaml.safe_load((Path(__file__).parent / "orca_themes.yaml").read_text(encoding="utf-8"))
+THEMES: list[Row] = yaml.safe_load(package_file("synthesis/techniques/orca_themes.yaml").read_text(encoding="utf-8"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons, which dialogues have too, it takes a C.
 OPTIONS = re.compile(
     r"(?:^|[\s(])A\)\s*\S.*?[\s(]B\)\s*\S|^\s*A\.\s.*?^\s*B\.\s|^\s*A:\s.*?^\s*B:\s.*?^\s*C:\s",

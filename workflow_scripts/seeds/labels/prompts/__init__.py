@@ -1,7 +1,6 @@
 """The prompt that asks a teacher for labels, a Jinja file."""
 
-from pathlib import Path
-
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
 
-render = Prompts(Path(__file__).parent).render
+render = Prompts(package_file("seeds/labels/prompts")).render

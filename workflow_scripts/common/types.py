@@ -1,0 +1,87 @@
+"""The rows that stages exchange; docs/ and `rules/schemas/` describe the files that hold them."""
+
+from typing import Any, NotRequired, TypedDict
+
+Row = dict[str, Any]  # a row of any other table
+Config = dict[str, Any]  # the configuration, or a section of it
+
+
+class Exchange(TypedDict):
+    """A request and its answer."""
+
+    input: str
+    output: str
+
+
+class Seed(TypedDict):
+    """A row of `seeds/data.jsonl`. `meta` holds what only some seeds have: task, reference, category, conversation."""
+
+    id: str
+    source: str
+    dataset: str
+    revision: str
+    license: str
+    kind: str
+    instruction: str
+    context: str
+    response: str
+    domain: str | None
+    skills: list[str] | None
+    difficulty: str | None
+    meta: Row
+
+
+class Conversation(TypedDict):
+    """A row of `data.jsonl` from the synthesis on. `provenance` names the seed, its licence, techniques and teacher."""
+
+    id: str
+    source: str
+    conversation: list[Exchange]
+    provenance: Row
+
+
+class Rejected(TypedDict):
+    """A row of `rejected.jsonl`: `reason` is a name in snake_case, `evidence` is what a reviewer needs to judge it.
+
+    The rest is the rejected row itself, a seed as a conversation of one exchange; `conversation` is empty where nothing
+    could be read.
+    """
+
+    id: str
+    reason: str
+    evidence: Any
+    source: str | None
+    conversation: list[Exchange]
+    provenance: Row
+
+
+class Hit(TypedDict):
+    """A row of `decontamination/hits.jsonl`: a benchmark text found in a conversation.
+
+    It runs from character `start` of turn `turn` to character `end` of turn `end_turn`, in the turns as written.
+    `distance` is in edits, `length` in characters of the normalised item text. `level`, `allowed` and `counts` are added
+    when the hit is judged.
+    """
+
+    id: str
+    source: str
+    turn: int
+    role: str
+    start: int
+    end_turn: int
+    end: int
+    benchmark: str
+    item: str
+    tier: str
+    field: str
+    removes: bool
+    distance: int
+    length: int
+    similarity: float
+    item_text: str
+    found_text: str
+    item_normal: str
+    found_normal: str
+    level: NotRequired[int]
+    allowed: NotRequired[str | None]
+    counts: NotRequired[bool]

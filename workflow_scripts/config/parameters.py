@@ -1,0 +1,37 @@
+"""Values that rules take from the configuration: parameters as JSON, resources that grow with the attempt."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from workflow_scripts.common.types import Config
+
+
+def to_json(value: Any) -> str:
+    """JSON with sorted keys: equal values are equal parameters."""
+    return json.dumps(value, sort_keys=True)
+
+
+def subset_json(settings: Config, names: Iterable[str]) -> str:
+    """The named keys as JSON: changing other keys triggers no rerun."""
+    return to_json({name: settings[name] for name in names})
+
+
+def as_json(value: Any) -> Callable[..., str]:
+    """A parameter function: Snakemake would parse the braces of a plain string as wildcards."""
+    return lambda wildcards: to_json(value)
+
+
+def scale_with_attempt(amount: int) -> Callable[..., int]:
+    """A resource function: `amount` of memory or minutes, times the number of the attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def stage_resources(section: Config) -> dict[str, Any]:
+    """`resources` of a section of the configuration as those of a rule: mem_mb (MiB), runtime (minutes), gpu (count)."""
+    asked = section["resources"]
+    return {
+        "mem_mb": scale_with_attempt(int(asked["memory_gb"] * 1024)),
+        "runtime": scale_with_attempt(asked["minutes"]),
+        "gpu": asked["gpus"],
+    }
