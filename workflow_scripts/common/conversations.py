@@ -1,8 +1,9 @@
 """Conversations in the three layouts people use, read into Capybara's own: a list of {input, output}."""
 
+from collections.abc import Mapping
 from typing import Any
 
-Exchange = dict[str, str]
+from workflow_scripts.common.types import Conversation, Exchange
 
 USER_ROLES = {"human", "user"}
 ASSISTANT_ROLES = {"gpt", "assistant", "chatgpt", "bard", "model"}
@@ -58,3 +59,16 @@ def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
         for exchange in conversation
         for role, key in (("user", "input"), ("assistant", "output"))
     ]
+
+
+def seed_as_conversation(seed: Mapping[str, Any]) -> Conversation:
+    """A row of `seeds/data.jsonl` as a conversation: an in-house dialogue as it is, else the request and its answer."""
+    facts = {key: value for key, value in seed["meta"].items() if key != "conversation"}
+    question = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
+    keys = ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")
+    return {
+        "id": seed["id"],
+        "source": seed["source"],
+        "conversation": seed["meta"].get("conversation") or [{"input": question, "output": seed["response"]}],
+        "provenance": {**{key: seed[key] for key in keys}, **facts},
+    }
