@@ -1,4 +1,4 @@
-"""Whole runs of the workflow, each in a copy of the project of its own, as a user would start them."""
+"""Whole runs of the workflow, each in its own copy of the project, started as a user would."""
 
 import os
 import re
@@ -17,21 +17,21 @@ PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "envs", "prese
 
 
 class Project:
-    """A copy of the project in a folder of its own."""
+    """A copy of the project."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.printed: list[str] = []  # what the runs that made it printed
+        self.printed: list[str] = []  # output of the runs
         for part in PARTS:
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
 
     def command(self, *words: str) -> list[str]:
-        """snakemake as installed beside this Python."""
+        """snakemake of this Python's environment."""
         return [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *words]
 
     def run(self, *words: str, check: bool = True, prefix: Sequence[str] = ()) -> str:
-        """What snakemake printed; AssertionError with all of it if it failed and `check` is true."""
+        """The output of snakemake; AssertionError with the output if it failed and `check` is true."""
         done = subprocess.run(
             [*prefix, *self.command(*words)], cwd=self.folder, capture_output=True, text=True, env=environment()
         )
@@ -41,7 +41,7 @@ class Project:
         return printed
 
     def planned(self, *words: str) -> dict[str, int]:
-        """Jobs that a dry run would do, by rule."""
+        """Number of jobs of a dry run, by rule."""
         printed = self.run("--dry-run", "--quiet", "reason", *words)
         table = re.search(r"^-+  -+\n(.*?)^total ", printed, re.DOTALL | re.MULTILINE)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
@@ -49,7 +49,7 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """This environment, without a network for the Hugging Face libraries."""
+    """This environment, with the Hugging Face libraries offline."""
     return {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 
@@ -61,7 +61,7 @@ def project(tmp_path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """One pocket run, done once for all tests that look at it: all that is downloaded first, the rest without a network."""
+    """One pocket run for all tests that read it: downloads first, the rest without a network."""
     made = Project(tmp_path_factory.mktemp("pocket"))
     made.printed = [made.run("download"), made.run(prefix=without_network.prefix())]
     return made
@@ -69,7 +69,7 @@ def finished(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def small_disk(tmp_path, request):
-    """A file system of its own: 64 MiB, or what `indirect` says."""
+    """A separate file system of 64 MiB, or of the size given by `indirect`."""
     folder = tmp_path / "disk"
     folder.mkdir()
     size = getattr(request, "param", "64m")

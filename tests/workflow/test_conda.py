@@ -1,4 +1,4 @@
-"""Every rule in the environment that its `conda:` file describes, and in nothing else; or in one image for all."""
+"""Every rule in the environment of its `conda:` file and nothing else; or in one image for all."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def first(folder: Path) -> str:
 
 @pytest.fixture
 def conda(monkeypatch):
-    """Conda, or what stands in for it."""
+    """Conda, or its stand-in."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if shutil.which("conda") is None:
         monkeypatch.setenv("PATH", first(TESTS / "conda_standin" / "bin"))
@@ -48,7 +48,7 @@ def test_each_environment_is_enough_for_its_rules(project, conda):
     assert (project.folder / "results" / "pocket" / "report" / "index.html").is_file()
 
 
-# As if on a machine that vLLM can serve on: it reads no option before it knows the device.
+# vLLM detects the device before it parses options, so a device is set first.
 VLLM_SPEAKS = """
 import sys
 import vllm.platforms
@@ -68,7 +68,7 @@ print(read.model_tag, read.port, read.max_model_len, read.tensor_parallel_size, 
 @builds
 @pytest.mark.slow
 def test_vllms_environment(tmp_path, conda):
-    """Its pins go together, the jobs' code and lm-eval's backend load, the options of the server are understood."""
+    """Its pins are compatible, the jobs' code and lm-eval's backend import, and `vllm serve` parses our options."""
     subprocess.run(["conda", "env", "create", "--file", "envs/vllm.yaml", "--prefix", str(tmp_path)], check=True)
     settings = yaml.safe_load(Path("config.yaml").read_text())["teacher"] | {"model": "some/teacher", "revision": "4c1"}
     _, _, *words = vllm_command("vllm", settings, 4321)
@@ -108,11 +108,11 @@ def test_what_starts_vllm_has_its_environment(project, conda, own, target, envir
 
 @pytest.mark.slow
 def test_every_job_runs_in_the_image(project, monkeypatch):
-    """Through a stand-in, which tells what snakemake asks of apptainer; the image itself is not built here."""
+    """Through a stand-in that records the calls of apptainer; the image itself is not built."""
     monkeypatch.setenv("PATH", first(TESTS / "apptainer_standin"))
     words = configure_all(project, "http://127.0.0.1:9/v1")
     seeds = str(RESULTS / "seeds" / "data.jsonl")
     jobs = project.planned(*words, "--", seeds)
     printed = project.run(*words, "--sdm", "apptainer", "--", seeds)
     assert (project.folder / "images").read_text().splitlines() == ["capybara.sif"] * sum(jobs.values())
-    assert "Done. Look at" not in printed  # there is no report yet
+    assert "Done. Report:" not in printed  # there is no report yet

@@ -1,4 +1,4 @@
-"""What would run, without running it."""
+"""Dry runs: the graphs of presets and profiles."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,11 @@ PRESETS = sorted(Path("presets").glob("*.yaml"))
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_prints_its_whole_graph(project, preset):
-    own = yaml.safe_load(preset.read_text())
-    files = [own["extends"]] if "extends" in own else []
-    jobs = project.planned("--configfile", *files, str(preset))
+    jobs = project.planned("--configfile", str(preset))
     assert jobs["train_model"] == 1 and jobs["render_report"] == 1
     batches = {rule: count for rule, count in jobs.items() if rule.startswith("evaluate_tasks_")}
     assert batches == {f"evaluate_tasks_{number}": 2 for number in range(1, 5)} and "evaluate_task" not in jobs
-    assert jobs["fetch_task"] == 76  # lm-eval's tasks: three of the 79 are asked for with two numbers of shots
+    assert jobs["fetch_task"] == 76  # lm-eval's tasks: three of the 79 entries differ in the number of shots only
     assert jobs.get("synthesize_shard", 0) == (0 if preset.stem == "released-data" else 29)
 
 
@@ -27,7 +25,7 @@ def test_the_slurm_profile_is_understood(project):
 
 
 EVERYTHING = {
-    "decontamination": {"parts": 3},
+    "decontamination": {"shards": 3},
     "training": {"models": {"capybara": {}, "seeds-only": {"data": "first_exchange"}}},
     "evaluation": {"tasks": ["humaneval"], "execute_code": True, "two_turn": {"questions": "questions.jsonl"}},
     "release": {"gguf_converter": "python convert_hf_to_gguf.py"},
@@ -40,12 +38,12 @@ EVERYTHING = {
         ([], {}),
         ([], EVERYTHING),
         (["presets/capybara-7b-v1.yaml"], {}),
-        (["presets/capybara-7b-v1.yaml", "presets/released-data.yaml"], {}),
+        (["presets/released-data.yaml"], {}),
     ],
     ids=["pocket", "everything on", "V1", "released data"],
 )
-def test_the_run_asks_for_a_file_of_every_job(project, files, own):
-    """Else a job whose outputs are gone, because it failed when it ran again, would not be missed."""
+def test_the_targets_name_a_file_of_every_job(project, files, own):
+    """Otherwise Snakemake would not replace the missing outputs of a job that failed in a rerun."""
     (project.folder / "questions.jsonl").write_text('{"id": "1", "turns": ["Why?", "And then?"]}\n')
     (project.folder / "mine.yaml").write_text(yaml.safe_dump({"run": "mine", **own}))
     printed = project.run("--forceall", "--dag", "--configfile", *files, "mine.yaml")
@@ -53,3 +51,43 @@ def test_the_run_asks_for_a_file_of_every_job(project, files, own):
     (last,) = (number for number, name in jobs.items() if name == "all")
     asked = set(re.findall(rf"^\s*(\d+) -> {last}$", printed, re.MULTILINE))
     assert len(asked) > 30 and {name for number, name in jobs.items() if number not in asked} == {"all"}
+
+
+STAGES = "seeds synthesis verification conversations decontamination dataset training evaluation report release".split()
+
+
+def test_each_stage_is_a_target(project):
+    """`snakemake STAGE` plans the jobs of that stage and of the stages it needs; all targets together are the run."""
+    modules = {path.stem: path.parent.name for path in Path("workflow_scripts").glob("*/*.py")}
+    for stage in STAGES:
+        jobs = project.planned(stage)
+        assert jobs.pop(stage) == 1
+        stages = {modules[rule] for rule in jobs}
+        assert stage in stages and not set(STAGES[STAGES.index(stage) + 1 :]) & stages
+    assert set(project.planned()) - {"all"} == set(project.planned(*STAGES)) - set(STAGES)
+
+
+@pytest.mark.parametrize(
+    "profile", sorted(path.name for path in Path("profiles").iterdir() if (path / "profile.v9+.yaml").is_file())
+)
+def test_every_profile_has_the_defaults_of_rules(project, profile):
+    """Memory and runtime of a rule without `resources:`, in proportion to the attempt."""
+    content = yaml.safe_load(Path("profiles", profile, "profile.v9+.yaml").read_text())
+    defaults = dict(entry.split("=") for entry in content["default-resources"])
+    assert defaults["mem_mb"] == "4000*attempt" and defaults["runtime"] == "60*attempt"
+    printed = project.run(
+        "-n",
+        "--quiet",
+        "host",
+        "--workflow-profile",
+        f"profiles/{profile}",
+        "--",
+        "results/pocket/seeds/adapted/dove.parquet",
+    )
+    assert "mem_mb=4000" in printed and "runtime=60" in printed
+
+
+def test_an_overlay_extends_a_preset_by_itself(project):
+    """The 13B preset alone plans the same jobs as after the file that it extends."""
+    alone = project.planned("--configfile", "presets/capybara-13b.yaml")
+    assert alone == project.planned("--configfile", "presets/capybara-7b-v1.yaml", "presets/capybara-13b.yaml")

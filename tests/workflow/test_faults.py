@@ -1,4 +1,4 @@
-"""Synthesis by a teacher that fails: nothing is lost, nothing paid twice, nothing told."""
+"""Synthesis with a teacher that fails: no row is lost, no request paid twice, no key disclosed."""
 
 import contextlib
 import json
@@ -92,7 +92,7 @@ def rows(path: Path) -> list[dict]:
 
 def stored(project: Project) -> set[str]:
     """Fingerprints of the requests whose answers are on disk."""
-    held = [json.loads(path.read_text()) for path in (project.folder / DATA).parent.glob("cache/??/*.json")]
+    held = [json.loads(path.read_text()) for path in (project.folder / DATA).parents[1].glob("teacher/cache/??/*.json")]
     return {fingerprint(entry["request"]) for entry in held}
 
 
@@ -109,7 +109,7 @@ def nothing_is_lost(project: Project) -> dict:
 
 
 class Recorded:
-    """A finished run with faults: its project, and the record of its server, which is switched off by now."""
+    """A finished run with faults: its project, and the record of its server, which is stopped."""
 
     def __init__(self, folder: Path):
         folder.joinpath("project").mkdir()
@@ -124,7 +124,7 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Recorded:
-    """Done once for all tests that look at it, or replay it."""
+    """One run for all tests that read or replay it."""
     return Recorded(tmp_path_factory.mktemp("faults"))
 
 
@@ -133,7 +133,7 @@ def test_every_seed_ends_as_a_conversation_or_a_rejected_row(recorded):
     assert stats["out"] >= 36
     met = Counter(event.get("fault") for event in recorded.events if event["event"] == "fault")
     arrivals = sum(event["event"] == "arrival" for event in recorded.events)
-    gone = sum(event["event"] == "gone" for event in recorded.events)  # clients that did not wait for a slow reply
+    gone = sum(event["event"] == "gone" for event in recorded.events)  # clients that timed out
     assert {"429", "500", "truncated", "empty_choices", "content_type", "reset"} == set(met) and gone > 0
     assert 0.2 < (sum(met.values()) + gone) / arrivals < 0.4
 
@@ -146,7 +146,7 @@ def test_no_good_reply_was_asked_for_again(recorded):
 
 @pytest.mark.parametrize("change", [{}, {"shard_size": 7, "reverse": True}], ids=["same", "other shards, other order"])
 def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, recorded, change):
-    cache = "results/mine/synthesis/cache"
+    cache = "results/mine/teacher/cache"
     shutil.copytree(recorded.project.folder / cache, project.folder / cache)
     project.run(DATA, *configure(project, recorded.base_url, **change))
     assert (project.folder / DATA).read_bytes() == recorded.data
@@ -154,19 +154,19 @@ def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, re
 
 
 def alive(project: Project) -> list[int]:
-    """Processes that work in the project's folder."""
+    """Processes whose working directory is the project."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.cwd() == str(project.folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except psutil.Error:
-            pass  # gone by now, or another user's
+            pass  # ended meanwhile, or another user's
     return found
 
 
 def kill(project: Project, leader: subprocess.Popen) -> None:
-    """`kill -9` of a whole process group; nothing of it may stay behind."""
+    """`kill -9` of a whole process group; no process of it may survive."""
     with contextlib.suppress(ProcessLookupError):  # it had ended
         os.killpg(leader.pid, signal.SIGKILL)
     leader.wait()
@@ -199,7 +199,7 @@ def killed_at_random(project: Project, server: Served, options: list[str]) -> li
     return kills
 
 
-def test_killed_ten_times_nothing_stored_is_asked_again(project, tmp_path_factory):
+def test_killed_ten_times_no_stored_answer_is_requested_again(project, tmp_path_factory):
     options = ("--delay", "0.1", "--fault-rate", "0.3", "--faults", CHEAP_FAULTS, "--retry-after", "0.5")
     with served(tmp_path_factory.mktemp("server"), *options) as server:
         words = configure(project, server.base_url)
@@ -214,7 +214,7 @@ def test_killed_ten_times_nothing_stored_is_asked_again(project, tmp_path_factor
         assert not on_disk & {event["hash"] for event in events[until:] if event["event"] == "arrival"}
         delivered = {event["hash"] for event in events[:until] if event["event"] == "reply"}
         assert on_disk <= delivered
-        # Delivered in the moment of a kill, and not written yet: no more than were under way.
+        # Delivered at the moment of a kill and not stored yet: at most those in flight.
         fresh = delivered - on_disk - lost
         assert len(fresh) <= CONCURRENCY * JOBS
         lost |= fresh
@@ -233,8 +233,8 @@ def places_with(secret: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0], ids=["some refused", "all refused"])
-def test_a_key_is_sent_and_told_to_nobody_else(project, monkeypatch, tmp_path_factory, rate):
-    """Not even when the server's refusals repeat it and the openai package logs all that it can."""
+def test_a_key_is_sent_to_the_teacher_only(project, monkeypatch, tmp_path_factory, rate):
+    """Even when error replies of the server repeat it and the openai package logs everything."""
     monkeypatch.setenv("MY_TEACHER", CANARY)
     monkeypatch.setenv("OPENAI_LOG", "debug")
     options = ("--api-key", CANARY, "--faults", "401,500,content_type", "--fault-rate", str(rate))
@@ -248,8 +248,8 @@ def test_a_key_is_sent_and_told_to_nobody_else(project, monkeypatch, tmp_path_fa
     assert "MY_TEACHER" in (project.folder / "mine.yaml").read_text()
 
 
-def test_a_key_that_cannot_be_sent_is_not_told_either(project, monkeypatch, tmp_path_factory):
-    """A line break within it makes HTTP libraries complain, and cite."""
+def test_a_key_that_cannot_be_sent_is_not_disclosed(project, monkeypatch, tmp_path_factory):
+    """A line break in the key makes HTTP libraries raise an error that quotes it."""
     monkeypatch.setenv("MY_TEACHER", f"{CANARY}\n{CANARY}")
     with served(tmp_path_factory.mktemp("server")) as server:
         words = configure(project, server.base_url, api_key_env="MY_TEACHER", retries=0, max_failure_rate=0.0)

@@ -1,4 +1,4 @@
-"""A run that is killed, starved of disk, or finds damaged files: one line says what to do, and the next run ends the same."""
+"""Runs that are killed, run out of disk or find damaged files: one line per error, and the next run ends with the same bytes."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.workflow.tiny_run import RESULTS, configure_all
 pytestmark = pytest.mark.slow
 
 KILLS = 20
-# What is the same bytes after every way to the end. Logs, times and what the cache answered are not.
+# Files with the same bytes however the run got to its end; logs, times and cache counts differ.
 SAME = [
     "seeds/data.jsonl", "seeds/rejected.jsonl", "seeds/stats.json", "synthesis/data.jsonl", "synthesis/rejected.jsonl",
     "decontamination/data.jsonl", "decontamination/rejected.jsonl", "decontamination/hits.jsonl", "decontamination/stats.json",
@@ -33,7 +33,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 class Undisturbed:
-    """A whole run, its server still on, so that the same run can be made elsewhere."""
+    """A whole run whose server still runs, so that it can be repeated elsewhere."""
 
     def __init__(self, folder: Path, base_url: str):
         self.base_url = base_url
@@ -44,11 +44,11 @@ class Undisturbed:
         self.contents = contents(self.project)
 
     def copy(self, folder: Path, *, without: str | None = None) -> Project:
-        """The same project elsewhere with its results, in part if `without` names a folder of them."""
+        """A copy of the project with its results, except the folder `without`."""
         project = Project(folder)
         for part in ("results", ".snakemake", "base", "mine.yaml", "made.jsonl", "found.jsonl"):
             source = self.project.folder / part
-            # Times of files say what is up to date.
+            # Modification times decide what is up to date.
             (shutil.copytree if source.is_dir() else shutil.copy2)(
                 source, folder / part, **({"dirs_exist_ok": True} if source.is_dir() else {})
             )
@@ -71,7 +71,9 @@ def test_killed_twenty_times_in_twenty_rules(project, undisturbed):
     rules = [steps[place] for place in sorted(rng.sample(range(len(steps)), KILLS))]
     killed = []
     for rule in rules:
-        shutil.rmtree(project.folder / ".snakemake" / "locks", ignore_errors=True)  # what --unlock does, in no time
+        shutil.rmtree(
+            project.folder / ".snakemake" / "locks", ignore_errors=True
+        )  # as --unlock does, without starting snakemake
         log = project.folder / "printed"
         with log.open("wb") as printed:
             leader = subprocess.Popen(
@@ -102,12 +104,12 @@ STAGES = [
 
 
 def forbid_writing(folder: Path) -> None:
-    """Not even root writes there."""
+    """Remount read-only: root cannot write either."""
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
-    """A file that takes all the space but a few KiB."""
+    """A file that takes all but a few KiB of the space."""
     path = folder / "filler"
     space = os.statvfs(folder)
     with path.open("wb") as file:
@@ -131,7 +133,7 @@ def test_a_full_disk_at_every_stage(tmp_path, small_disk, undisturbed):
     assert contents(project) == undisturbed.contents
 
 
-# Damaged, and what must be made again so that it is read; in one run where neither waits for the other.
+# Damaged file: an output that is deleted so that the file is read again. Both in one run where they are independent.
 @pytest.mark.parametrize(
     "damage",
     [
@@ -144,7 +146,7 @@ def test_a_full_disk_at_every_stage(tmp_path, small_disk, undisturbed):
     ids=["safetensors and JSON lines", "parquet"],
 )
 def test_truncated_files_in_the_middle_of_the_tree(tmp_path, undisturbed, damage):
-    """The rule that reads one says which file; deleted, it is made again, and all is as before."""
+    """The rule that reads a damaged file names it; once deleted, it is written again with the same bytes."""
     project = undisturbed.copy(tmp_path)
     paths = [project.folder / RESULTS / name for name in damage]
     for path, after in zip(paths, damage.values(), strict=True):
@@ -183,7 +185,7 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path, undisturbed)
 
 @pytest.mark.parametrize("days", [-400, 2], ids=["back", "forth"])
 def test_a_clock_that_jumped(tmp_path, undisturbed, days):
-    """Files from another time, with what they were: nothing runs again."""
+    """Other modification times, same contents: nothing reruns."""
     project = undisturbed.copy(tmp_path)
     then = time.time() + days * 86400
     for name in (
@@ -196,7 +198,7 @@ def test_a_clock_that_jumped(tmp_path, undisturbed, days):
     assert project.planned(*undisturbed.words) == {}
 
 
-def test_results_on_a_file_system_that_is_gone(tmp_path, undisturbed):
+def test_results_on_a_missing_file_system(tmp_path, undisturbed):
     project = undisturbed.copy(tmp_path)
     shutil.rmtree(project.folder / "results")
     project.folder.joinpath("results").symlink_to("/no/such/file/system")
@@ -206,7 +208,7 @@ def test_results_on_a_file_system_that_is_gone(tmp_path, undisturbed):
 
 
 def test_an_input_that_cannot_be_read(tmp_path, undisturbed):
-    """A seed file that is gone with its disk: the run ends before anything, and says which file."""
+    """A seed file whose disk is missing: the run ends before any job and names the file."""
     project = undisturbed.copy(tmp_path)
     (project.folder / "made.jsonl").unlink()
     (project.folder / "made.jsonl").symlink_to("/no/such/file/system/made.jsonl")
@@ -216,7 +218,7 @@ def test_an_input_that_cannot_be_read(tmp_path, undisturbed):
 
 
 def test_inputs_on_a_read_only_disk(tmp_path, small_disk, undisturbed):
-    """Seeds and base model are read, and nothing is written beside them."""
+    """Seeds and base model are only read; no file is written next to them."""
     project = undisturbed.copy(tmp_path, without="seeds")
     shutil.rmtree(project.folder / RESULTS / "training" / "base")
     for name in ("made.jsonl", "found.jsonl", "base"):

@@ -1,4 +1,4 @@
-"""A user's mistakes: one clear message each, before or while the workflow runs."""
+"""User errors: one clear message each, before or while the workflow runs."""
 
 import json
 
@@ -6,7 +6,7 @@ import yaml
 
 
 def overlay(project, **values):
-    """A configuration file of the user's own."""
+    """Options for a configuration file with these values."""
     path = project.folder / "mine.yaml"
     path.write_text(yaml.safe_dump({"run": "mine", **values}))
     return "--configfile", str(path)
@@ -46,7 +46,7 @@ def test_a_broken_line(project):
 
 
 def adapted(project, *lines):
-    """What snakemake printed when it read these lines as a source, in vain."""
+    """The output of snakemake when these lines are a source that cannot be read."""
     path = project.folder / "other.jsonl"
     path.write_text("".join(f"{line}\n" for line in lines))
     return project.run("results/mine/seeds/adapted/mine.parquet", *overlay(project, seeds=seeds(path)), check=False)
@@ -73,7 +73,7 @@ def test_a_licence_that_is_not_allowed(project):
 def test_an_unknown_task(project):
     target = "results/mine/evaluation/tasks/arc_eazy.json"
     printed = project.run(target, *overlay(project, evaluation={"tasks": ["arc_eazy"]}), check=False)
-    assert "lm-eval has no task arc_eazy. Did you mean arc_easy" in printed
+    assert "lm-eval has no task arc_eazy; did you mean `arc_easy`" in printed
     assert "Traceback" not in printed
 
 

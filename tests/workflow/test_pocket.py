@@ -1,4 +1,4 @@
-"""The pocket run as a whole: what it makes, and what runs again after which change."""
+"""The pocket run as a whole: its results, and which jobs rerun after which change."""
 
 import json
 import os
@@ -18,29 +18,29 @@ from workflow_scripts.release.files import listed, read_sums
 pytestmark = pytest.mark.slow
 
 AFTER_DATASET = {
-    "select_variant": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "measure_exchanges": 2,
+    "select_training_data": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "compute_exchange_losses": 2,
     "evaluate_task": 3, "sample_outputs": 1,
     "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1,
     "write_data_card": 1, "gather_release": 1, "render_conversations": 1, "all": 1,
 }  # fmt: skip
-# Other weights change nothing of the conversations or their tokens, nor what the base says.
+# Other weights change neither the conversations and their tokens nor the outputs of the base model.
 AFTER_AUDIT = {
     name: count
     for name, count in AFTER_DATASET.items()
-    if name not in ("select_variant", "audit_loss_mask", "write_data_card", "render_conversations")
-} | {"measure_exchanges": 1}
-AFTER_MATCHING = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
-AFTER_INDEX = {"index_benchmarks": 1, "match_conversations": 1, "find_near_copies": 1, **AFTER_MATCHING}
+    if name not in ("select_training_data", "audit_loss_mask", "write_data_card", "render_conversations")
+} | {"compute_exchange_losses": 1}
+AFTER_SEARCH = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
+AFTER_INDEX = {"index_benchmarks": 1, "search_benchmarks": 1, "run_minhash_baseline": 1, **AFTER_SEARCH}
 AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
 AFTER_SYNTHESIS = {"collect_synthesis": 1, "queue_reviews": 1, "collect_decisions": 1, **AFTER_DECISIONS}
 
 AFTER_SELECTION = {"select_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
 AFTER_CLEANING = {
-    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_meanings": 1, "label_seeds": 1, **AFTER_SELECTION,
+    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
 
-AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_variant", "render_conversations", "write_data_card")} | {
-    "sample_outputs": 2,  # multiple choice is asked without the template, so the base scores the same
+AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
+    "sample_outputs": 2,  # multiple choice is scored without the template, so the base model's scores stay
 }  # fmt: skip
 AFTER_TASK = {
     "fetch_task": 1, "evaluate_task": 2, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1,
@@ -71,25 +71,27 @@ def test_every_conversation_and_rejected_row_can_be_looked_up(results):
     assert sorted(key.split("-")[0] for key in columns["key"]) == sorted(rejected + kept)
 
 
-@pytest.mark.parametrize("stage", ["seeds", "synthesis", "verification", "decontamination", "dataset"])
+@pytest.mark.parametrize("stage", ["seeds", "synthesis", "verification", "conversations", "decontamination", "dataset"])
 def test_every_row_is_accounted_for(results, stage):
     stats = json.loads((results / stage / "stats.json").read_text())
     rejected = rows(results / stage / "rejected.jsonl")
     assert stats["in"] == stats["out"] + len(rejected) and sum(stats["rejected"].values()) == len(rejected)
-    assert all(set(row) == {"id", "reason", "evidence"} for row in rejected)
+    columns = {"id", "reason", "evidence", "source", "conversation", "provenance"}
+    assert all(set(row) == columns and row["conversation"] for row in rejected)
 
 
-def test_stages_hand_on_all_rows(results):
+def test_no_row_is_lost_between_stages(results):
     out = {
         stage: len(rows(results / stage / "data.jsonl"))
-        for stage in ("seeds", "synthesis", "verification", "decontamination")
+        for stage in ("seeds", "synthesis", "verification", "conversations", "decontamination")
     }
     stats = {stage: json.loads((results / stage / "stats.json").read_text()) for stage in (*out, "dataset")}
     conversations = sum(seed["kind"] == "conversation" for seed in rows(results / "seeds" / "data.jsonl"))
     assert all(stats[stage]["out"] == out[stage] for stage in out)
     assert stats["synthesis"]["in"] == out["seeds"] - conversations
     assert stats["verification"]["in"] == out["synthesis"]
-    assert stats["decontamination"]["in"] == out["verification"] + conversations
+    assert stats["conversations"]["in"] == out["verification"] + conversations
+    assert stats["decontamination"]["in"] == out["conversations"]
     assert stats["dataset"]["in"] == out["decontamination"]
 
 
@@ -111,22 +113,22 @@ def test_seeds_are_labelled_and_keep_their_licence(results):
     assert all(seed["meta"]["author"] and seed["meta"]["address"] for seed in posts)
 
 
-def test_the_planted_row_is_found_and_gone(results):
+def test_the_planted_row_is_found_and_removed(results):
     hits = rows(results / "decontamination" / "hits.jsonl")
     planted = [hit for hit in hits if hit["item"] == "pocket_science-07" and hit["removes"]]
     assert [(hit["distance"], hit["level"], hit["turn"], hit["counts"]) for hit in planted] == [(1, 99, 2, True)]
     assert "abserbs" in (results / "report" / "hits.html").read_text()
-    assert "abserbs" in (results / "decontamination" / "assembled.jsonl").read_text()
+    assert "abserbs" in (results / "conversations" / "data.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "train.jsonl").read_text()
     assert "abserbs" not in (results / "dataset" / "test.jsonl").read_text()
 
 
 def test_experts_decisions_are_applied(results):
-    """Two faults stand in the seeds for them; whichever of the two grew into a conversation, it is mended or gone."""
+    """The seeds contain two planted faults; the conversation that grew from one is corrected or removed."""
     stats = json.loads((results / "verification" / "stats.json").read_text())
     items = {row["id"]: row for row in rows(results / "verification" / "items.jsonl")}
     assert stats["items"] == {"accepted": 9, "rejected": 1, "corrected": 1} and stats["left"]["open"] == 0
-    assert stats["changed_minds"] == 1 and stats["set_aside"] == {}
+    assert stats["changed_minds"] == 1 and stats["unmatched"] == {}
     assert stats["error_rates"]["all"]["found"] == 2 and stats["error_rates"]["all"]["n"] == 11
     passed = "".join((results / stage / "data.jsonl").read_text() for stage in ("verification", "decontamination"))
     assert "area is 400 m²" not in "".join(
@@ -204,17 +206,17 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "test_fraction: 0.1", "test_fraction: 0.2", {"split_dataset": 1, **AFTER_DATASET}),
         ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
         ("config.yaml", "budget: {max_tokens: null", "budget: {max_tokens: 9000000", {}),
-        ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
+        ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 11, "clean_source": 11, **AFTER_CLEANING}),
         ("workflow_scripts/report/figures.py", "WIDTH = 4.3", "WIDTH = 4.4", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
             "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
         }),
         ("config.yaml", "accept: [correct]", "accept: [correct, minor_error]", AFTER_DECISIONS),
-        ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_MATCHING),
+        ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_SEARCH),
         ("config.yaml", "    - {registered: puffin, path: resources/pocket/seeds/puffin.jsonl, license: Apache-2.0}\n", "", AFTER_CLEANING),
         ("resources/pocket/seeds/know_logic.json", "e", "E", {"fetch_source": 1, "adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
         ("config.yaml", "url, truncated", "truncated", {"clean_source": 11, **AFTER_CLEANING}),
-        ("config.yaml", "near: 0.8", "near: 0.7", AFTER_CLEANING),
+        ("config.yaml", "jaccard_threshold: 0.8", "jaccard_threshold: 0.7", AFTER_CLEANING),
         ("config.yaml", "prefill: true", "prefill: false", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
@@ -227,8 +229,8 @@ def test_touching_every_source_does_nothing(finished):
         ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
         ("config.yaml", "  tasks: []  ", "  tasks: [arc_easy]  ", AFTER_TASK),
         ("rules/report/render_report.rst", "in one page", "on one page", {}),
-        ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_MATCHING),
-        ("config.yaml", "parts: 1 ", "parts: 2 ", {"match_conversations": 2, **AFTER_MATCHING}),
+        ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_SEARCH),
+        ("config.yaml", "shards: 1 ", "shards: 2 ", {"search_benchmarks": 2, **AFTER_SEARCH}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),
         ("workflow_scripts/report/claims/claims.yaml", "full: 10000", "full: 9000", {
             "check_claims": 1, "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
@@ -238,7 +240,7 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "recipe", "lowest level", "composition", "price", "rate", "shard size", "fewer benchmarks", "chat template", "task", "caption", "allowed hit", "parts", "processes", "claims", "card", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "memory", "budget", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "recipe", "lowest level", "composition", "price", "rate", "shard size", "fewer benchmarks", "chat template", "task", "caption", "allowed hit", "search shards", "processes", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path
@@ -251,7 +253,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, ex
         file.write_text(text)
 
 
-def test_another_run_leaves_this_one_alone(finished, results):
+def test_another_run_changes_no_file_of_this_one(finished, results):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     (finished.folder / "other.yaml").write_text("run: other\n")
     finished.run("results/other/seeds/clean/dove.parquet", "--configfile", "other.yaml")
@@ -283,7 +285,7 @@ def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
 
 
 def test_differences_are_those_of_the_items(results):
-    """What the tables of items say, counted here again."""
+    """Recomputed here from the tables of items."""
     frame = pd.read_csv(results / "evaluation" / "comparisons.csv")
     assert set(frame["task"]) == {"pocket_science", "pocket_commonsense", "pocket_reading"}
     for row in frame.itertuples():
@@ -298,7 +300,7 @@ def test_differences_are_those_of_the_items(results):
 
 
 def test_tasks_that_share_a_model_score_the_same(finished, results):
-    """The same run with all its tasks in one job a model: another plan, the same files."""
+    """The same run with all tasks of a model in one job: other jobs, the same files."""
     kept = {path: path.read_bytes() for path in sorted((results / "evaluation").glob("*/*.parquet"))}
     scores = (results / "evaluation" / "scores.csv").read_bytes()
     file = finished.folder / "config.yaml"
@@ -349,30 +351,30 @@ def test_lint_and_report(finished):
         for exchange in row["conversation"]
         for key in exchange
     }
-    # What a model or a data set says is in no metadata; the files that the report holds are encoded.
-    said = {text for text in texts if len(text) == 40 and json.dumps(text, ensure_ascii=False) == f'"{text}"'}
-    assert len(said) > 50 and not any(text in where for text in said for where in (page, *metadata))
+    # No text of a model or data set is in the metadata; the files embedded in the report are encoded.
+    plain = {text for text in texts if len(text) == 40 and json.dumps(text, ensure_ascii=False) == f'"{text}"'}
+    assert len(plain) > 50 and not any(text in where for text in plain for where in (page, *metadata))
 
 
-def test_a_killed_run_is_finished_by_the_next_and_asks_nothing_twice(project):
-    """With the pocket run's own teacher, on a quarter of its seeds."""
+def test_a_killed_run_resumes_and_repeats_no_request(project):
+    """With the teacher of the pocket run, on a quarter of its seeds."""
     (project.folder / "small.yaml").write_text("run: small\nseeds: {limit: 16}\n")
     target, words = "results/small/dataset/train.jsonl", ["--configfile", "small.yaml"]
-    synthesis = project.folder / "results" / "small" / "synthesis"
+    cache = project.folder / "results" / "small" / "teacher" / "cache"
     killed = subprocess.Popen(
         project.command(target, *words), cwd=project.folder, start_new_session=True, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 300
-    while sum(1 for _ in (synthesis / "cache").glob("*/*.json")) < 10:
+    while sum(1 for _ in cache.glob("*/*.json")) < 10:
         assert killed.poll() is None and time.monotonic() < deadline
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    before = {path: path.stat().st_mtime_ns for path in (synthesis / "cache").glob("*/*.json")}
+    before = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.json")}
     project.run("--unlock", *words)
     project.run(target, *words)
-    stats = json.loads((synthesis / "stats.json").read_text())
+    stats = json.loads((cache.parents[1] / "synthesis" / "stats.json").read_text())
     assert len(rows(project.folder / target)) > 5
     assert all(Path(path).stat().st_mtime_ns == stamp for path, stamp in before.items())
-    # The first shard may have been finished before the kill; what was not is answered from disk first.
-    assert stats["requests"] + stats["cached"] >= len(list((synthesis / "cache").glob("*/*.json"))) >= len(before)
+    # The first shard may have been finished before the kill; the others read the cache first.
+    assert stats["requests"] + stats["cached"] >= len(list(cache.glob("*/*.json"))) >= len(before)

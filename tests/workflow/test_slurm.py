@@ -1,4 +1,4 @@
-"""The slurm profile on a real SLURM cluster of one node: jobs, resources, retries, and what users and admins do to them."""
+"""The slurm profile on a real SLURM cluster of one node: jobs, resources, retries, cancelled and lost jobs."""
 
 import os
 import re
@@ -47,12 +47,12 @@ class Submitted:
         return self.log.read_text(errors="replace")
 
     def finished(self, timeout: float = 1800) -> str:
-        """What it printed; it must end well."""
+        """The output; AssertionError unless it succeeded."""
         assert self.head.wait(timeout) == 0, self.printed()[-5000:]
         return self.printed()
 
     def kill(self) -> None:
-        """`kill -9` of snakemake; its jobs go on."""
+        """`kill -9` of snakemake; its jobs keep running."""
         os.killpg(self.head.pid, signal.SIGKILL)
         self.head.wait()
 
@@ -83,7 +83,7 @@ def states(slurm: Cluster) -> dict[str, list[str]]:
 
 
 def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twice(project, slurm, tmp_path_factory):
-    """scancel, a node drained and resumed, the head killed while its jobs run: one run, one result."""
+    """scancel, a node drained and resumed, snakemake killed while its jobs run: one run, one result."""
     results = project.folder / RESULTS
     with served(tmp_path_factory.mktemp("server"), "--delay", "0.2") as server:
         words = configure_all(project, server.base_url)
@@ -126,7 +126,7 @@ def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twi
 
 
 def test_what_took_too_long_gets_more_time_and_goes_on_where_it_was(project, slurm, tmp_path_factory):
-    """The shard is killed at its limit of a minute; the retry has two, and asks only what was not answered."""
+    """A shard is killed at its limit of a minute; the retry has two minutes and requests only unanswered prompts."""
     with served(tmp_path_factory.mktemp("server"), "--delay", "1.5") as server:
         words = configure(project, server.base_url, shard_size=40, timeout=30)
         own = project.folder / "mine.yaml"
@@ -159,7 +159,7 @@ def test_what_took_too_much_memory_gets_more(project, slurm):
 
 
 def test_the_profile_for_any_scheduler(project, slurm):
-    """With SLURM's own command in the place of Grid Engine's."""
+    """With SLURM's submit command instead of Grid Engine's."""
     words = configure_all(project, "http://127.0.0.1:9/v1")
     profile = project.folder / "profiles" / "cluster-generic" / "profile.v9+.yaml"
     settings = yaml.safe_load(profile.read_text())

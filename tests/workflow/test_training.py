@@ -1,4 +1,4 @@
-"""Training as the rule starts it, on a model of a few thousand weights: resumed after `kill -9`, packed, refused."""
+"""Training as its rule starts it, on a model of a few thousand weights: resumed after `kill -9`, packed, rejected."""
 
 import json
 import os
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def wait_for(path, process, seconds=120):
-    """Until a file is there; AssertionError if the process ends before."""
+    """Wait for a file; AssertionError if the process ends before."""
     end = time.monotonic() + seconds
     while not list(path.parent.parent.parent.glob(f"*/{path.parent.name}/{path.name}")):
         assert process.poll() is None, process.stderr.read()[-2000:]
@@ -64,7 +64,7 @@ def test_the_curve_is_the_same_on_two_processes(tmp_path):
 
 
 def failed(tiny, *launcher, **more):
-    """What a training that must fail printed."""
+    """The output of a training that must fail."""
     process = tiny.start(*launcher, **more)
     _, printed = process.communicate()
     assert process.returncode == 1, printed
@@ -83,7 +83,7 @@ def test_other_tokens_than_the_audited_are_refused(tmp_path):
 
 @pytest.mark.parametrize("small_disk", ["800k"], indirect=True)
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, small_disk):
-    """A limit on file sizes would be a signal; a folder that is a small file system is a full disk indeed."""
+    """A limit on file sizes would raise a signal; a small file system is a truly full disk."""
     tiny = TinyTraining(tmp_path, rows=60, save_steps=2, epochs=6)
     tiny.audit()
     printed = failed(tiny, state=small_disk.name)

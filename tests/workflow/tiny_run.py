@@ -1,6 +1,6 @@
-"""A whole run of seconds: every stage, with a scripted teacher and a random base model of a few thousand weights.
+"""A whole run in seconds: every stage, with a scripted teacher and a random base model of a few thousand weights.
 
-For tests of how jobs are run, stopped and run again, where the words do not matter.
+For tests of how jobs run, stop and resume, where the texts do not matter.
 """
 
 from pathlib import Path
