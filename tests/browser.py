@@ -1,4 +1,4 @@
-"""A page in a real browser: how wide it becomes, and pictures of it. Needs Chromium; nothing is fetched from anywhere."""
+"""The layout of a page in a real browser, and screenshots. Needs Chromium; works offline."""
 
 import json
 import re
@@ -14,7 +14,7 @@ QUIET = [
 ]  # fmt: skip
 DARK = "--blink-settings=preferredColorScheme=0"
 LIGHT = "--blink-settings=preferredColorScheme=1"
-# Opens what is folded, then tells the page's width and which parts stick out of it without a scroll bar of their own.
+# Opens every <details>, then reports the page's width and the elements that overflow it without a scroll bar of their own.
 MEASURE = """<script>addEventListener("load", () => {
   document.querySelectorAll("details").forEach(part => part.open = true);
   const scrolls = part => part && (/auto|scroll|hidden/.test(getComputedStyle(part).overflowX) || scrolls(part.parentElement));
@@ -26,15 +26,18 @@ MEASURE = """<script>addEventListener("load", () => {
 
 
 def chromium(*words: str) -> str:
-    """What Chromium printed to stdout, in a profile of its own."""
+    """Run Chromium with an empty profile; returns its stdout."""
     with tempfile.TemporaryDirectory() as profile:
         command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", *words]
         return subprocess.run(command, check=True, capture_output=True, text=True, errors="replace", timeout=120).stdout
 
 
 def measured(page: Path, width: int) -> dict:
-    """{width, wanted, out} of a page in a window of `width` px, everything unfolded. The page's own policy allows no script,
-    so a copy without it is measured; in a frame, because a window has a least width."""
+    """{width, wanted, out} of a page in a window of `width` px: its width, the window's, and the HTML of overflowing elements.
+
+    Every <details> is open. The page's content security policy allows no script, so a copy without the policy is measured.
+    The copy is in a frame, because a window has a minimum width.
+    """
     with tempfile.TemporaryDirectory() as folder:
         text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', MEASURE, page.read_text(encoding="utf-8"))
         assert MEASURE in text
@@ -50,7 +53,7 @@ def measured(page: Path, width: int) -> dict:
 
 
 def screenshot(page: Path, picture: Path, width: int, height: int, scheme: str = LIGHT) -> None:
-    """A picture of the page's top, `width` x `height` px of it."""
+    """Write a screenshot of the top `width` x `height` px of the page."""
     chromium(
         f"--screenshot={picture}", f"--window-size={width},{height}", scheme,
         page.as_uri(),

@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# Two shared cores make single examples slow now and then; that is no failure.
+# No deadline: on two shared cores a single example is sometimes slow.
 settings.register_profile("capybara", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("capybara")

@@ -1,12 +1,17 @@
-"""Two reviewers work through Label Studio's page in a real browser, on verdicts known beforehand; run by hand.
+"""Two reviewers submit scripted verdicts on Label Studio's page in a real browser. Run it manually:
 
     .venv-review/bin/pip install playwright
     .venv-review/bin/python tests/review_in_browser.py --configfile mine.yaml --work /tmp/review
 
-The queue of the configuration's run must be there, and `verification.reviewers` be set. It starts a Label Studio of its
-own, invites two reviewers, hands out the queue, judges with keyboard and mouse, kills the server with SIGKILL while the first
-reviewer is at work, starts it again, lets the second change a verdict, tries to see another's work, fetches the decisions twice, and
-compares them with what was scripted. It prints what it found and writes `scripted.json`. Chromium is Debian's.
+The run of mine.yaml must have its review queue, and `verification.reviewers` must be set. The script
+
+1. starts a Label Studio server, invites two reviewers and pushes the queue,
+2. judges with keyboard and mouse, kills the server with SIGKILL during the first reviewer's work and starts it again,
+3. changes one verdict of the second reviewer,
+4. requests each reviewer's work as the other one,
+5. fetches the decisions twice and compares them with the script.
+
+It prints the results and writes `scripted.json`. Chromium is Debian's.
 """
 
 import argparse
@@ -33,20 +38,19 @@ NAMES = ("anna", "ben")
 
 
 def scripted(reviewer: str, item: str, answer: int) -> str:
-    """The verdict that a reviewer is to give: six of ten correct; ben sees a quarter of the answers otherwise than anna."""
+    """The verdict of a reviewer: 60 % are correct; ben differs from anna in a quarter of the answers."""
 
-    def drawn(text: str, sides: int) -> int:
+    def draw(text: str, sides: int) -> int:
         return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % sides
 
-    verdict = ["correct"] * 6 + ["minor_error", "wrong", "wrong", "incoherent"]
-    said = verdict[drawn(f"{item}:{answer}", 10)]
-    if reviewer == "ben" and drawn(f"ben:{item}:{answer}", 4) == 0:
-        return "wrong" if said == "correct" else "correct"
-    return said
+    verdict = (["correct"] * 6 + ["minor_error", "wrong", "wrong", "incoherent"])[draw(f"{item}:{answer}", 10)]
+    if reviewer == "ben" and draw(f"ben:{item}:{answer}", 4) == 0:
+        return "wrong" if verdict == "correct" else "correct"
+    return verdict
 
 
 class Review:
-    """The server and the commands around it."""
+    """The Label Studio server and the commands of `capybara review`."""
 
     def __init__(self, args: argparse.Namespace, names: tuple[str, ...] = NAMES):
         self.args, self.url = args, f"http://127.0.0.1:{args.port}"
@@ -54,30 +58,23 @@ class Review:
         self.environment = os.environ | {
             "LABEL_STUDIO_PASSWORD": self.passwords["lead"], "LABEL_STUDIO_USER_TOKEN": secrets.token_hex(20),
         }  # fmt: skip
+        self.capybara_review = [str(args.python), "-m", "workflow_scripts.cli.main", "review"]
         self.local = ["--label-studio", str(args.label_studio), "--data", str(args.work / "label-studio")]
 
     def command(self, *words: str, **more: str) -> str:
-        """What a command of `workflow_scripts.cli.review` said; all must succeed."""
-        words = (str(self.args.python), "-m", "workflow_scripts.cli.review", *words)
-        done = subprocess.run(words, env=self.environment | more, capture_output=True, text=True)
-        print(f"$ review {' '.join(words[3:])}\n{done.stderr.strip()}", flush=True)
+        """Run `capybara review`; returns its stderr. CalledProcessError if it fails."""
+        command = [*self.capybara_review, *words]
+        done = subprocess.run(command, env=self.environment | more, capture_output=True, text=True)
+        print(f"$ capybara review {' '.join(words)}\n{done.stderr.strip()}", flush=True)
         done.check_returncode()
         return done.stderr
 
     def start(self) -> float:
-        """Start the server; seconds until it answered."""
-        words = [
-            str(self.args.python),
-            "-m",
-            "workflow_scripts.cli.review",
-            "start",
-            *self.local,
-            "--port",
-            str(self.args.port),
-        ]
+        """Start the server; returns the seconds until it replied. SystemExit if it ends."""
+        command = [*self.capybara_review, "start", *self.local, "--port", str(self.args.port)]
         log = open(self.args.work / "server.log", "a")  # noqa: SIM115
         began = time.monotonic()
-        self.process = subprocess.Popen(words, env=self.environment, stdout=log, stderr=log)
+        self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         while True:
             time.sleep(1)
             try:
@@ -85,20 +82,20 @@ class Review:
                 return time.monotonic() - began
             except OSError:
                 if self.process.poll() is not None:
-                    raise SystemExit(f"the server did not start: see {log.name}") from None
+                    raise SystemExit(f"the server ended while starting. See {log.name}.") from None
 
     def kill(self) -> None:
-        """Kill the server as a power cut would."""
+        """Kill the server with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
 
 class Reviewer:
-    """One reviewer at the page."""
+    """A reviewer logged in to the page; `submitted` holds the submitted verdicts by item and answer."""
 
     def __init__(self, review: Review, page: Page, name: str):
         self.review, self.page, self.name = review, page, name
-        self.gave: dict[str, dict[int, str]] = {}
+        self.submitted: dict[str, dict[int, str]] = {}
         self.project = 0
         page.on("dialog", lambda dialog: (print(f"A DIALOG OPENED: {dialog.message}"), dialog.dismiss()))
 
@@ -111,7 +108,7 @@ class Reviewer:
         self.project = self.ask("/api/projects")["results"][0]["id"]
 
     def ask(self, path: str) -> dict:
-        """An answer of the API to this reviewer's own session."""
+        """The API's JSON reply to a GET request in this reviewer's session."""
         return self.page.request.get(self.review.url + path).json()
 
     def open(self, task: int | None = None) -> None:
@@ -120,7 +117,7 @@ class Reviewer:
         self.wait()
 
     def wait(self, other_than: int | None = None) -> None:
-        """Until the page shows a task, another one than that."""
+        """Wait until the page shows a task other than `other_than`."""
         self.page.wait_for_selector("text=QUESTION 1", timeout=60_000)
         deadline = time.monotonic() + 30
         while self.task() in (None, other_than) and time.monotonic() < deadline:
@@ -128,12 +125,12 @@ class Reviewer:
         time.sleep(0.7)  # the keys of a new page are bound after it is drawn
 
     def task(self) -> int | None:
-        """The number of the task on the page, as its bottom bar tells; None before it is there."""
+        """The number of the task in the page's bottom bar; None while no task is shown."""
         found = re.search(r"(\d+)\s+\d+ of \d+", self.page.locator("body").inner_text())
         return int(found[1]) if found else None
 
     def judge(self) -> str:
-        """Fill the page in as scripted; the item's id. The verdict by its key, the rest as a hand would."""
+        """Fill in the page as scripted; returns the item's id. Verdicts are given by key, the rest by mouse and typing."""
         data = self.ask(f"/api/tasks/{self.task()}")["data"]
         item, count = data["item"], len(data["exchanges"])
         for number in range(1, count + 1):
@@ -146,28 +143,28 @@ class Reviewer:
                 if number % 2:
                     box.press("Shift+Enter")
                 self.page.locator(f"[name=note_{number - 1}]").fill("A sign is wrong.")
-        self.gave[item] = {number: scripted(self.name, item, number) for number in range(1, count + 1)}
+        self.submitted[item] = {number: scripted(self.name, item, number) for number in range(1, count + 1)}
         return item
 
     def press(self, number: int, verdict: str) -> None:
-        """Choose a verdict by the key that the page shows beside it."""
+        """Choose a verdict with the key that the page shows next to it."""
         choices = self.page.locator(".lsf-choices").nth(number - 1)
         choice = choices.locator(".lsf-choice__item").nth(VERDICTS.index(verdict))
-        if not choice.locator("input").is_checked():  # a second press would take it back
+        if not choice.locator("input").is_checked():  # a second press would remove it
             self.page.locator("body").press(re.search(r"\[(\w)\]", choice.inner_text())[1])
             choice.locator("input:checked").wait_for(timeout=5_000)
 
     def submit(self, last: bool = False) -> None:
         before = self.task()
         self.page.locator("button[name=submit]").first.click()
-        if last:  # there may be no other
+        if last:  # there may be no other task to wait for
             self.page.locator("text=saved successfully").first.wait_for(timeout=30_000)
         else:
             self.wait(before)
 
 
 def picture(page: Page, path: Path) -> None:
-    """The page as a small PNG, without the notice that comes with each submission."""
+    """Write a screenshot as a small PNG, after the notice of the last submission has gone."""
     page.locator("text=saved successfully").first.wait_for(state="detached", timeout=30_000)
     page.screenshot(path=path)
     with Image.open(path) as image:
@@ -175,14 +172,14 @@ def picture(page: Page, path: Path) -> None:
 
 
 def send(reviewer: Reviewer, method: str, path: str, body: object = None) -> APIResponse:
-    """The API's answer to something that a reviewer's browser sends."""
-    token = next(one["value"] for one in reviewer.page.context.cookies() if one["name"] == "csrftoken")
+    """The API's reply to a request from a reviewer's browser."""
+    token = next(cookie["value"] for cookie in reviewer.page.context.cookies() if cookie["name"] == "csrftoken")
     headers = {"X-CSRFToken": token, "Referer": reviewer.review.url}
     return reviewer.page.request.fetch(reviewer.review.url + path, method=method, data=body, headers=headers)
 
 
 def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
-    """What a reviewer gets who looks for another's work."""
+    """The status of each request of `other` for the work of `one`."""
     theirs = one.ask(f"/api/tasks?project={one.project}&page_size=1")["tasks"][0]["id"]
     organisation = one.ask("/api/current-user/whoami")
     own = other.ask("/api/current-user/whoami")
@@ -199,12 +196,15 @@ def isolation(one: Reviewer, other: Reviewer) -> dict[str, int]:
 
 
 def options(description: str) -> argparse.ArgumentParser:
-    """What every script with a server of its own is told."""
+    """The command line options that both review scripts share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--configfile", required=True, type=Path, help="configuration of the run, with CamelAI's problems"
+        "--configfile",
+        required=True,
+        type=Path,
+        help="configuration of the run, whose sources include CamelAI's problems",
     )
-    parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and what is found")
+    parser.add_argument("--work", required=True, type=Path, help="empty folder for the server's data and the results")
     parser.add_argument("--python", type=Path, default=Path(".venv/bin/python"), help="the workflow's Python")
     parser.add_argument("--label-studio", type=Path, default=Path(".venv-review"), help="Label Studio's environment")
     parser.add_argument("--port", type=int, default=8765, help="port that the server listens on")
@@ -213,28 +213,28 @@ def options(description: str) -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run all steps."""
     parser = options(__doc__)
     parser.add_argument("--items", type=int, default=20, help="items that each reviewer judges")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the page")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    review, of_run = Review(args), ["--configfile", str(args.configfile)]
-    print(f"the server answered after {review.start():.0f} s", flush=True)
+    review, configuration = Review(args), ["--configfile", str(args.configfile)]
+    print(f"the server started after {review.start():.0f} s", flush=True)
     try:
         for name in NAMES:
             profile = ["--name", name, "--fields", *args.fields, "--degree", "MSc"]
-            review.command("invite", *of_run, *review.local, *profile, REVIEWER_PASSWORD=review.passwords[name])
-        review.command("push", *of_run, "--url", review.url)
-        review.command("push", *of_run, "--url", review.url)  # nothing is new
+            review.command("invite", *configuration, *review.local, *profile, REVIEWER_PASSWORD=review.passwords[name])
+        review.command("push", *configuration, "--url", review.url)
+        review.command("push", *configuration, "--url", review.url)  # pushes nothing new
         with sync_playwright() as playwright:
-            work(review, playwright, of_run)
+            judge_in_browser(review, playwright, configuration)
     finally:
         review.kill()
 
 
-def work(review: Review, playwright, of_run: list[str]) -> None:
-    """What happens at the page."""
+def judge_in_browser(review: Review, playwright, configuration: list[str]) -> None:
+    """The steps in the browser."""
     args = review.args
     browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
     people = {}
@@ -243,7 +243,7 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
         people[name] = Reviewer(review, context.new_page(), name)
         people[name].log_in()
     anna, ben = people["anna"], people["ben"]
-    fetch = ["fetch", *of_run, "--url", review.url, "--file", str(args.work / "decisions.jsonl")]
+    fetch = ["fetch", *configuration, "--url", review.url, "--file", str(args.work / "decisions.jsonl")]
 
     anna.open()
     for number in range(1, args.items + 1):
@@ -254,17 +254,18 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
         if args.pictures and number == 2:
             picture(anna.page, args.pictures / "review-page.png")
         if number == args.items // 2:
-            time.sleep(10)  # Label Studio keeps a draft every few seconds
+            time.sleep(10)  # Label Studio saves a draft every few seconds
             review.kill()
-            print(f"killed after {number - 1} items, the next one filled in and not sent", flush=True)
-            print(f"the server answered again after {review.start():.0f} s", flush=True)
+            print(f"killed after {number - 1} submitted items; the next one is filled in but not submitted", flush=True)
+            print(f"the server restarted after {review.start():.0f} s", flush=True)
             done = sum(
                 bool(task["annotations"]) for task in anna.ask(f"/api/projects/{anna.project}/export?exportType=JSON")
             )
             anna.open()
             kept = anna.page.locator(".lsf-choices input:checked").count()
             print(
-                f"after the kill {done} items are decided, and {kept} verdicts of the unsent one are there", flush=True
+                f"after the restart {done} items are annotated, and {kept} verdicts of the draft are present",
+                flush=True,
             )
             anna.judge()
         anna.submit(last=number == args.items)
@@ -275,12 +276,12 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
         ben.submit(last=number == args.items)
     review.command(*fetch)
 
-    first = next(iter(ben.gave))
+    first = next(iter(ben.submitted))
     task = next(
-        one for one in ben.ask(f"/api/projects/{ben.project}/export?exportType=JSON") if one["data"]["item"] == first
+        task for task in ben.ask(f"/api/projects/{ben.project}/export?exportType=JSON") if task["data"]["item"] == first
     )
     ben.open(task["id"])
-    changed = "incoherent" if ben.gave[first][1] != "incoherent" else "correct"
+    changed = "incoherent" if ben.submitted[first][1] != "incoherent" else "correct"
     ben.press(1, changed)
     ben.page.locator("[aria-label=submit]").first.click()
     time.sleep(3)
@@ -289,23 +290,28 @@ def work(review: Review, playwright, of_run: list[str]) -> None:
         time.sleep(4)
         picture(ben.page, args.pictures / "review-list.png")
     review.command(*fetch)
-    review.command(*fetch)  # nothing is doubled
-    print("ben at anna's work:", isolation(anna, ben), flush=True)
-    print("anna at ben's work:", isolation(ben, anna), flush=True)
+    review.command(*fetch)  # adds no duplicates
+    print("ben requests anna's work:", isolation(anna, ben), flush=True)
+    print("anna requests ben's work:", isolation(ben, anna), flush=True)
     browser.close()
 
     rows = [json.loads(line) for line in (args.work / "decisions.jsonl").read_text().splitlines()]
-    wanted = {
-        (name, item, n, said) for name in NAMES for item, gave in people[name].gave.items() for n, said in gave.items()
+    expected = {
+        (name, item, number, verdict)
+        for name in NAMES
+        for item, verdicts in people[name].submitted.items()
+        for number, verdict in verdicts.items()
     }
-    wanted |= {("ben", first, n, changed if n == 1 else said) for n, said in ben.gave[first].items()}
+    expected |= {
+        ("ben", first, number, changed if number == 1 else said) for number, said in ben.submitted[first].items()
+    }
     found = {(row["reviewer"], row["item"], row["answer"], row["verdict"]) for row in rows}
     corrected = sum(row["corrected"] is not None for row in rows)
-    print(f"{len(rows)} decisions, {corrected} with a correction; as scripted: {found == wanted}")
-    script = {name: people[name].gave for name in NAMES} | {"changed": {"item": first, "to": changed}}
+    print(f"{len(rows)} decisions, {corrected} with a correction; as scripted: {found == expected}")
+    script = {name: people[name].submitted for name in NAMES} | {"changed": {"item": first, "to": changed}}
     (args.work / "scripted.json").write_text(json.dumps(script, indent=1))
-    if found != wanted:
-        raise SystemExit(f"missing {wanted - found}, unexpected {found - wanted}")
+    if found != expected:
+        raise SystemExit(f"missing {expected - found}, unexpected {found - expected}")
 
 
 if __name__ == "__main__":

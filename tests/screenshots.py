@@ -1,8 +1,8 @@
-"""The README's picture of the report, made from a finished run, by hand:
+"""Make the README's screenshot of the report from a finished run. Run it manually:
 
     python -m tests.screenshots results/pocket
 
-A screen and a phone side by side, as Chromium shows the page of that run.
+It shows the report in Chromium, on a desktop screen and on a phone, next to each other.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tests import browser
 
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "report.png"
 SCREEN, PHONE, HEIGHT, MARGIN = 1180, 390, 900, 24  # px
-LARGEST = 300_000  # bytes
+MAX_BYTES = 300_000
 VIEWS = """<!doctype html>
 <style>
 body {{ margin: 0; padding: {margin}px; display: flex; gap: {margin}px; background: #b9b2a7; }}
@@ -27,16 +27,16 @@ iframe {{ border: 0; border-radius: 10px; height: {height}px; background: #fdfcf
 
 
 def main() -> None:
-    """Write the picture; AssertionError if it would be too large for a README."""
+    """Write the PNG file. AssertionError if it is larger than MAX_BYTES."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished run")
-    parser.add_argument("--anchor", default="flow", help="what of the page the phone shows")
+    parser.add_argument("--anchor", default="flow", help="id of the element that the phone shows (default: flow)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="PNG file to write")
     args = parser.parse_args()
 
     page = (args.run / "report" / "index.html").resolve()
-    assert page.is_file(), f"{page}: no such file. Name the folder of a finished run."
-    assert browser.CHROMIUM, "Chromium is not installed."
+    assert page.is_file(), f"no such file: {page}. Give the folder of a finished run."
+    assert browser.CHROMIUM, "Chromium was not found. Install it."
     size = (SCREEN + PHONE + 3 * MARGIN, HEIGHT + 2 * MARGIN)
     with tempfile.TemporaryDirectory() as folder:
         views, raw = Path(folder, "views.html"), Path(folder, "raw.png")
@@ -49,8 +49,9 @@ def main() -> None:
         args.picture.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(raw) as image:
             image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(args.picture, optimize=True)
-    assert args.picture.stat().st_size < LARGEST, f"{args.picture} has {args.picture.stat().st_size} bytes"
-    print(f"{args.picture}: {args.picture.stat().st_size} bytes")
+    file_bytes = args.picture.stat().st_size
+    assert file_bytes < MAX_BYTES, f"{args.picture}: {file_bytes} bytes; at most {MAX_BYTES} are allowed."
+    print(f"{args.picture}: {file_bytes} bytes")
 
 
 if __name__ == "__main__":

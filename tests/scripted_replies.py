@@ -1,7 +1,7 @@
-"""What the scripted teacher says: a function of the request's content alone, plausible for Amplify-Instruct.
+"""Replies of the scripted teacher: a function of the request's content alone, plausible for Amplify-Instruct.
 
-The last messages of a request tell what is asked for. No language model is in it: sentences are put together from the
-words below.
+The last messages of a request determine the kind of reply. There is no language model: sentences are composed from the
+word lists below.
 """
 
 import functools
@@ -14,9 +14,9 @@ from typing import Any
 Body = dict[str, Any]
 
 MODEL = "scripted"
-# What makes two requests the same one; a client may send more, such as vLLM's `continue_final_message`.
+# Requests with equal values of these are the same request. A client may send more, such as vLLM's `continue_final_message`.
 CONTENT = ("model", "messages", "seed", "temperature", "top_p", "max_tokens", "response_format")
-ANSWER_CHARS = (1220, 1760)  # the last sentence goes beyond
+ANSWER_CHARS = (1220, 1760)  # the last sentence exceeds the drawn length
 FOLLOW_UP_CHARS = (120, 195)
 CHARS_A_TOKEN = 4.5
 
@@ -44,7 +44,7 @@ measure|although the opposite was believed for decades|and the difference grows 
 records were kept|even where the two were never compared|until the outer layer gives way|by roughly a third in dry
 years|because heat has to leave somewhere|and that is what the first surveys missed|once the smaller parts begin to
 agree|without any change of the total|just as a clock keeps its own time|so that errors cancel in pairs|though only at
-low temperatures|and nobody had expected so strong an effect|when both ends are held fixed|with a delay of several
+low temperatures|and no one had expected so strong an effect|when both ends are held fixed|with a delay of several
 weeks|as the workshops of the north had found long before""", "|")  # fmt: skip
 ABOUT = _words("""you describe|in your answer|you mention|from your explanation|as you present it""", "|")
 CLAUSES = _words("""when the {noun} around it turns out to be far more {adjective} than the textbooks admit|if one looks at a
@@ -54,7 +54,7 @@ seems to rest|given that a {noun} rarely stays {adjective} for as long as that|i
 
 NAMES = _words("Ada Boris Clara Deniz Edith Farid Greta Hugo Ines Jonas Karin Lukas")
 
-# What our prompts ask for, told by their words; loosely, so that a prompt may be put otherwise.
+# The kinds of prompts, recognised by their words. The patterns are loose, so that they also match reworded prompts.
 BEGUN = re.compile(r"(?:begin|start|open)s?(?:ning|ing)?\b[^\"“”\n]{0,60}[\"“]([^\"“”\n]{2,80})[\"”]", re.IGNORECASE)
 FINAL_ANSWER = re.compile(r"[\"“]Answer:[\"”]")
 LIST = re.compile(r"\bnumbered list\b.*?\bto (\d+)|\blist of (\d+)\b", re.IGNORECASE | re.DOTALL)
@@ -70,11 +70,11 @@ GIVEN = re.compile(r"<request>\s*(.*?)\s*</request>", re.DOTALL)
 LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 BAD_SIGN = re.compile(
     r"^(?!no_|not_)(?:.*_)?(?:disclaimer|invent|same|wrong|refus|copy|error|fault)", re.IGNORECASE
-)  # in a judgement
+)  # names of properties in a judgement that are bad when true or high
 
 
 def fingerprint(body: Body) -> str:
-    """16 hex digits of a request's content: the same for the body that was sent and for the one in our cache."""
+    """16 hex digits of a request's content, equal for the body that was sent and the one in the cache."""
     content = {key: body[key] for key in CONTENT if body.get(key) is not None}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -97,7 +97,7 @@ def _sentence(rng: random.Random) -> str:
 
 
 def _long_word(messages: list[dict[str, str]], rng: random.Random) -> str:
-    """A word that carries a subject, from the turns before the one that asks."""
+    """A word of at least 5 letters from the turns before the last one."""
     said = [message["content"] for message in messages if message["role"] != "system"]
     words = LONG_WORD.findall(" ".join(said[:-1] or said)[-4000:])
     return rng.choice(words).lower() if words else "matter"
@@ -140,7 +140,7 @@ def _request(rng: random.Random, word: str) -> str:
 
 
 def _harder(rng: random.Random, prompt: str) -> str:
-    """The request that the prompt holds, with a condition more, and with data where the prompt speaks of some."""
+    """The request in the prompt with one more condition, and with a table if the prompt mentions data."""
     given = GIVEN.search(prompt)
     noun, adjective = rng.choice(NOUNS), rng.choice(ADJECTIVES)
     more = rng.choice(
@@ -167,14 +167,14 @@ def _puzzle(rng: random.Random) -> str:
 
 
 def _solution(rng: random.Random, problem: str) -> str:
-    """Steps and a result; for the same problem the same result, however it was asked."""
+    """Steps and a result. The result depends only on the problem's first 200 characters, so repeated samples agree."""
     result = NAMES[int(hashlib.sha256(problem[:200].encode()).hexdigest(), 16) % len(NAMES)]
     steps = [f"{place}. {_sentence(rng)} {_sentence(rng)}" for place in range(1, rng.randint(5, 7))]
     return "\n".join([*steps, f"Answer: {result}"])
 
 
 def instance(schema: Any, rng: random.Random, name: str = "") -> Any:
-    """A minimal value of a JSON schema: random choices, high scores, and mostly nothing that speaks against a text."""
+    """A minimal value of a JSON schema: random choices, high scores, and in 95 % of the cases no fault."""
     if not isinstance(schema, dict):
         return "some text"
     if "const" in schema:
@@ -206,20 +206,20 @@ def instance(schema: Any, rng: random.Random, name: str = "") -> Any:
 
 
 def reply_text(body: Body, digest: str) -> str:
-    """What the teacher says to a request; nothing but its content decides."""
+    """The text of the reply. It depends only on `body` and `digest`, the fingerprint of the body."""
     rng = random.Random(int(digest, 16))
     messages = body["messages"]
     last, system = messages[-1]["content"], messages[0]["content"] if messages[0]["role"] == "system" else None
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
         return json.dumps(instance(form["json_schema"].get("schema", {}), rng))
-    if messages[-1]["role"] == "assistant":  # begun for it
+    if messages[-1]["role"] == "assistant":  # the client sent the beginning of the reply
         return _follow_up(rng, last, _long_word(messages[:-1], rng))
     if FINAL_ANSWER.search(system or last[-400:]):
         return _solution(rng, last)
-    if system is not None:  # of our prompts, only those for answers have one
+    if system is not None:  # only the prompts for answers have a system message
         return _answer(rng, _long_word(messages, rng))
-    asked = last if len(last) < 1200 else f"{last[:500]}\n{last[-700:]}"  # it stands before or after the rest
+    asked = last if len(last) < 1200 else f"{last[:500]}\n{last[-700:]}"  # the task is at the beginning or the end
     if opening := BEGUN.search(asked):
         return _follow_up(rng, opening[1], _long_word(messages, rng))
     if count := LIST.search(asked):
@@ -233,7 +233,7 @@ def reply_text(body: Body, digest: str) -> str:
 
 
 def completion(body: Body, digest: str) -> Body:
-    """A whole chat completion; a text longer than `max_tokens` is cut off, as servers do."""
+    """A complete chat completion; a text longer than `max_tokens` is truncated, as servers do."""
     text, finish_reason = reply_text(body, digest), "stop"
     limit = int((body.get("max_tokens") or body.get("max_completion_tokens") or 10**6) * CHARS_A_TOKEN)
     if len(text) > limit:

@@ -1,11 +1,12 @@
-"""An OpenAI-compatible server that answers by rule, for tests and benchmarks: many requests, chosen faults, a record.
+"""An OpenAI-compatible server with rule-based replies for tests and benchmarks: high throughput, injected faults, a record.
 
     python -m tests.scripted_teacher --port 0 --port-file F --delay 0.05 --fault-rate 0.3 --record requests.jsonl
 
-What it says is in scripted_replies.py. Faults are drawn anew for every request that arrives, so a retry may succeed. The record has one line for
-each arrival and one for how it ended, in the order of events: {"event": "arrival" | "reply" | "fault" | "gone", "n",
-"hash", "time", ...}; "reply" is a good answer that was handed to the network as a whole, "gone" a client that hung up
-while it waited. Error replies repeat the request's headers, as some proxies do: whoever prints them prints the key.
+Replies come from scripted_replies.py. Each request draws its own fault, so a retry may succeed. The record has one line
+for each arrival and one for its end, in the order of events: {"event": "arrival" | "reply" | "fault" | "gone", "n",
+"hash", "time", ...}. "reply" is a valid answer that was passed to the network completely; "gone" is a client that
+disconnected while it waited. Error replies repeat the request's headers, as some proxies do, so a client that prints them
+prints the key.
 """
 
 import argparse
@@ -27,7 +28,7 @@ FAULTS = ("slow", "429", "500", "401", "truncated", "empty_choices", "content_ty
 
 
 class Reply(NamedTuple):
-    """What goes to the client and to the record; no `body` means that the connection is torn down."""
+    """A reply and the fault to record. `body` is None if the connection is aborted; `delay` is in seconds."""
 
     status: int
     body: bytes | None
@@ -39,16 +40,16 @@ class Reply(NamedTuple):
 
 
 class Teacher:
-    """What all connections share: the rules for replies and faults, and the record."""
+    """State shared by all connections: the options, the draws of faults, and the record."""
 
     def __init__(self, options: argparse.Namespace):
         self.options = options
         self.faults = tuple(filter(None, options.faults.split(",")))
         if unknown := set(self.faults) - set(FAULTS):
-            raise SystemExit(f"unknown faults: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
+            raise SystemExit(f"unknown faults: {', '.join(sorted(unknown))}. Choose from {', '.join(FAULTS)}.")
         self.rng = random.Random(options.seed)
         self.arrived = 0
-        # Each line is written at once, so that a test may read what has happened so far.
+        # Line-buffered, so that a test can read the events so far.
         self._record = open(options.record, "a", buffering=1, encoding="utf-8") if options.record else None  # noqa: SIM115
         sentences()
 
@@ -70,12 +71,12 @@ class Teacher:
         if fault == "content_type":
             page = f"<html><body>502 Bad Gateway<pre>{headers}</pre></body></html>"
             return Reply(200, page.encode(), options.delay / 2, fault, "text/html")
-        whole = completion(body, digest)
-        written = whole["usage"]["completion_tokens"]
+        reply_body = completion(body, digest)
+        written = reply_body["usage"]["completion_tokens"]
         delay = options.delay + options.delay_per_token * written
         if fault == "empty_choices":
-            return Reply(200, json.dumps(whole | {"choices": []}).encode(), delay, fault)
-        text = json.dumps(whole).encode()
+            return Reply(200, json.dumps(reply_body | {"choices": []}).encode(), delay, fault)
+        text = json.dumps(reply_body).encode()
         if fault == "truncated":
             return Reply(200, text[: len(text) // 2], delay, fault)
         if fault == "reset":
@@ -90,29 +91,29 @@ def _error(status: int, headers: str) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection, kept open from request to request. By hand, as frameworks are slower than our client."""
+    """One client's keep-alive connection. A web framework would be slower than the client under test."""
 
     def __init__(self, teacher: Teacher, loop: asyncio.AbstractEventLoop):
         self.teacher = teacher
         self.loop = loop
         self.received = bytearray()
         self.pending: asyncio.TimerHandle | None = None
-        self.under_way: tuple[int, str] | None = None
+        self.in_progress: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if self.under_way is None:
+        if self.in_progress is None:
             self._next()
 
     def connection_lost(self, _: Exception | None) -> None:
-        if self.under_way is not None:
+        if self.in_progress is not None:
             if self.pending:
                 self.pending.cancel()
-            self.teacher.record("gone", *self.under_way)
-            self.under_way = None
+            self.teacher.record("gone", *self.in_progress)
+            self.in_progress = None
 
     def _next(self) -> None:
         end = self.received.find(b"\r\n\r\n")
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
         number = self.teacher.arrived
         self.teacher.arrived += 1
         self.teacher.record("arrival", number, digest)
-        self.under_way = number, digest
+        self.in_progress = number, digest
         reply = self.teacher.reply(body, digest, headers)
         if reply.delay > 0:
             self.pending = self.loop.call_later(reply.delay, self._finish, reply)
@@ -149,8 +150,8 @@ class Connection(asyncio.Protocol):
             self._finish(reply)
 
     def _finish(self, reply: Reply) -> None:
-        number, digest = self.under_way or (-1, "")
-        self.under_way = self.pending = None
+        number, digest = self.in_progress or (-1, "")
+        self.in_progress = self.pending = None
         if reply.body is None:
             self.teacher.record("fault", number, digest, fault=reply.fault)
             self.transport.abort()
@@ -191,23 +192,23 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 class Served(NamedTuple):
-    """A server that runs: where it is, and its record."""
+    """A running server: its address, its record and its process."""
 
     base_url: str
     record: Path
     process: subprocess.Popen
 
     def events(self, *kinds: str) -> list[Body]:
-        """What has happened so far, in order; only events of these kinds, if any are named."""
+        """The events so far, in order; of these kinds only, if any are given."""
         if not self.record.exists():
             return []
-        lines = self.record.read_text().split("\n")[:-1]  # the last line may be half written
+        lines = self.record.read_text().split("\n")[:-1]  # the last line may be incomplete
         return [row for row in map(json.loads, lines) if not kinds or row["event"] in kinds]
 
 
 @contextlib.contextmanager
 def served(folder: Path, *options: str) -> Iterator[Served]:
-    """A server of its own process with its record in `folder`, stopped at the end of the block."""
+    """Start a server process with its record in `folder`; it is killed at the end of the block. RuntimeError if it does not start within 30 s."""
     folder.mkdir(parents=True, exist_ok=True)
     port_file, record = folder / "port", folder / "requests.jsonl"
     port_file.unlink(missing_ok=True)
@@ -219,7 +220,7 @@ def served(folder: Path, *options: str) -> Iterator[Served]:
         deadline = time.monotonic() + 30
         while not port_file.exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the scripted teacher did not start")
+                raise RuntimeError("the scripted teacher did not start within 30 s")
             time.sleep(0.02)
         yield Served(f"http://127.0.0.1:{port_file.read_text()}/v1", record, process)
     finally:
@@ -230,21 +231,23 @@ def served(folder: Path, *options: str) -> Iterator[Served]:
 def main(argv: list[str] | None = None) -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=int, default=0, help="0 for any free one")
-    parser.add_argument("--port-file", type=Path, help="file to write the port to, once requests are taken")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 chooses a free one (default)")
+    parser.add_argument("--port-file", type=Path, help="file to write the port to, once requests are accepted")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before every reply")
-    parser.add_argument("--delay-per-token", type=float, default=0.0, help="seconds more for each token of it")
-    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of the requests that meet a fault")
+    parser.add_argument(
+        "--delay-per-token", type=float, default=0.0, help="additional seconds for each token of the reply"
+    )
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of the requests with a fault, 0 to 1")
     parser.add_argument(
         "--faults",
         default="slow,429,500,truncated,empty_choices,content_type,reset",
-        help=f"which, as a list with commas: {', '.join(FAULTS)}",
+        help=f"comma-separated kinds of faults: {', '.join(FAULTS)}",
     )
     parser.add_argument("--slow", type=float, default=30.0, help="seconds of a slow reply")
-    parser.add_argument("--retry-after", type=float, default=1.0, help="most seconds that a 429 asks to wait")
-    parser.add_argument("--api-key", help="refuse requests without this key")
-    parser.add_argument("--seed", type=int, default=0, help="draws other faults")
-    parser.add_argument("--record", type=Path, help="JSONL file to add events to")
+    parser.add_argument("--retry-after", type=float, default=1.0, help="maximum Retry-After of a 429, in seconds")
+    parser.add_argument("--api-key", help="reject requests without this key")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the faults")
+    parser.add_argument("--record", type=Path, help="JSONL file to append events to")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args(argv)))
 

@@ -1,8 +1,8 @@
-"""A SLURM cluster of one node, from Debian's packages slurm-wlm and munge, for tests: real daemons, real scheduling.
+"""A one-node SLURM cluster for tests, with the daemons of Debian's packages slurm-wlm and munge.
 
-    python -m tests.slurm_cluster      # until Ctrl-C, to try the slurm profile by hand
+    python -m tests.slurm_cluster      # runs until Ctrl-C, to try the slurm profile manually
 
-Needs root. It writes /etc/slurm/slurm.conf, where the jobs look for it, and refuses if one is there already.
+Needs root. It writes /etc/slurm/slurm.conf, where the jobs look for it, and does not start if that file exists.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
-CORES, MEMORY = 8, 20000  # of the node as SLURM is told, in MiB: more cores than there may be, so that jobs overlap
+# The node as SLURM sees it: more cores than the machine may have, so that jobs overlap.
+CORES, MEMORY_MIB = 8, 20000
 
 TEMPLATE = """\
 ClusterName=tests
@@ -53,7 +54,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def missing() -> str | None:
-    """Why no cluster can be started here, or None."""
+    """The reason why no cluster can be started here, or None."""
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"not installed: {', '.join(absent)}"
@@ -69,11 +70,11 @@ class Cluster:
         self.host = host
 
     def do(self, *words: str) -> str:
-        """What a SLURM command printed; CalledProcessError if it failed."""
+        """Run a SLURM command; returns its stdout. CalledProcessError if it fails."""
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
     def jobs(self) -> list[dict[str, str]]:
-        """All jobs so far, oldest first, as `scontrol show job` tells of them: JobId, JobState, Comment, NumCPUs, …"""
+        """All jobs so far, oldest first, with the fields of `scontrol show job`: JobId, JobState, Comment, NumCPUs, …"""
         blocks = self.do("scontrol", "show", "job", "--oneliner").splitlines()
         jobs = [dict(word.split("=", 1) for word in block.split() if "=" in word) for block in blocks]
         return sorted((job for job in jobs if "JobId" in job), key=lambda job: int(job["JobId"]))
@@ -83,13 +84,13 @@ class Cluster:
         self.do("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
 
     def idle(self) -> bool:
-        """Whether the node can take jobs."""
+        """Whether the node accepts jobs."""
         return self.do("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix", "alloc")
 
 
 @contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A cluster that lives as long as the context."""
+    """Start a cluster; it is stopped at the end of the context. RuntimeError if it does not start within 60 s."""
     host = socket.gethostname().split(".")[0]
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     daemons: list[subprocess.Popen[bytes]] = []
@@ -105,7 +106,7 @@ def cluster() -> Iterator[Cluster]:
         key.chmod(0o600)
         folder.chmod(0o755)  # munge refuses a socket that others cannot reach
         CONFIGURATION.parent.mkdir(exist_ok=True)
-        CONFIGURATION.write_text(TEMPLATE.format(host=host, folder=folder, cores=CORES, memory=MEMORY))
+        CONFIGURATION.write_text(TEMPLATE.format(host=host, folder=folder, cores=CORES, memory=MEMORY_MIB))
         files = {
             "socket": "munge.socket",
             "pid-file": "munged.pid",
@@ -123,8 +124,8 @@ def cluster() -> Iterator[Cluster]:
                 if running.idle():
                     break
             if time.monotonic() > deadline:
-                told = "\n".join(path.read_text("utf-8", "replace")[-2000:] for path in folder.glob("*.log"))
-                raise RuntimeError(f"the cluster does not start:\n{told}")
+                logs = "\n".join(path.read_text("utf-8", "replace")[-2000:] for path in folder.glob("*.log"))
+                raise RuntimeError(f"the cluster did not start within 60 s:\n{logs}")
             time.sleep(0.5)
         yield running
     finally:

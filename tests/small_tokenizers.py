@@ -1,7 +1,7 @@
-"""Small tokenizers of the kinds that the presets' base models have, made by hand: their real files need the hub.
+"""Small tokenizers of the same kinds as those of the presets' base models, whose files need the Hub.
 
-What is copied of each is what decides how a conversation is read: normaliser, pre-tokeniser, begin and end tokens,
-which tokens exist. The vocabulary is learnt from a few sentences.
+Each copies what decides how a conversation is tokenised: normaliser, pre-tokeniser, begin and end tokens, special tokens.
+The vocabulary is trained on a few sentences.
 """
 
 from typing import Any
@@ -18,8 +18,10 @@ PIECES = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
 
 
 def _sentencepiece(legacy: bool) -> Tokenizer:
-    """SentencePiece's BPE with byte fallback. `legacy`: a space before every stretch of text, as Llama-2's file has it;
-    else only before the first, as newer ones."""
+    """SentencePiece's BPE with byte fallback.
+
+    `legacy` puts a space before every segment of text, as in Llama-2's file; otherwise only before the first.
+    """
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     if legacy:
         tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
@@ -39,8 +41,11 @@ def _sentencepiece(legacy: bool) -> Tokenizer:
 
 
 def _byte_level(special: list[str], digits: bool, trim_offsets: bool = False) -> Tokenizer:
-    """GPT-2's BPE on bytes; `digits` one by one, as SmolLM2's; `trim_offsets`: the place of a token leaves out its
-    leading space, as RoBERTa's."""
+    """GPT-2's byte-level BPE.
+
+    `digits` splits numbers into single digits, as SmolLM2 does. `trim_offsets` excludes the leading space from a token's
+    offsets, as RoBERTa does.
+    """
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), split]) if digits else split
@@ -61,18 +66,20 @@ def _fast(backend: Tokenizer, **names: str) -> Any:
 
 
 def llama_2() -> Any:
-    """A begin token, a space before every stretch of text, no pad token."""
+    """A begin token, a space before every segment of text, no pad token."""
     return _fast(_sentencepiece(legacy=True), bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
 def mistral() -> Any:
-    """A begin token, a space before the first stretch of text only, no pad token."""
+    """A begin token, a space before the first segment of text only, no pad token."""
     return _fast(_sentencepiece(legacy=False), bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
 def phi(trim_offsets: bool = False) -> Any:
-    """GPT-2's: one token that is begin, end and unknown, never written by the tokenizer itself; no pad token; runs of
-    spaces as added tokens that are not special."""
+    """GPT-2's tokenizer: one token is begin, end and unknown, and encoding never adds it. No pad token.
+
+    Runs of spaces are added tokens that are not special.
+    """
     name = "<|endoftext|>"
     backend = _byte_level([name], digits=False, trim_offsets=trim_offsets)
     backend.add_tokens([AddedToken(" " * count, normalized=True) for count in (4, 3, 2)])
@@ -80,7 +87,7 @@ def phi(trim_offsets: bool = False) -> Any:
 
 
 def smollm2() -> Any:
-    """ChatML's tokens among others; begin and end differ, the end token pads, and no begin token is written."""
+    """ChatML's tokens among others. Begin and end differ, the end token is the pad token, and encoding adds no begin token."""
     names = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>", "<file_sep>"]
     return _fast(
         _byte_level(names, digits=True),

@@ -1,9 +1,9 @@
-"""A small hub on loopback that speaks what an upload needs, for `huggingface_hub` itself to talk to.
+"""A small Hub on loopback that implements what an upload by `huggingface_hub` needs.
 
     whoami-v2 · repos/create · repo_info · validate-yaml · preupload · LFS batch, object, verify · commit
 
-Repositories are kept in memory, `blobs` holds large files by their SHA-256. `faults` makes requests fail: {part of a path:
-a status, or "cut" to close the connection in the middle}, each used as often as it stands there.
+Repositories are in memory; `blobs` holds large files by their SHA-256. Each entry of `faults` makes one request fail:
+(part of a path, a status or "cut" to close the connection without a reply).
 """
 
 import base64
@@ -16,19 +16,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import yaml
 
 TOKEN = "hf_canary71a3standin"
-LARGE = 100_000  # bytes from which a file is a large one here
+LARGE_FILE_BYTES = 100_000  # files of this size or more are uploaded with LFS
 
 
 def git_blob(content: bytes) -> str:
-    """The name that git gives to a file's content."""
+    """The SHA-1 of a git blob with this content, as 40 hex digits."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 class StandInHub:
-    """Started by `with`; `url` is its address."""
+    """A server that runs inside a `with` block; `url` is its address."""
 
     def __init__(self):
-        self.token: str | None = TOKEN  # None: everybody may do everything
+        self.token: str | None = TOKEN  # None: no token is required
         self.repos: dict[str, dict[str, bytes]] = {}
         self.private: dict[str, bool] = {}
         self.blobs: dict[str, bytes] = {}
@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
-    def _say(self, status, body=None):
+    def _reply(self, status, body=None):
         data = json.dumps(body if body is not None else {}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.connection.close()
                     self.close_connection = True
                 else:
-                    self._say(what, {"error": f"status {what}"})
+                    self._reply(what, {"error": f"status {what}"})
                 return True
         return False
 
@@ -92,14 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
             and not self.path.startswith("/lfs/")
             and self.headers.get("Authorization") != f"Bearer {self.hub.token}"
         ):
-            return self._say(401, {"error": "Invalid credentials in Authorization header"})
+            return self._reply(401, {"error": "Invalid credentials in Authorization header"})
         path = self.path.partition("?")[0]
         for pattern, method in ROUTES:
             if self.command in pattern.split(" ")[0].split(",") and (
                 found := re.fullmatch(pattern.split(" ")[1], path)
             ):
                 return getattr(self, method)(body, *found.groups())
-        self._say(404, {"error": f"no such address: {self.command} {path}"})
+        self._reply(404, {"error": f"no such route: {self.command} {path}"})
 
     do_GET = do_POST = do_PUT = do_HEAD = _handle
 
@@ -107,60 +107,60 @@ class _Handler(BaseHTTPRequestHandler):
         return self.hub.repos.get(f"{kind}/{name}")
 
     def whoami(self, body):
-        self._say(200, {"name": "somebody", "type": "user", "orgs": []})
+        self._reply(200, {"name": "somebody", "type": "user", "orgs": []})
 
     def create(self, body):
-        asked = json.loads(body)
-        name = f"{asked.get('type') or 'model'}s/{asked.get('organization') or 'somebody'}/{asked['name']}"
+        request = json.loads(body)
+        name = f"{request.get('type') or 'model'}s/{request.get('organization') or 'somebody'}/{request['name']}"
         if name in self.hub.repos:
-            return self._say(409, {"error": "You already created this repo", "url": f"{self.hub.url}/{name}"})
+            return self._reply(409, {"error": "You already created this repo", "url": f"{self.hub.url}/{name}"})
         self.hub.repos[name] = {".gitattributes": b"*.safetensors filter=lfs\n"}
-        self.hub.private[name] = asked.get("visibility") == "private"
-        self._say(200, {"url": f"{self.hub.url}/{name.removeprefix('models/')}", "name": name})
+        self.hub.private[name] = request.get("visibility") == "private"
+        self._reply(200, {"url": f"{self.hub.url}/{name.removeprefix('models/')}", "name": name})
 
     def info(self, body, kind, name):
         if (files := self._files(kind, name)) is None:
-            return self._say(404, {"error": "Repository not found"})
+            return self._reply(404, {"error": "Repository not found"})
         siblings = [
             {"rfilename": path, "blobId": git_blob(content), "size": len(content)} for path, content in files.items()
         ]
-        self._say(200, {"id": name, "modelId": name, "sha": f"{self.hub.commits:040x}", "siblings": siblings, "private": True, "tags": [], "downloads": 0, "likes": 0})  # fmt: skip
+        self._reply(200, {"id": name, "modelId": name, "sha": f"{self.hub.commits:040x}", "siblings": siblings, "private": True, "tags": [], "downloads": 0, "likes": 0})  # fmt: skip
 
     def validate(self, body):
-        asked = json.loads(body)
-        match = re.match(r"---\n(.*?)\n---\n", asked["content"], re.DOTALL)
+        request = json.loads(body)
+        match = re.match(r"---\n(.*?)\n---\n", request["content"], re.DOTALL)
         try:
             data = yaml.safe_load(match[1]) if match else None
         except yaml.YAMLError:
             data = None
         if not isinstance(data, dict) or "license" not in data:
-            return self._say(400, {"errors": [{"message": "metadata: no licence"}], "warnings": []})
-        self._say(200, {"errors": [], "warnings": []})
+            return self._reply(400, {"errors": [{"message": "metadata: no licence"}], "warnings": []})
+        self._reply(200, {"errors": [], "warnings": []})
 
     def preupload(self, body, kind, name):
         files = self._files(kind, name)
         modes = []
-        for asked in json.loads(body)["files"]:
-            large = asked["size"] >= LARGE
-            content = files.get(asked["path"])
+        for entry in json.loads(body)["files"]:
+            large = entry["size"] >= LARGE_FILE_BYTES
+            content = files.get(entry["path"])
             oid = None if content is None else hashlib.sha256(content).hexdigest() if large else git_blob(content)
             modes.append(
-                {"path": asked["path"], "uploadMode": "lfs" if large else "regular", "shouldIgnore": False, "oid": oid}
+                {"path": entry["path"], "uploadMode": "lfs" if large else "regular", "shouldIgnore": False, "oid": oid}
             )
-        self._say(200, {"files": modes})
+        self._reply(200, {"files": modes})
 
     def batch(self, body, kind, name):
         objects = []
-        for asked in json.loads(body)["objects"]:
-            actions = {} if asked["oid"] in self.hub.blobs else {"upload": {"href": f"{self.hub.url}/lfs/{asked['oid']}", "header": {}}}  # fmt: skip
-            objects.append({**asked, "authenticated": True, **({"actions": actions} if actions else {})})
-        self._say(200, {"transfer": "basic", "objects": objects})
+        for entry in json.loads(body)["objects"]:
+            actions = {} if entry["oid"] in self.hub.blobs else {"upload": {"href": f"{self.hub.url}/lfs/{entry['oid']}", "header": {}}}  # fmt: skip
+            objects.append({**entry, "authenticated": True, **({"actions": actions} if actions else {})})
+        self._reply(200, {"transfer": "basic", "objects": objects})
 
     def store(self, body, oid):
         if hashlib.sha256(body).hexdigest() != oid:
-            return self._say(422, {"error": "other bytes"})
+            return self._reply(422, {"error": "the SHA-256 of the content differs"})
         self.hub.blobs[oid] = body
-        self._say(200)
+        self._reply(200)
 
     def commit(self, body, kind, name):
         files = self._files(kind, name)
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
                 del files[value["path"]]
         self.hub.commits += 1
         oid = f"{self.hub.commits:040x}"
-        self._say(200, {"success": True, "commitOid": oid, "commitUrl": f"{self.hub.url}/{name}/commit/{oid}", "hookOutput": ""})  # fmt: skip
+        self._reply(200, {"success": True, "commitOid": oid, "commitUrl": f"{self.hub.url}/{name}/commit/{oid}", "hookOutput": ""})  # fmt: skip
 
 
 ROUTES = [

@@ -1,4 +1,4 @@
-"""A training of seconds: a random Llama of a few thousand weights, a small tokenizer, conversations of a few words."""
+"""A training run of a few seconds: a random Llama with a few thousand weights, a small tokenizer, short conversations."""
 
 import json
 import os
@@ -42,8 +42,8 @@ def conversations(count: int, seed: int = 0) -> list[dict]:
     """Conversations of one to four exchanges, each with an id."""
     rng = random.Random(seed)
 
-    def text(least: int, most: int) -> str:
-        return " ".join(rng.choices(WORDS, k=rng.randint(least, most)))
+    def text(min_words: int, max_words: int) -> str:
+        return " ".join(rng.choices(WORDS, k=rng.randint(min_words, max_words)))
 
     return [
         {
@@ -58,7 +58,7 @@ def conversations(count: int, seed: int = 0) -> list[dict]:
 
 
 def make_base(folder: Path, kind: str = "llama-2") -> Path:
-    """A random model with its tokenizer."""
+    """Write a random model and its tokenizer to `folder`/base; returns that folder."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -75,7 +75,7 @@ def make_base(folder: Path, kind: str = "llama-2") -> Path:
 
 
 class TinyTraining:
-    """One training in a folder of its own; every setting may be given."""
+    """One training run in `folder`; keyword arguments override SETTINGS."""
 
     def __init__(self, folder: Path, rows: int = 22, kind: str = "llama-2", **settings):
         self.folder, self.settings = folder, {**SETTINGS, **settings}
@@ -87,7 +87,7 @@ class TinyTraining:
         return str(self.folder / name)
 
     def audit(self, *, tokens_of: str = "") -> dict:
-        """Tokens and audit.json."""
+        """Run audit_loss_mask; returns audit.json."""
         audit_loss_mask.main(
             [
                 "--train", self.path("train.jsonl"), "--test", self.path("test.jsonl"), "--base", self.path("base"),
@@ -99,7 +99,7 @@ class TinyTraining:
         return json.loads((self.folder / "audit.json").read_text())
 
     def command(self, *launcher: str, out: str = "out", state: str = "checkpoints") -> list[str]:
-        """What the rule runs; `launcher` in place of this Python."""
+        """The command of rule train_model; `launcher` replaces this Python."""
         return [
             *(launcher or (sys.executable,)), "-m", "workflow_scripts.training.train_model",
             "--train-tokens", self.path("train.parquet"), "--test-tokens", self.path("test.parquet"),
@@ -109,25 +109,25 @@ class TinyTraining:
         ]  # fmt: skip
 
     def start(self, *launcher: str, **more) -> subprocess.Popen:
-        """The training as a process group of its own."""
+        """Start the training in its own process group."""
         return subprocess.Popen(
             self.command(*launcher, **more), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             start_new_session=True, env=environment(),
         )  # fmt: skip
 
     def train(self, *launcher: str, **more) -> str:
-        """Train to the end; what was printed. AssertionError with it if the training failed."""
+        """Run the training; returns its stderr. AssertionError with the end of stderr if it fails."""
         done = subprocess.run(self.command(*launcher, **more), capture_output=True, text=True, env=environment())
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stderr
 
     def curve(self, out: str = "out", key: str = "loss") -> list[float]:
-        """The losses of all steps."""
+        """The values of `key` in metrics.jsonl, in order of steps."""
         rows = [json.loads(line) for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
         return [float(row[key]) for row in rows if key in row]
 
 
 def environment() -> dict[str, str]:
-    """This environment with the tools of this Python, without a network."""
+    """This environment with the programs of this Python first on PATH, offline, with one thread."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

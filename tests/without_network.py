@@ -1,4 +1,4 @@
-"""Run a command in a network namespace that has loopback and nothing else.
+"""Run a command in a network namespace that has only loopback.
 
 unshare --net python tests/without_network.py COMMAND …
 """
@@ -12,11 +12,11 @@ import subprocess
 import sys
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
-OUTSIDE = ("192.0.2.1", 80)  # an address kept for examples: with any network, a packet to it has somewhere to go
+OUTSIDE = ("192.0.2.1", 80)  # reserved for documentation (RFC 5737); routable in any namespace with a network
 
 
 def prefix() -> list[str]:
-    """Words before a command that take the network from it; none where namespaces are not allowed."""
+    """Arguments to put before a command that remove its network; empty where namespaces are not allowed."""
     if shutil.which("unshare") is None:
         return []
     words = ["unshare", "--net", *([] if os.getuid() == 0 else ["--map-root-user"])]
@@ -28,14 +28,14 @@ def _works(words: list[str]) -> bool:
 
 
 def loopback_up() -> None:
-    """A new namespace has loopback, but down."""
+    """Set the loopback interface up: in a new namespace it is down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         flags = struct.unpack("16xh", fcntl.ioctl(control, SIOCGIFFLAGS, struct.pack("16sh", b"lo", 0)))[0]
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | IFF_UP))
 
 
 def reaches_outside() -> bool:
-    """Whether a packet would find a way out; nothing is sent."""
+    """Whether an outside address has a route; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(OUTSIDE)
@@ -47,5 +47,5 @@ def reaches_outside() -> bool:
 if __name__ == "__main__":
     loopback_up()
     if reaches_outside():
-        sys.exit("this is no namespace without a network")
+        sys.exit("An outside address has a route. Start this script with `unshare --net`.")
     os.execvp(sys.argv[1], sys.argv[1:])
