@@ -235,7 +235,7 @@ def test_touching_every_source_does_nothing(finished):
         ("workflow_scripts/report/claims/claims.yaml", "full: 10000", "full: 9000", {
             "check_claims": 1, "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
         }),
-        ("workflow_scripts/release/templates/data_card.md.jinja", "nobody has read", "no person has read", {
+        ("workflow_scripts/release/templates/data_card.md.jinja", "not every row was reviewed", "not each row was reviewed", {
             "write_data_card": 1, "gather_release": 1, "all": 1,
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),

@@ -1,1 +1,1 @@
-"""The folder to publish: cards, data, model, checksums, provenance, and the way to the hub."""
+"""The release folder: cards, data, model, checksums, provenance, and the upload to the Hugging Face Hub."""

@@ -1,4 +1,4 @@
-"""What both cards tell, with every text of others in code spans."""
+"""The parts that the model card and the data card share. Text from data sets and models is put into code spans."""
 
 import json
 import re
@@ -11,24 +11,29 @@ import jinja2
 import pyarrow.parquet as pq
 from huggingface_hub import CardData, RepoCard
 
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Row
 from workflow_scripts.release.licenses import restrictions
 from workflow_scripts.release.markdown import code, plain
 
-FULL_SIZE = 10_000  # conversations below which a model is called one for trying the chain
+FULL_SIZE_CONVERSATIONS = 10_000  # with fewer, the card says that the run only tests the workflow
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 def render(card: type[RepoCard], data: CardData, template: Path, **values: Any) -> str:
-    """A card as text: the metadata by `huggingface_hub`, the body by the template of that name."""
+    """A card as Markdown: `data` as its metadata block, the body from the Jinja template with `values`.
+
+    Raises jinja2.UndefinedError if the template uses a value that is not given.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
+    environment.globals["counted"] = counted
     return str(card(environment.get_template(template.name).render(card_data=data.to_yaml(), **values)))
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:
-    """{source, license, dataset, messages} of each published conversation; `messages` is their number."""
+    """{source, license, dataset, messages} of each published conversation; `messages` is the number of messages."""
     tables = [pq.read_table(path, columns=["source", "license", "num_turns", "provenance"]) for path in paths]
     return [
         {
@@ -43,29 +48,29 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
 
 
 def source_rows(rows: list[Row]) -> list[Row]:
-    """One row a source, the largest first: name, count, and the licences of its rows."""
+    """One row per source, largest first: name, number of conversations, and the licences of its rows."""
     counts = Counter(row["source"] for row in rows)
-    held: dict[str, Counter[str]] = {}
+    licenses: dict[str, set[str]] = {}
     for row in rows:
-        held.setdefault(row["source"], Counter())[row["license"]] += 1
+        licenses.setdefault(row["source"], set()).add(row["license"])
     return [
-        {"name": code(source), "count": count, "licenses": ", ".join(map(code, sorted(held[source])))}
+        {"name": code(source), "count": count, "licenses": ", ".join(map(code, sorted(licenses[source])))}
         for source, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
 def license_counts(rows: list[Row]) -> dict[str, int]:
-    """Rows under each licence, the most frequent first."""
+    """Number of rows under each licence, most frequent first."""
     return dict(sorted(Counter(row["license"] for row in rows).items(), key=lambda item: (-item[1], item[0])))
 
 
 def restriction_text(parts: dict[str, int]) -> str:
-    """What the licences of some rows ask of the whole, as a paragraph; empty if they ask nothing."""
+    """The restrictions that the licences of some rows impose on the data set, as one paragraph; empty without any."""
     return " ".join(restrictions(parts))
 
 
 def contamination(stats: Row) -> Row:
-    """The table of the decontamination: for each suite its items, items found at each level, and hits that were allowed."""
+    """The contamination table: for each suite its items, the items found at each level, and the allowed hits."""
     levels = stats["levels"]
     rows = [
         {
@@ -92,7 +97,7 @@ def claim_rows(claims: list[Row]) -> list[Row]:
 
 
 def hub_names(names: Iterable[str]) -> list[str]:
-    """Those that can be repositories of the hub, each once, in order of the alphabet."""
+    """The names that have the form of a repository on the Hub, unique and sorted."""
     return sorted(
         {
             name

@@ -1,7 +1,6 @@
-"""The provenance record of a release: an RO-Crate (w3id.org/ro/crate), by its library.
+"""The provenance record of a release: an RO-Crate (w3id.org/ro/crate), written with the `rocrate` library.
 
-Nothing in it depends on when or where it is made: the root has no `datePublished`, for a folder is not published yet;
-`publish` adds it.
+The record does not depend on the time or the machine. The root entity has no `datePublished`; `capybara publish` adds it.
 """
 
 import json
@@ -10,6 +9,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Row
 
 WORKFLOW = "https://huggingface.co/NousResearch/Nous-Capybara-7B-V1"
@@ -22,45 +22,47 @@ FORMATS = {
 def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
     """The JSON-LD of a release.
 
-    `about`: run, base, teacher ({model, revision}), settings of the training. `files`: {path, sha256, bytes}. `seeds`:
-    {dataset, revision, license, source, conversations}, one for each data set that rows come from.
+    Args:
+        about: `run`, `base` and `teacher` ({model, revision}), and `training` (the training settings).
+        files: {path, sha256, bytes} of each file.
+        seeds: {dataset, revision, license, source, conversations} of each data set that rows come from.
     """
-    made = ROCrate()
-    root = made.root_dataset
+    record = ROCrate()
+    root = record.root_dataset
     del root["datePublished"]
-    made.name = f"capybara-{about['run']}"
-    made.description = (
-        "Conversations made with Amplify-Instruct, an open reconstruction of the method behind Nous-Capybara, a model "
-        "fine-tuned on them, and what was measured of both."
+    record.name = f"capybara-{about['run']}"
+    record.description = (
+        "Conversations generated with Amplify-Instruct, an open reconstruction of the method behind Nous-Capybara; a model "
+        "fine-tuned on them; and measurements of both."
     )
     root["license"] = (
         "Each file's card states its licence: README.md of the model, data/README.md of the conversations."
     )
-    entities = {row["path"]: _file(made, row) for row in files}
-    workflow = _context(made, "#workflow", "SoftwareApplication", name="Capybara workflow", about=WORKFLOW)
+    entities = {row["path"]: _file(record, row) for row in files}
+    workflow = _context(record, "#workflow", "SoftwareApplication", name="Capybara workflow", about=WORKFLOW)
     base, teacher = (
-        _context(made, f"#{role}", "SoftwareApplication", name=about[role]["model"], version=about[role]["revision"])
+        _context(record, f"#{role}", "SoftwareApplication", name=about[role]["model"], version=about[role]["revision"])
         for role in ("base", "teacher")
     )
     origins = [
         _context(
-            made, f"#seeds-{number}", "CreativeWork", name=row["dataset"], version=row["revision"], license=row["license"],
-            description=f"{row['conversations']} conversations of the source {row['source']}",
+            record, f"#seeds-{number}", "CreativeWork", name=row["dataset"], version=row["revision"], license=row["license"],
+            description=f"{counted(row['conversations'], 'conversation')} of the source {row['source']}",
         )
         for number, row in enumerate(seeds, 1)
     ]  # fmt: skip
     data = [entity for path, entity in entities.items() if path.startswith(("data/conversations/", "data/messages/"))]
     model = [entity for path, entity in entities.items() if path.startswith(("model/", "gguf/"))]
     settings = [
-        _context(made, f"#training-{name}", "PropertyValue", name=name, value=_shown(value))
+        _context(record, f"#training-{name}", "PropertyValue", name=name, value=_property_value(value))
         for name, value in sorted(about["training"].items())
     ]
     synthesis = _context(
-        made, "#synthesis", "CreateAction", name="Synthesis and decontamination of the conversations",
+        record, "#synthesis", "CreateAction", name="Synthesis and decontamination of the conversations",
         instrument=[workflow, teacher], object=origins, result=data,
     )  # fmt: skip
     training = _context(
-        made,
+        record,
         "#training",
         "CreateAction",
         name="Fine-tuning",
@@ -70,24 +72,24 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
     )
     root["isBasedOn"] = [*origins, base]
     root["mentions"] = [synthesis, training]
-    return made.metadata.generate()
+    return record.metadata.generate()
 
 
-def _file(made: ROCrate, row: Row) -> Any:
+def _file(record: ROCrate, row: Row) -> Any:
     suffix = "." + row["path"].rsplit(".", 1)[-1]
     properties = {"name": row["path"], "sha256": row["sha256"], "contentSize": str(row["bytes"])}
     if suffix in FORMATS:
         properties["encodingFormat"] = FORMATS[suffix]
-    return made.add_file(dest_path=row["path"], properties=properties)
+    return record.add_file(dest_path=row["path"], properties=properties)
 
 
-def _context(made: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:
-    entity = made.add(ContextEntity(made, identifier, properties={"@type": kind}))
+def _context(record: ROCrate, identifier: str, kind: str, **properties: Any) -> Any:
+    entity = record.add(ContextEntity(record, identifier, properties={"@type": kind}))
     for key, value in properties.items():
         if value not in (None, []):
             entity[key] = value
     return entity
 
 
-def _shown(value: Any) -> Any:
+def _property_value(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else json.dumps(value, sort_keys=True)

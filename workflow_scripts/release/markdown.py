@@ -1,4 +1,4 @@
-"""Texts of others in Markdown: shown, and doing nothing else."""
+"""Untrusted text in Markdown: displayed as text, without links, HTML or other markup."""
 
 import re
 import unicodedata
@@ -7,19 +7,19 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, format (writing direc
 
 
 def visible(text: str) -> str:
-    """The text in one line; characters that are not seen, or turn the writing round, as their code point's number."""
+    """The text on one line. Invisible and direction-changing characters are written as their code points."""
     spaced = " ".join(text.split())
     return "".join(f"<U+{ord(sign):04X}>" if unicodedata.category(sign) in _HIDDEN else sign for sign in spaced)
 
 
 def code(text: str) -> str:
-    """A code span that holds the text, also in a cell of a table: no link, HTML, image, formula or mention comes of it."""
-    shown = visible(text).replace("|", "\u00a6")  # a table is cut at | even inside a code span
+    """A code span with the text, safe in a table cell too: no link, HTML, image, formula or mention results from it."""
+    shown = visible(text).replace("|", "\u00a6")  # a | ends a table cell even inside a code span
     fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown[:1] in ("", "`") or shown[-1:] == "`" else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def plain(text: str) -> str:
-    """Prose of this project and of its configuration, without any markup; for what others wrote there is `code`."""
+    """Text of this project or its configuration, with all markup escaped. Use `code` for text from other sources."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~&$@])", r"\\\1", visible(text))

@@ -1,4 +1,4 @@
-"""A release as two repositories of the hub: what goes where, and the way there."""
+"""A release as two repositories on the Hub: which file goes where, and the upload."""
 
 import json
 import re
@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import file_sha256
 from workflow_scripts.common.types import Row
 from workflow_scripts.release.files import CRATE, SUMS, read_sums, sums
 
-# The folders of a release whose files stand at the top of each kind of repository.
-TOPS = {"model": ("model/", "gguf/"), "dataset": ("data/",)}
+# The folders of a release whose contents are the root of each kind of repository.
+ROOTS = {"model": ("model/", "gguf/"), "dataset": ("data/",)}
 CARDS = {"model": "README.md", "dataset": "data/README.md"}
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository to be: its kind (`model` or `dataset`), its name, and its files, as a path or as bytes."""
+    """A repository to publish: its kind (`model` or `dataset`), its name, and its files as paths or bytes."""
 
     kind: str
     name: str
     files: dict[str, Path | bytes]
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file."""
+        """Size of each file in bytes."""
         return {
             name: len(file) if isinstance(file, bytes) else file.stat().st_size
             for name, file in sorted(self.files.items())
@@ -33,52 +34,58 @@ class Repository:
 
 
 def check(release: Path) -> dict[str, str]:
-    """{path: SHA-256} of a release's files. UserError if there is none, or if a file is not what its sum says."""
+    """{path: SHA-256} of a release's files.
+
+    Raises UserError if the release is not finished, or a file is missing or does not match its checksum.
+    """
     if not (release / SUMS).is_file():
-        raise UserError(f"{release}: no {SUMS}, so this is no finished release. Run snakemake first.")
+        raise UserError(f"the release is not finished: {release} has no {SUMS}. Run snakemake first.")
     digests = read_sums((release / SUMS).read_text(encoding="utf-8"))
     for name, digest in digests.items():
         if not (release / name).is_file():
-            raise UserError(f"{release / name} is missing. Run snakemake again.")
+            raise UserError(f"missing file: {release / name}. Run snakemake again.")
         if file_sha256(release / name) != digest:
             raise UserError(
-                f"{release / name} is not the file that {SUMS} knows: it was changed after the release was gathered. Restore it, "
-                "or delete it and run snakemake again."
+                f"checksum mismatch: {release / name} was changed after the release was gathered. Restore it, or delete it "
+                "and run snakemake again."
             )
     return digests
 
 
 def repositories(release: Path, digests: dict[str, str], names: dict[str, str], day: str) -> list[Repository]:
-    """The repositories to publish, by {kind: name}. Cards, crate and sums are told where they stand; the rest is as it is."""
-    places: dict[str, str] = {}
+    """The repositories to publish, from `names` ({kind: repository name}) and the publication day (ISO date).
+
+    Cards, provenance record and checksums are adapted to the repository; all other files are unchanged.
+    """
+    urls: dict[str, str] = {}
     for kind, name in names.items():
         for path in digests:
             if (inside := _inside(kind, path)) is not None:
                 prefix = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}/resolve/main/"
-                places[path] = prefix + inside
-    made = []
+                urls[path] = prefix + inside
+    found = []
     for kind, name in names.items():
         files: dict[str, Path | bytes] = {
             inside: release / path for path in digests if (inside := _inside(kind, path)) is not None
         }
         own = {path: inside for path in digests if (inside := _inside(kind, path)) is not None}
         files["README.md"] = _card(release / CARDS[kind], kind, names)
-        files[CRATE] = _crate(json.loads((release / CRATE).read_text(encoding="utf-8")), places | own, day)
-        known = {inside: digests[path] for path, inside in own.items() if inside != "README.md"}
-        files[SUMS] = sums(known).encode()
-        made.append(Repository(kind, name, files))
-    return made
+        files[CRATE] = _crate(json.loads((release / CRATE).read_text(encoding="utf-8")), urls | own, day)
+        unchanged = {inside: digests[path] for path, inside in own.items() if inside != "README.md"}
+        files[SUMS] = sums(unchanged).encode()
+        found.append(Repository(kind, name, files))
+    return found
 
 
 def _inside(kind: str, path: str) -> str | None:
-    """Where a file of the release stands in a repository of a kind; None if it does not."""
+    """Path of a release file in a repository of this kind; None if it is not part of it."""
     if path == CARDS[kind]:
         return "README.md"
-    return next((path.removeprefix(top) for top in TOPS[kind] if path.startswith(top)), None)
+    return next((path.removeprefix(top) for top in ROOTS[kind] if path.startswith(top)), None)
 
 
 def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
-    """The card with the repository's name in its example, and of the model's with its data set's name in the metadata."""
+    """The card with the repository's name in its example; a model card also names its data set in the metadata."""
     from huggingface_hub import RepoCard
 
     folder = "data" if kind == "dataset" else "model"
@@ -89,14 +96,14 @@ def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
     return str(card).encode()
 
 
-def _crate(graph: Row, places: dict[str, str], day: str) -> bytes:
-    """The provenance record with each file where it is now, and the day on which it was published."""
+def _crate(graph: Row, urls: dict[str, str], day: str) -> bytes:
+    """The provenance record with each file's new location and the publication date."""
 
     def moved(value: Any) -> Any:
         if isinstance(value, list):
             return [moved(each) for each in value]
         if isinstance(value, dict):
-            return {key: places.get(each, each) if key == "@id" else moved(each) for key, each in value.items()}
+            return {key: urls.get(each, each) if key == "@id" else moved(each) for key, each in value.items()}
         return value
 
     record = moved(graph)
@@ -106,10 +113,11 @@ def _crate(graph: Row, places: dict[str, str], day: str) -> bytes:
 
 
 def plan(repository: Repository, private: bool) -> list[str]:
-    """What would be uploaded, as lines for a person."""
+    """The repository and the files to upload, as lines to print."""
     sizes = repository.sizes()
-    seen = "private" if private else "public"
-    head = f"{repository.kind} {repository.name} (made {seen}, if it is not there): {len(sizes)} files, {_bytes(sum(sizes.values()))}"
+    visibility = "private" if private else "public"
+    size = f"{counted(len(sizes), 'file')}, {_bytes(sum(sizes.values()))}"
+    head = f"{repository.kind} {repository.name} (created as {visibility} if it does not exist): {size}"
     return [head, *(f"  {_bytes(size):>10}  {name}" for name, size in sizes.items())]
 
 
@@ -121,33 +129,33 @@ def _bytes(count: int) -> str:
 
 
 def upload(api: Any, repository: Repository, private: bool, update: bool) -> str:
-    """Make the repository if it is not there, and commit all files at once; the commit's address.
+    """Create the repository if it does not exist and upload all files in one commit. Returns the commit's URL.
 
-    A commit is all or nothing, and what a broken upload has brought to the hub is not sent again. UserError if the
-    repository holds something else than this release, unless `update` says to replace it.
+    A commit is atomic, and files that an interrupted upload has transferred are not sent again. Raises UserError if the
+    repository contains anything but this release and `update` is not set.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     where = {"repo_id": repository.name, "repo_type": repository.kind}
     api.create_repo(**where, private=private, exist_ok=True)
-    there = {file.rfilename: file.blob_id for file in api.repo_info(**where, files_metadata=True).siblings or []}
-    others = sorted(name for name in there if name not in repository.files and name != ".gitattributes")
-    if there.keys() - {".gitattributes"} and not update and there.get(SUMS) != _git_blob(repository.files[SUMS]):
+    existing = {file.rfilename: file.blob_id for file in api.repo_info(**where, files_metadata=True).siblings or []}
+    others = sorted(name for name in existing if name not in repository.files and name != ".gitattributes")
+    if existing.keys() - {".gitattributes"} and not update and existing.get(SUMS) != _git_blob(repository.files[SUMS]):
         raise UserError(
-            f"{repository.kind} {repository.name} exists and holds something else than this release ({len(there)} files). "
-            "Name another repository, or give --update to replace what is in it."
+            f"{repository.kind} {repository.name} exists with other contents ({counted(len(existing), 'file')}). "
+            "Name another repository, or use --update to replace its contents."
         )
     operations: list[Any] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=file) for name, file in sorted(repository.files.items())
     ]
     if update:
         operations += [CommitOperationDelete(path_in_repo=name) for name in others]
-    done = api.create_commit(**where, operations=operations, commit_message="Release of the Capybara workflow")
-    return str(done.commit_url)
+    commit = api.create_commit(**where, operations=operations, commit_message="Release of the Capybara workflow")
+    return str(commit.commit_url)
 
 
 def _git_blob(content: Path | bytes) -> str:
-    """The name that git gives to a file's content."""
+    """The git blob hash of a file's content."""
     from huggingface_hub.utils.sha import git_hash
 
     return git_hash(content if isinstance(content, bytes) else content.read_bytes())

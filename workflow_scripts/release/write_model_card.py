@@ -1,4 +1,4 @@
-"""The model card: what this run measured, in the hub's form."""
+"""The model card: use, data, training, scores and claims of a run, in the format of the Hub."""
 
 import argparse
 import json
@@ -16,18 +16,18 @@ from workflow_scripts.common.rows import read_json, write_text
 from workflow_scripts.common.types import Row
 from workflow_scripts.release import cards
 from workflow_scripts.release.markdown import code, plain
-from workflow_scripts.report.scores import read_scores
+from workflow_scripts.release.scores import read_scores
 
 METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning"}
 
 
 def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
-    """The `model-index` entries of one model's scores; a task of which only a part was scored says so in its name."""
+    """The `model-index` entries of one model's scores. A task that was scored in part has this in its name."""
     return [
         EvalResult(
             task_type="text-generation",
             dataset_type=row.dataset if cards.hub_names([row.dataset or ""]) else row.task,
-            dataset_name=row.task if whole(row) else f"{row.task} (first {row.documents} of {row.of_documents})",
+            dataset_name=row.task if is_complete(row) else f"{row.task} (first {row.documents} of {row.of_documents})",
             dataset_revision=row.revision if cards.hub_names([row.dataset or ""]) else None,
             dataset_args={"num_few_shot": int(row.shots)} if row.shots is not None else None,
             metric_type=row.metric,
@@ -40,54 +40,54 @@ def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
     ]
 
 
-def whole(row: Any) -> bool:
+def is_complete(row: Any) -> bool:
     """Whether every document of a task was scored."""
     return row.documents is None or row.documents == row.of_documents
 
 
 def score_rows(frame: pd.DataFrame, model: str) -> list[Row]:
-    """One row a task, shots and metric, with base and tuned value."""
+    """One row per task, shots and metric, with the scores of the base model and the tuned model."""
     rows = []
     for (task, shots, metric), group in frame.groupby(["task", "shots", "metric"], sort=False, dropna=False):
         by_model = {row.model: row for row in group.itertuples()}
         first = next(iter(by_model.values()))
-        documents = f"{first.documents}" if whole(first) else f"{first.documents} of {first.of_documents}"
+        documents = f"{first.documents}" if is_complete(first) else f"{first.documents} of {first.of_documents}"
         about = {"task": code(task), "metric": code(metric), "shots": "" if pd.isna(shots) else int(shots)}
-        values = {side: value(by_model.get(name)) for side, name in (("base", "base"), ("tuned", model))}
+        values = {side: format_score(by_model.get(name)) for side, name in (("base", "base"), ("tuned", model))}
         rows.append({**about, "documents": documents, **values})
     return rows
 
 
-def value(row: Any) -> str:
-    """A score with its standard error."""
+def format_score(row: Any) -> str:
+    """A score with its standard error, or a dash."""
     if row is None:
         return "–"
     return f"{row.value:.4f}" + (f" ± {row.stderr:.4f}" if row.stderr is not None else "")
 
 
 def recipe_rows(training: Row, audit: Row, base: Row, teacher: str) -> list[Row]:
-    """The training's settings in words."""
+    """The training settings as a table of names and values."""
     method = METHODS[training["method"]]
     if training["method"] != "full":
         method += (
             f", rank {training['lora']['r']}, alpha {training['lora']['alpha']}, dropout {training['lora']['dropout']}"
         )
-    lost = f"{audit['split']} split, {audit['truncated']} cut, {len(audit['dropped'])} left out"
+    longer = f"{audit['split']} split, {audit['truncated']} truncated, {len(audit['dropped'])} dropped"
     revision = f" at {code(base['revision'])}" if base["revision"] else ""
     rows = {
         "base": code(base["model"]) + revision,
-        "teacher of the data": teacher,
+        "teacher": teacher,
         "method": method,
         "precision": training["dtype"],
         "epochs": training["epochs"],
-        "global batch": f"{training['global_batch_size']} ({training['batching']})",
+        "global batch size": f"{training['global_batch_size']} ({training['batching']})",
         "learning rate": f"{training['learning_rate']}, {training['lr_scheduler']}, warm-up {training['warmup_ratio']}",
         "weight decay": training["weight_decay"],
-        "longest sample": f"{training['max_length']} tokens; of the longer conversations {lost}",
-        "tokens with loss": f"{audit['trainable_tokens']:,} of {audit['tokens']:,}: the answers and their end tokens alone",
+        "maximum sample length": f"{training['max_length']} tokens; longer conversations: {longer}",
+        "tokens with loss": f"{audit['trainable_tokens']:,} of {audit['tokens']:,}: only the answers and their end tokens",
         "random seed": training["random_seed"],
     }
-    return [{"name": name, "value": shown} for name, shown in rows.items()]
+    return [{"name": name, "value": value} for name, value in rows.items()]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -96,8 +96,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--settings", required=True, type=json.loads, help="run, base, teacher, training, model, release, as JSON"
     )
-    parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
-    parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
+    parser.add_argument("--decontamination", required=True, type=Path, help="stats.json of the decontamination stage")
+    parser.add_argument("--dataset", required=True, type=Path, help="stats.json of the dataset stage")
     parser.add_argument("--parquet", required=True, type=Path, nargs="+", help="parquet files of split_dataset")
     parser.add_argument("--audit", required=True, type=Path, help="audit.json of the model")
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
@@ -110,18 +110,18 @@ def main(argv: list[str] | None = None) -> None:
     frame = read_scores(args.scores)
     rows = cards.read_rows(args.parquet)
     dataset = read_json(args.dataset)
-    known = on_hub(base["model"])
+    base_on_hub = on_hub(base["model"])
     name = f"capybara-{settings['run']}"
-    licensed = settings["release"]["model_license"]
+    model_license = settings["release"]["model_license"]
     data = ModelCardData(
         model_name=name,
         language="en",
-        license=licensed or "other",
-        license_name=None if licensed else "base-model-and-data",
+        license=model_license or "other",
+        license_name=None if model_license else "base-model-and-data",
         library_name="transformers",
         pipeline_tag="text-generation",
-        base_model=base["model"] if known else None,
-        base_model_relation="finetune" if known else None,
+        base_model=base["model"] if base_on_hub else None,
+        base_model_relation="finetune" if base_on_hub else None,
         tags=["capybara", "amplify-instruct", "multi-turn", "conversational"],
         eval_results=eval_results(frame, model),
     )
@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> None:
         teacher=teacher,
         model=code(model),
         dataset=dataset,
-        small=dataset["train"] < cards.FULL_SIZE,
+        small=dataset["train"] < cards.FULL_SIZE_CONVERSATIONS,
         adapter=training["method"] != "full",
         gguf=code(f"gguf/{name}-f16.gguf") if settings["release"]["gguf_converter"] else "",
         sources=cards.source_rows(rows),

@@ -82,7 +82,7 @@ BOTH = ("--model-repo", "org/m", "--data-repo", "org/d")
 
 def test_without_yes_nothing_is_sent(release, hub):
     printed = publish(release, hub, *BOTH, token=None)
-    assert "model org/m (made private, if it is not there): 6 files, 50" in printed
+    assert "model org/m (created as private if it does not exist): 6 files, 50" in printed
     assert "300.0 kB  model.safetensors" in printed and "Nothing was sent" in printed
     assert hub.requests == []
 
@@ -168,7 +168,7 @@ def test_no_token(release, hub):
 def test_a_repository_that_holds_something_else_is_left_alone(release, hub):
     hub.repos["models/org/m"] = {"README.md": b"mine", "old.bin": b"x"}
     last = publish(release, hub, "--model-repo", "org/m", "--yes", check=False).splitlines()[-1]
-    assert "exists and holds something else than this release (2 files)" in last
+    assert "exists with other contents (2 files)" in last
     assert hub.repos["models/org/m"] == {"README.md": b"mine", "old.bin": b"x"}
     publish(release, hub, "--model-repo", "org/m", "--yes", "--update")
     assert "old.bin" not in hub.repos["models/org/m"] and b"capybara" in hub.repos["models/org/m"]["README.md"]
@@ -188,8 +188,8 @@ def test_names(release, hub, words, said):
 
 def test_a_changed_file_is_not_published(release, hub):
     (release / "model" / "config.json").write_text("{ }")
-    assert "config.json is not the file that SHA256SUMS knows" in publish(release, hub, *BOTH, check=False)
+    assert "config.json was changed after the release was gathered" in publish(release, hub, *BOTH, check=False)
     (release / "model" / "config.json").unlink()
-    assert "config.json is missing" in publish(release, hub, *BOTH, check=False)
+    assert f"missing file: {release / 'model' / 'config.json'}" in publish(release, hub, *BOTH, check=False)
     (release / SUMS).unlink()
-    assert "this is no finished release. Run snakemake first." in publish(release, hub, *BOTH, check=False)
+    assert "has no SHA256SUMS. Run snakemake first." in publish(release, hub, *BOTH, check=False)

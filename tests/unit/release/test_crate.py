@@ -1,4 +1,4 @@
-"""The provenance record: read back by the library, the same every time."""
+"""The provenance record: readable by the rocrate library, and reproducible."""
 
 import json
 
@@ -30,6 +30,6 @@ def test_the_library_reads_it_back(tmp_path):
     assert read.dereference("#seeds-1")["description"] == "4 conversations of the source <b>S</b>"
 
 
-def test_nothing_depends_on_time_or_place():
+def test_the_record_does_not_depend_on_time_or_machine():
     first, second = (json.dumps(crate(ABOUT, FILES, SEEDS)) for _ in range(2))
     assert first == second and "datePublished" not in first and "arcp" not in first

@@ -1,4 +1,4 @@
-"""The release's folder: what lies in it, that it is whole, and that it is the same every time."""
+"""The release folder: complete, and the same in every run."""
 
 import json
 
@@ -31,7 +31,7 @@ def gather(folder, *gguf, **changes):
     return folder / "release"
 
 
-def test_everything_is_there_and_summed(finished):
+def test_every_file_is_there_with_its_checksum(finished):
     release = gather(finished)
     names = {path.relative_to(release).as_posix() for path in listed(release)}
     assert names == {
@@ -43,17 +43,17 @@ def test_everything_is_there_and_summed(finished):
     assert sums == {name: file_sha256(release / name) for name in names}
 
 
-def test_an_adapter_names_its_base_and_no_path(finished):
+def test_an_adapter_names_its_base_model_and_no_path(finished):
     adapter = json.loads((gather(finished) / "model" / "adapter" / "adapter_config.json").read_text())
     assert adapter == {"r": 4, "base_model_name_or_path": "org/base"}
 
 
-def test_a_whole_model_has_no_adapter(finished):
+def test_a_fully_tuned_model_has_no_adapter(finished):
     (finished / "trained" / "adapter_config.json").unlink()
     assert not (gather(finished) / "model" / "adapter").exists()
 
 
-def test_a_gguf_of_this_run_alone(finished):
+def test_only_the_gguf_file_of_this_run_is_included(finished):
     for name in ("old.gguf", "x.gguf"):
         (finished / "release" / "gguf").mkdir(exist_ok=True)
         (finished / "release" / "gguf" / name).write_text(name)
@@ -61,22 +61,22 @@ def test_a_gguf_of_this_run_alone(finished):
     assert "gguf/x.gguf" in sums and "gguf/old.gguf" not in sums
 
 
-def test_the_record_names_what_rows_come_from(finished):
+def test_the_provenance_record_names_the_sources_of_the_rows(finished):
     graph = {entity["@id"]: entity for entity in json.loads((gather(finished) / CRATE).read_text())["@graph"]}
     seeds = graph["#seeds-1"]
     assert (seeds["name"], seeds["version"], seeds["license"]) == ("org/seeds", "def", "MIT")
     assert graph["model/model.safetensors"]["sha256"] == file_sha256(finished / "final" / "model.safetensors")
 
 
-def test_a_second_time_gives_the_same_bytes(finished):
+def test_a_second_run_gives_the_same_bytes(finished):
     release = gather(finished)
     before = {path: path.read_bytes() for path in [*listed(release), release / SUMS]}
-    (release / "model" / "old.json").touch()  # what an earlier training left goes
+    (release / "model" / "old.json").touch()  # a file of an earlier training is removed
     gather(finished)
     assert {path: path.read_bytes() for path in [*listed(release), release / SUMS]} == before
 
 
-def test_pickles_are_refused(finished):
+def test_pickles_are_rejected(finished):
     (finished / "final" / "pytorch_model.bin").touch()
     with pytest.raises(UserError, match="may execute code"):
         gather(finished)

@@ -1,4 +1,4 @@
-"""A card's licence is that of its rows, or says that it is none of the known ones."""
+"""The licence of a card follows from the licences of its rows."""
 
 import pytest
 
@@ -17,11 +17,14 @@ from workflow_scripts.release.licenses import card_license, restrictions
         ({}, {"license": "other", "license_name": "as-stated"}),
     ],
 )
-def test_the_licence_of_a_set(parts, expected):
+def test_the_licence_of_a_data_set(parts, expected):
     assert card_license(parts) == expected
 
 
-def test_what_some_rows_ask_of_the_whole():
+def test_restrictions_of_some_rows_apply_to_the_data_set():
     assert restrictions({"MIT": 3, "Apache-2.0": 2}) == []
-    said = restrictions({"CC-BY-NC-4.0": 5, "CC-BY-NC-SA-4.0": 2, "CC-BY-SA-4.0": 1, "unstated": 4})
-    assert [sentence.split()[0] for sentence in said] == ["7", "3", "4"]
+    sentences = restrictions({"CC-BY-NC-4.0": 5, "CC-BY-NC-SA-4.0": 2, "CC-BY-SA-4.0": 1, "unstated": 4})
+    assert [sentence.split()[0] for sentence in sentences] == ["7", "3", "4"]
+    assert restrictions({"CC-BY-SA-4.0": 1, "unstated": 1}) == [
+        "1 row is under a share-alike licence.", "1 row comes from sources that state no licence.",
+    ]  # fmt: skip

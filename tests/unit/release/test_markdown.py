@@ -1,4 +1,4 @@
-"""Texts of others in a card are shown and do nothing: checked on what a Markdown renderer makes of them."""
+"""Untrusted text in a card is displayed as text only, checked with a Markdown renderer."""
 
 import html
 import re
@@ -26,12 +26,12 @@ HOSTILE = [
 
 
 def rendered(line):
-    """What a renderer of Markdown makes of a table's cell, as HTML."""
+    """A table cell as HTML, from a Markdown renderer."""
     return MarkdownIt("commonmark").enable("table").render(f"| a | b |\n|---|---|\n| {line} | end |\n")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_code_span_holds_the_whole_text(text):
+def test_a_code_span_contains_the_complete_text(text):
     shown = code(text)
     assert rendered(shown).count("<code>") == 1 and rendered(shown).count("<td>") == 2
     cell = html.unescape(re.search(r"<td><code>(.*)</code></td>", rendered(shown))[1])
@@ -40,19 +40,19 @@ def test_a_code_span_holds_the_whole_text(text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_prose_is_text_alone(text):
+def test_prose_contains_no_markup(text):
     cell = re.search(r"<td>(.*)</td>\n<td>end</td>", rendered(plain(text)))[1]
     assert "<" not in cell
     assert html.unescape(cell) == visible(text)
 
 
-def test_hidden_characters_are_told():
+def test_hidden_characters_are_written_as_code_points():
     assert code("a\u202eb") == "`a<U+202E>b`"
     assert plain("a\u202eb\x00") == "a\\<U\\+202E\\>b\\<U\\+0000\\>"
 
 
 @given(st.text())
-def test_no_text_ends_its_span(text):
+def test_no_text_ends_its_code_span(text):
     shown = code(text)
     fence = shown[: len(shown) - len(shown.lstrip("`"))]
     assert fence not in shown[len(fence) : -len(fence)] and "|" not in shown and "\n" not in shown

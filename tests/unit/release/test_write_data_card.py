@@ -1,13 +1,13 @@
-"""The data card: valid for `huggingface_hub`, read by `datasets`, its licence computed."""
+"""The data card: valid for `huggingface_hub`, readable by `datasets`, with a computed licence."""
 
 import shutil
 
 import pytest
 from huggingface_hub import DatasetCard, metadata_load
 from markdown_it import MarkdownIt
-from tests.unit.test_write_model_card import HOSTILE
 
 from tests.stand_in_hub import StandInHub
+from tests.unit.release.test_write_model_card import HOSTILE
 from tests.unit.release.tree import common, make
 from workflow_scripts.release.write_data_card import main, size_category
 
@@ -33,7 +33,7 @@ def test_it_passes_validation(tmp_path, monkeypatch):
         assert hub.requests == ["POST /api/validate-yaml"]
 
 
-def test_datasets_reads_the_folder_by_its_card(tmp_path, monkeypatch):
+def test_datasets_loads_the_folder_with_its_card(tmp_path, monkeypatch):
     from datasets import load_dataset
 
     data = write(make(tmp_path)).parent
@@ -48,21 +48,24 @@ def test_datasets_reads_the_folder_by_its_card(tmp_path, monkeypatch):
     assert conversations["train"][0]["conversation"][0] == {"input": "Why?", "output": "So."}
 
 
-def test_mixed_licences_are_told_and_not_guessed(tmp_path):
+def test_mixed_licences_are_listed_and_not_combined(tmp_path):
     path = write(make(tmp_path, licenses=["MIT", "CC-BY-NC-4.0"]))
     metadata = metadata_load(path)
     assert metadata["license"] == "other" and metadata["license_name"] == "by-row"
     text = path.read_text()
     assert "`CC-BY-NC-4.0` (2 rows), `MIT` (2 rows)" in text
-    assert "2 rows may not be used commercially, so the set as a whole may not either." in text
+    assert "2 rows may not be used commercially, so the whole data set may not either." in text
 
 
-def test_of_included_files_no_language_is_said(tmp_path):
+def test_no_language_is_stated_for_included_files(tmp_path):
     path = write(make(tmp_path), included=True)
-    assert "language" not in metadata_load(path) and "not checked for their language" in path.read_text()
+    assert (
+        "language" not in metadata_load(path)
+        and "The language of conversations included from files was not checked." in path.read_text()
+    )
 
 
-def test_a_hostile_source_is_shown_as_text(tmp_path):
+def test_a_hostile_source_is_displayed_as_text(tmp_path):
     text = write(make(tmp_path, sources=[HOSTILE], licenses=[HOSTILE])).read_text()
     shown = MarkdownIt("commonmark").enable("table").render(text.split("\n---\n", 1)[1])
     assert "<script" not in shown and "<img" not in shown and "<a " not in shown and "javascript:alert" in shown

