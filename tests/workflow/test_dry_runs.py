@@ -53,7 +53,8 @@ def test_the_targets_name_a_file_of_every_job(project, files, own):
     assert len(asked) > 30 and {name for number, name in jobs.items() if number not in asked} == {"all"}
 
 
-STAGES = "seeds synthesis verification conversations decontamination dataset training evaluation report release".split()
+STAGES = ["seeds", "synthesis", "verification", "conversations", "decontamination"]
+STAGES += ["dataset", "training", "evaluation", "report", "release"]
 
 
 def test_each_stage_is_a_target(project):

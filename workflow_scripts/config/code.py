@@ -1,9 +1,9 @@
 """The code that jobs run: the Python interpreter, and a hash of everything in the package that an entry point uses."""
 
-import ast
 import functools
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,7 @@ from jinja2 import meta
 
 from workflow_scripts.common.package_files import PACKAGE
 
+PACKAGE_FILE_CALL = re.compile(r'\bpackage_file\((?:"([^"]*)"\))?')
 PAGE_TEMPLATES = (".html.jinja", ".css.jinja", ".md.jinja")  # the templates that include others
 
 
@@ -55,12 +56,12 @@ def _package_files(path: Path) -> frozenset[Path]:
     ValueError for a name that is not written as a literal.
     """
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "package_file"):
-            continue
-        if not (len(node.args) == 1 and isinstance(node.args[0], ast.Constant)):
-            raise ValueError(f"{path}, line {node.lineno}: package_file needs one literal name.")
-        named = PACKAGE / node.args[0].value
+    if path.name == "package_files.py":
+        return frozenset()
+    for call in PACKAGE_FILE_CALL.finditer(path.read_text(encoding="utf-8")):
+        if call[1] is None:
+            raise ValueError(f"{path}: package_file needs one literal name.")
+        named = PACKAGE / call[1]
         found.update(_folder_files(named) if named.is_dir() else _with_included(named))
     return frozenset(found)
 

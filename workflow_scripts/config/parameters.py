@@ -17,9 +17,25 @@ def subset_json(settings: Config, names: Iterable[str]) -> str:
     return to_json({name: settings[name] for name in names})
 
 
-def as_json(value: Any) -> Callable[..., str]:
-    """A parameter function: Snakemake would parse the braces of a plain string as wildcards."""
-    return lambda wildcards: to_json(value)
+class JsonParameter:
+    """A parameter that is JSON in the command. A plain string would not do: Snakemake parses its braces as wildcards."""
+
+    def __init__(self, value: Any):
+        self._text = to_json(value)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:  # Snakemake records and compares parameters by it
+        return self._text
+
+    def __format__(self, form: str) -> str:
+        return format(self._text, form)
+
+
+def as_json(value: Any) -> JsonParameter:
+    """A parameter that is JSON in the command of a job."""
+    return JsonParameter(value)
 
 
 def scale_with_attempt(amount: int) -> Callable[..., int]:
