@@ -1,1 +1,1 @@
-"""Nous-Capybara, reproduced: one entry-point module a Snakemake rule, one subpackage a topic."""
+"""Nous-Capybara, reproduced: one package per stage, one entry-point module per Snakemake rule."""

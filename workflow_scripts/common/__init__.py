@@ -1,1 +1,1 @@
-"""What every stage shares: rows on disk, errors, progress, the command line."""
+"""Code that all stages share: rows on disk, errors, progress, the command line."""

@@ -1,4 +1,4 @@
-"""Conversations in the three layouts people use, read into Capybara's own: a list of {input, output}."""
+"""Conversations of the three common layouts, read into Capybara's own: a list of {input, output}."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,9 @@ ASSISTANT_ROLES = {"gpt", "assistant", "chatgpt", "bard", "model"}
 def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     """The exchanges of a row in Capybara's `conversation`, ShareGPT's `conversations` or `messages` layout.
 
-    Raises KeyError if the row has none of the three columns, ValueError (a short reason) if the messages do not
-    alternate from user to assistant or a text is missing; it holds nothing of the data. A leading system message is joined to the first user text.
+    A leading system message is joined to the first user text. Raises KeyError if the row has none of the three columns.
+    Raises ValueError if the messages do not alternate from user to assistant or a text is missing; its message is a short
+    reason without any of the data.
     """
     layout = next((name for name in LAYOUTS if row.get(name) is not None), None)
     if layout is None:
@@ -21,7 +22,7 @@ def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     try:
         exchanges = LAYOUTS[layout](row[layout])
     except (TypeError, KeyError) as error:
-        raise ValueError("a turn of another shape") from error
+        raise ValueError("a turn does not have the shape of its layout") from error
     if not exchanges:
         raise ValueError("no exchange")
     if any(not isinstance(text, str) for exchange in exchanges for text in exchange.values()):
@@ -29,7 +30,7 @@ def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     return exchanges
 
 
-def _pair(messages: list[tuple[str, str]]) -> list[Exchange]:
+def _pair_messages(messages: list[tuple[str, str]]) -> list[Exchange]:
     system = ""
     if messages and messages[0][0] == "system":
         system, messages = messages[0][1], messages[1:]
@@ -47,13 +48,13 @@ def _pair(messages: list[tuple[str, str]]) -> list[Exchange]:
 
 LAYOUTS = {
     "conversation": lambda turns: [{"input": turn["input"], "output": turn["output"]} for turn in turns],
-    "conversations": lambda turns: _pair([(turn["from"], turn["value"]) for turn in turns]),
-    "messages": lambda turns: _pair([(turn["role"], turn["content"]) for turn in turns]),
+    "conversations": lambda turns: _pair_messages([(turn["from"], turn["value"]) for turn in turns]),
+    "messages": lambda turns: _pair_messages([(turn["role"], turn["content"]) for turn in turns]),
 }
 
 
 def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
-    """The same conversation as `messages` with roles, the layout that chat templates take."""
+    """The conversation as `messages` with roles, the layout of chat templates."""
     return [
         {"role": role, "content": exchange[key]}
         for exchange in conversation
@@ -62,7 +63,7 @@ def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
 
 
 def seed_as_conversation(seed: Mapping[str, Any]) -> Conversation:
-    """A row of `seeds/data.jsonl` as a conversation: an in-house dialogue as it is, else the request and its answer."""
+    """A row of `seeds/data.jsonl` as a conversation: the seed's own dialogue if it has one, else its request and answer."""
     facts = {key: value for key, value in seed["meta"].items() if key != "conversation"}
     question = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
     keys = ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")

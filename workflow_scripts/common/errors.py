@@ -1,8 +1,8 @@
-"""The one error that is meant for the user's eyes."""
+"""The error class for everything that the user can fix."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message says what, where (file and line), and what to do.
+    """An error the user can fix. The message states what is wrong, where (file and line), and how to fix it.
 
-    Entry points print it as one line and end with exit code 1; see `workflow_scripts.common.cli`.
+    Entry points print it as one line and exit with status 1; see `workflow_scripts.common.cli`.
     """

@@ -1,4 +1,4 @@
-"""Which files are damaged: looked for after something has failed, since every library has its own words for it."""
+"""Detection of damaged files, run after a failure: each library reports a corrupt file differently."""
 
 import json
 import struct
@@ -6,18 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def damaged(paths: Iterable[Path]) -> list[str]:
-    """A line for each parquet or safetensors file among the paths, or in the folders among them, that is not whole."""
+def describe_damage(paths: Iterable[Path]) -> list[str]:
+    """One line for each damaged parquet or safetensors file among the paths or directly in a folder among them."""
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     return [
-        f"{file}: damaged, {fault}. If a job wrote it, delete it and run again: it is made anew"
+        f"{file}: damaged, {fault}. If a job wrote it, delete it and run again"
         for file in dict.fromkeys(files)
-        if file.is_file() and (fault := _FAULTS.get(file.suffix, _none)(file))
+        if file.is_file() and (check := _CHECKS.get(file.suffix)) and (fault := check(file))
     ]
-
-
-def _none(path: Path) -> None:
-    return None
 
 
 def _parquet(path: Path) -> str | None:
@@ -29,12 +25,12 @@ def _parquet(path: Path) -> str | None:
             for number in range(file.num_row_groups):
                 file.read_row_group(number)
     except (ArrowException, OSError):
-        return "not a whole parquet file"
+        return "not a complete parquet file"
     return None
 
 
 def _safetensors(path: Path) -> str | None:
-    """The format begins with the length of its header, and the header says how long the rest is."""
+    """The file starts with the length of its header; the header states the length of the rest."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         start = file.read(8)
@@ -42,10 +38,10 @@ def _safetensors(path: Path) -> str | None:
         header = file.read(length) if 8 + length <= size else b""
     try:
         tensors = [entry for name, entry in json.loads(header).items() if name != "__metadata__"]
-        wanted = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+        expected = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
     except (ValueError, AttributeError, KeyError, TypeError):
         return "its header cannot be read"
-    return None if size == wanted else f"{size} bytes in place of {wanted}"
+    return None if size == expected else f"{size} bytes, expected {expected}"
 
 
-_FAULTS = {".parquet": _parquet, ".safetensors": _safetensors}
+_CHECKS = {".parquet": _parquet, ".safetensors": _safetensors}

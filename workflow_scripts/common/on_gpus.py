@@ -1,13 +1,13 @@
-"""Run a job on GPU cards of its own.
+"""Run a command on GPUs that no other job uses.
 
-Snakemake counts GPUs on a workstation (`resources: gpu`), but does not say which: all jobs would meet on card 0. This
-takes the wanted number of free cards, names them in CUDA_VISIBLE_DEVICES and becomes the given command:
+On a workstation Snakemake counts GPUs (`resources: gpu`) but does not assign them, so all jobs would use GPU 0. This
+program locks free GPUs, sets CUDA_VISIBLE_DEVICES and replaces itself with the given command:
 
     python -m workflow_scripts.common.on_gpus 1 python -m workflow_scripts.training.train_model …
 
-A card is taken by a lock on a file, which the command and all processes that it starts hold as long as one of them
-lives; so a killed job leaves no card behind, and a server that outlives its job keeps its own. A job that asks for none
-sees none. Cards that a scheduler or the user has named in CUDA_VISIBLE_DEVICES are the ones to choose from.
+The lock is a file lock. The command and all its child processes hold it until the last of them ends: a killed job
+releases its GPUs, and a server that outlives its job keeps them. A job that requests no GPU sees none. If a scheduler or
+the user has set CUDA_VISIBLE_DEVICES, only the GPUs listed there are used.
 """
 
 import argparse
@@ -26,28 +26,28 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 
 QUERY = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-PATIENCE = 2.0  # seconds between two looks for a free card
+POLL_SECONDS = 2.0  # between two attempts to lock free GPUs
 
 
 class Card(NamedTuple):
-    """A GPU as NVIDIA's tool names it; `index` is what CUDA_VISIBLE_DEVICES takes, `uuid` is the same in every cgroup."""
+    """A GPU as listed by nvidia-smi. `index` is used in CUDA_VISIBLE_DEVICES; `uuid` is the same in every cgroup."""
 
     index: str
     uuid: str
 
 
-def cards_of_machine() -> list[Card] | None:
-    """The GPUs that this process may see; None where NVIDIA's tool is not installed."""
+def list_cards() -> list[Card] | None:
+    """The GPUs that nvidia-smi lists; None if nvidia-smi is not installed. UserError if it fails."""
     if shutil.which(QUERY[0]) is None:
         return None
     done = subprocess.run(QUERY, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"nvidia-smi: {(done.stdout + done.stderr).strip()}. Mend the driver, or set `gpus: 0`.")
+        raise UserError(f"nvidia-smi: {(done.stdout + done.stderr).strip()}. Fix the driver, or set `gpus: 0`.")
     return [Card(*map(str.strip, line.split(","))) for line in done.stdout.splitlines() if line.strip()]
 
 
-def selectable(cards: list[Card], environment: Mapping[str, str]) -> list[Card]:
-    """The cards that CUDA_VISIBLE_DEVICES names, by index or by (the beginning of) a UUID; all without it."""
+def visible_cards(cards: list[Card], environment: Mapping[str, str]) -> list[Card]:
+    """The cards listed in CUDA_VISIBLE_DEVICES, by index or by the beginning of a UUID; all cards if it is not set."""
     named = environment.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return cards
@@ -57,15 +57,15 @@ def selectable(cards: list[Card], environment: Mapping[str, str]) -> list[Card]:
     ]
 
 
-def take(cards: list[Card], count: int, folder: Path) -> list[Card]:
-    """Lock `count` of the cards, for as long as this process or one that it starts lives; waits for them.
+def lock_cards(cards: list[Card], count: int, folder: Path) -> list[Card]:
+    """Lock `count` of the cards until this process and all its children have ended; waits until they are free.
 
-    Less than all of them is not kept while waiting, so that two jobs cannot wait for each other.
+    While waiting no lock is held, so that two jobs cannot wait for each other.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    told = False
+    logged = False
     while True:
-        taken: list[tuple[Card, int]] = []
+        locked: list[tuple[Card, int]] = []
         for card in cards:
             lock = os.open(folder / card.uuid, os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -73,47 +73,47 @@ def take(cards: list[Card], count: int, folder: Path) -> list[Card]:
             except BlockingIOError:
                 os.close(lock)
                 continue
-            taken.append((card, lock))
-            if len(taken) == count:
-                for _, descriptor in taken:
+            locked.append((card, lock))
+            if len(locked) == count:
+                for _, descriptor in locked:
                     os.set_inheritable(descriptor, True)
-                return [card for card, _ in taken]
-        for _, descriptor in taken:
+                return [card for card, _ in locked]
+        for _, descriptor in locked:
             os.close(descriptor)
-        if not told:
-            logging.info("waiting for %d of %d GPUs: the others are at work", count, len(cards))
-            told = True
-        time.sleep(PATIENCE)
+        if not logged:
+            logging.info("waiting for %d of %d GPUs: other jobs use them", count, len(cards))
+            logged = True
+        time.sleep(POLL_SECONDS)
 
 
-def locks() -> Path:
-    """Where this user's locks lie: one folder for all runs on the machine."""
+def lock_folder() -> Path:
+    """The folder of this user's locks, shared by all runs on the machine."""
     return Path(tempfile.gettempdir()) / f"capybara-gpus-{os.getuid()}"
 
 
 def environment_for(count: int) -> dict[str, str]:
-    """The environment of a job that is to have `count` GPUs, which are locked by then."""
+    """The environment variables of a job with `count` GPUs, after locking them. UserError if fewer are visible."""
     environment = dict(os.environ)
     if count == 0:
         return environment | {"CUDA_VISIBLE_DEVICES": ""}
-    cards = cards_of_machine()
-    if cards is None:  # not NVIDIA's: the job and its libraries know better
+    cards = list_cards()
+    if cards is None:  # no NVIDIA GPUs: the environment stays as it is
         return environment
-    chosen = selectable(cards, environment)
-    if len(chosen) < count:
+    visible = visible_cards(cards, environment)
+    if len(visible) < count:
         raise UserError(
-            f"this job asks for {count} GPUs and sees {len(chosen)}. Correct `resources: gpus` of its stage in the configuration, "
+            f"this job requests {count} GPUs and sees {len(visible)}. Correct `resources: gpus` of its stage in the configuration, "
             "or CUDA_VISIBLE_DEVICES."
         )
-    mine = take(chosen, count, locks())
-    logging.info("on GPU %s", ", ".join(card.index for card in mine))
-    return environment | {"CUDA_VISIBLE_DEVICES": ",".join(card.index for card in mine)}
+    locked = lock_cards(visible, count, lock_folder())
+    logging.info("on GPU %s", ", ".join(card.index for card in locked))
+    return environment | {"CUDA_VISIBLE_DEVICES": ",".join(card.index for card in locked)}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Become the command, on cards of its own."""
+    """Replace this process with the command, on its own GPUs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("count", type=int, help="GPUs that the command is to see")
+    parser.add_argument("count", type=int, help="number of GPUs")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command with its arguments")
     args = parser.parse_args(argv)
     if not args.command:

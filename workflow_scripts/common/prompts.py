@@ -1,4 +1,4 @@
-"""Prompts: a folder of Jinja files, and the hashes by which provenance names them."""
+"""Prompts: a folder of Jinja files, and their hashes for the provenance."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ import jinja2
 class Prompts:
     """The `*.jinja` files of a folder.
 
-    These texts go to a teacher, never into a page, so nothing is escaped; a missing variable is an error.
+    The texts are sent to a teacher and never put into a page, so nothing is escaped. A missing variable is an error.
     """
 
     def __init__(self, folder: Path):

@@ -1,4 +1,4 @@
-"""Rows on disk: one reader that names file and line, one atomic writer, one content hash."""
+"""Rows on disk: a reader that reports file and line, an atomic writer, a content hash."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ from workflow_scripts.common.types import Row
 
 
 def content_id(*parts: Any) -> str:
-    """16 hex digits of the SHA-256 of `parts` as canonical JSON: equal content, equal id, on any machine."""
+    """16 hex digits of the SHA-256 of `parts` as canonical JSON. Equal content has an equal id on every machine."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -28,26 +28,26 @@ def file_sha256(path: Path) -> str:
 def parse_line(path: Path, number: int, line: bytes) -> Row:
     """One line of a JSON Lines file as a dict.
 
-    Raises UserError naming file and line for invalid UTF-8, invalid JSON, or a line that is no object.
+    UserError with file and line for invalid UTF-8, invalid JSON, or a line that is not an object.
     """
     try:
         row = json.loads(line)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Mend or remove the line.") from error
+        raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Fix or delete the line.") from error
     except json.JSONDecodeError as error:
-        cut = "" if line.endswith(b"\n") else " The file ends here: if a job wrote it, delete it and run again."
+        truncated = "" if line.endswith(b"\n") else " The file ends here: if a job wrote it, delete it and run again."
         raise UserError(
-            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Mend or remove the line.{cut}"
+            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Fix or delete the line.{truncated}"
         ) from error
     if not isinstance(row, dict):
         raise UserError(
-            f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Mend or remove the line."
+            f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Fix or delete the line."
         )
     return row
 
 
 def read_jsonl(path: Path) -> Iterator[Row]:
-    """Each line of a JSON Lines file as a dict (`parse_line`); blank lines are passed over."""
+    """Each line of a JSON Lines file as a dict (`parse_line`); blank lines are skipped."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
@@ -56,7 +56,10 @@ def read_jsonl(path: Path) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to: a reader sees the old one or the whole new one, never a part, even after a crash."""
+    """A binary file that replaces `path` when the block ends without an error; until then readers see the old file.
+
+    The file is never visible in part, even after a crash: temporary file in the same folder, fsync, `os.replace`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -67,7 +70,7 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private; others share this folder
+        os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -81,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _dumps(value: Any, **options: Any) -> str:
-    """JSON with readable letters; half of a surrogate pair, which UTF-8 cannot hold, makes it all escapes."""
+    """JSON without escapes; with escapes if it contains half of a surrogate pair, which UTF-8 cannot encode."""
     text = json.dumps(value, ensure_ascii=False, **options)
     try:
         text.encode("utf-8")
@@ -91,19 +94,19 @@ def _dumps(value: Any, **options: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one JSON document atomically."""
+    """Write a JSON document atomically."""
     write_text(path, _dumps(value, indent=1) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
-    """Write JSON Lines atomically, keys in the order given."""
+    """Write JSON Lines atomically, one row at a time, with keys in the given order."""
     with atomically(path) as file:
         for row in rows:
             file.write(_dumps(row).encode("utf-8") + b"\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON document; a UserError names the file if it is broken."""
+    """Read a JSON document. UserError with the file if it is not valid JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:

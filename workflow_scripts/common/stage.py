@@ -10,7 +10,7 @@ from workflow_scripts.common.types import Rejected, Row
 
 
 def rejected_row(row: Mapping[str, Any], reason: str, evidence: Any) -> Rejected:
-    """A row of `rejected.jsonl` from a conversation, or from `as_conversation` of a seed."""
+    """A row of `rejected.jsonl` from a conversation, or from `seed_as_conversation` of a seed."""
     return {
         "id": row["id"],
         "reason": reason,
@@ -22,17 +22,17 @@ def rejected_row(row: Mapping[str, Any], reason: str, evidence: Any) -> Rejected
 
 
 class Rejections:
-    """Rows that a stage rejected, each with the reason and the evidence for it."""
+    """Rows that a stage rejected, each with a reason and its evidence."""
 
     def __init__(self, rows: list[Rejected] | None = None):
         self.rows: list[Rejected] = list(rows or [])
 
     def add(self, row: Mapping[str, Any], reason: str, evidence: Any) -> None:
-        """Reject a conversation (a seed: `as_conversation`). `reason` is a name in snake_case."""
+        """Reject a conversation (a seed: `seed_as_conversation`). `reason` is a code in snake_case."""
         self.rows.append(rejected_row(row, reason, evidence))
 
     def by_reason(self) -> dict[str, int]:
-        """Number of rejected rows for each reason, most frequent first."""
+        """Number of rejected rows per reason, most frequent first."""
         return dict(Counter(row["reason"] for row in self.rows).most_common())
 
 
@@ -46,7 +46,7 @@ def statistics(rows_in: int, rows_out: int, rejections: Rejections, **metrics: A
 def write_stage(
     data: Path, rejected: Path, stats: Path, rows: list[Row], rejections: Rejections, rows_in: int, **metrics: Any
 ) -> None:
-    """Write a stage's three artefacts, rows sorted by id: their order is the same in every run."""
+    """Write a stage's three artefacts, sorted by id, so that their order is the same in every run."""
     summary = statistics(rows_in, len(rows), rejections, **metrics)
     write_jsonl(data, sorted(rows, key=lambda row: row["id"]))
     write_jsonl(rejected, sorted(rejections.rows, key=lambda row: (row["id"], row["reason"])))

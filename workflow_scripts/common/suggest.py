@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-LISTED_NAMES = 40  # more names do not fit into an error message
+LISTED_NAMES = 40  # maximum in an error message
 
 
 def suggest(name: str, known: Iterable[str], count: int = 1) -> str:
@@ -11,4 +11,4 @@ def suggest(name: str, known: Iterable[str], count: int = 1) -> str:
     names = list(known)
     if close := difflib.get_close_matches(name, names, n=count):
         return f"did you mean {' or '.join(f'`{other}`' for other in close)}?"
-    return f"known here: {', '.join(names)}." if len(names) <= LISTED_NAMES else "no known name is similar."
+    return f"known here: {', '.join(names)}." if 0 < len(names) <= LISTED_NAMES else "no known name is similar."

@@ -1,4 +1,4 @@
-"""Tables larger than memory: parquet files read and written in batches, rejected rows included."""
+"""Tables larger than memory: parquet files, read and written in batches; the parquet form of rejected rows."""
 
 import contextlib
 import json
@@ -30,19 +30,19 @@ JSON_COLUMNS = ("evidence", "conversation", "provenance")
 
 
 def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """A parquet file in tables of at most `BATCH` rows."""
+    """The rows of a parquet file as tables of at most `BATCH` rows."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield pa.Table.from_batches([batch])
 
 
 def count_rows(paths: Iterable[Path]) -> int:
-    """Rows of parquet files, from their footers."""
+    """Total number of rows of parquet files, read from their footers."""
     return sum(pq.read_metadata(path).num_rows for path in paths)
 
 
 class TableWriter:
-    """A parquet file written table by table; it appears under its name when the block ends without an error."""
+    """Writes a parquet file table by table; the file appears when the block ends without an error."""
 
     def __init__(self, path: Path, schema: pa.Schema):
         self.path = Path(path)
@@ -52,7 +52,7 @@ class TableWriter:
         self._writer = pq.ParquetWriter(self._block.enter_context(atomically(self.path)), schema, compression="zstd")
 
     def write(self, table: pa.Table) -> None:
-        """Append rows; columns are put into the schema's order and types."""
+        """Append rows, with columns in the order and of the types of the schema."""
         if table.num_rows:
             self._writer.write_table(table.select(self._schema.names).cast(self._schema))
             self.rows += table.num_rows
@@ -68,14 +68,14 @@ class TableWriter:
 
 
 class RejectedWriter(TableWriter):
-    """A parquet file of rejected rows."""
+    """Writes a parquet file of rejected rows; `by_reason` counts them."""
 
     def __init__(self, path: Path):
         super().__init__(path, REJECTED)
         self.by_reason: Counter[str] = Counter()
 
     def add(self, rows: Sequence[Rejected]) -> None:
-        """Append rows made by `common.stage.rejected_row`."""
+        """Append rows of `common.stage.rejected_row`."""
         self.by_reason.update(row["reason"] for row in rows)
         texts = [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}} for row in rows]
         self.write(pa.Table.from_pylist(texts, REJECTED))

@@ -1,4 +1,4 @@
-"""Arrow arrays of texts as numpy arrays of characters, for work on all texts of a batch at once."""
+"""Arrow arrays of texts as numpy arrays of code points, for vectorised work on the texts of a batch."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,19 +6,19 @@ import pyarrow.compute as pc
 
 
 def boolean(values: pa.Array) -> np.ndarray:
-    """A boolean Arrow array as numpy."""
+    """A boolean Arrow array as numpy; null is False."""
     return values.to_numpy(zero_copy_only=False).astype(bool)
 
 
 def characters(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Code points (uint32) of all texts in a row, and the offsets (len(texts) + 1) where each begins and the last ends."""
+    """Code points (uint32) of the concatenated texts, and their offsets, shape (texts + 1,): start of each, end of the last."""
     lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return np.frombuffer("".join(texts.to_pylist()).encode("utf-32-le"), dtype=np.uint32), offsets
 
 
 def longest_runs(texts: pa.Array) -> np.ndarray:
-    """For each text the length of its longest run of one character, shape (texts,)."""
+    """Length of each text's longest run of one character, shape (texts,)."""
     codes, offsets = characters(texts)
     if not len(codes):
         return np.zeros(len(texts), dtype=np.int64)

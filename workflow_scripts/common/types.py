@@ -1,4 +1,4 @@
-"""The rows that stages exchange; docs/ and `rules/schemas/` describe the files that hold them."""
+"""Types of the rows that stages exchange; docs/ and `rules/schemas/` describe their files."""
 
 from typing import Any, NotRequired, TypedDict
 
@@ -14,7 +14,7 @@ class Exchange(TypedDict):
 
 
 class Seed(TypedDict):
-    """A row of `seeds/data.jsonl`. `meta` holds what only some seeds have: task, reference, category, conversation."""
+    """A row of `seeds/data.jsonl`. `meta` contains fields of some seeds only: task, reference, category, conversation."""
 
     id: str
     source: str
@@ -32,7 +32,7 @@ class Seed(TypedDict):
 
 
 class Conversation(TypedDict):
-    """A row of `data.jsonl` from the synthesis on. `provenance` names the seed, its licence, techniques and teacher."""
+    """A row of `data.jsonl` of the synthesis and later stages. `provenance`: seed, licence, techniques, teacher, and more."""
 
     id: str
     source: str
@@ -41,10 +41,10 @@ class Conversation(TypedDict):
 
 
 class Rejected(TypedDict):
-    """A row of `rejected.jsonl`: `reason` is a name in snake_case, `evidence` is what a reviewer needs to judge it.
+    """A row of `rejected.jsonl`: `reason` is a code in snake_case, `evidence` is what a reviewer needs to check it.
 
-    The rest is the rejected row itself, a seed as a conversation of one exchange; `conversation` is empty where nothing
-    could be read.
+    The other fields are the rejected row itself (a seed: `seed_as_conversation`). `conversation` is empty if the row could
+    not be read.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Rejected(TypedDict):
 class Hit(TypedDict):
     """A row of `decontamination/hits.jsonl`: a benchmark text found in a conversation.
 
-    It runs from character `start` of turn `turn` to character `end` of turn `end_turn`, in the turns as written.
+    The text runs from character `start` of turn `turn` to character `end` of turn `end_turn`, in the turns as written.
     `distance` is in edits, `length` in characters of the normalised item text. `level`, `allowed` and `counts` are added
     when the hit is judged.
     """

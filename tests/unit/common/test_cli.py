@@ -1,4 +1,4 @@
-"""What a user sees of an error: one line, and exit code 1."""
+"""Errors of an entry point: one line and exit status 1; a bug keeps its traceback."""
 
 import errno
 
@@ -18,12 +18,16 @@ def failing(error):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (UserError("seeds.jsonl, line 3: mend it."), "error: seeds.jsonl, line 3: mend it."),
+        (UserError("seeds.jsonl, line 3: fix it."), "error: seeds.jsonl, line 3: fix it."),
         (OSError(errno.ENOSPC, "No space", "results/x"), "error: results/x: the disk is full."),
         (PermissionError(errno.EACCES, "Denied", "results/x"), "error: results/x: permission denied."),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Not", "results/x"),
+            "error: results/x: a file is where a folder is needed.",
+        ),
     ],
 )
-def test_what_the_user_can_mend_is_one_line(error, line):
+def test_an_error_that_the_user_can_fix_is_one_line(error, line):
     with pytest.raises(SystemExit) as caught:
         run(failing(error))
     assert str(caught.value.code).startswith(line)

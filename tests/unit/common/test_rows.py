@@ -1,4 +1,4 @@
-"""Rows on disk: content hash, the reader that names file and line, the atomic writer."""
+"""Rows on disk: the content hash, the reader that reports file and line, the atomic writer."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_id_does_not_depend_on_the_order_of_keys(row, seed):
 
 @given(st.lists(JSON, max_size=3), st.lists(JSON, max_size=3))
 def test_ids_are_equal_exactly_for_equal_content(one, other):
-    # Compared as JSON text: Python holds 1, 1.0 and True for equal, JSON does not.
+    # Compared as JSON text: 1, 1.0 and True are equal in Python, not in JSON.
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (content_id(*one) == content_id(*other)) is same
 
@@ -54,28 +54,28 @@ def test_written_rows_are_read_back(tmp_path_factory, rows):
 
 @pytest.mark.parametrize("write", [lambda path, row: write_jsonl(path, [row]), write_json], ids=["jsonl", "json"])
 def test_lone_surrogates_survive(tmp_path, write):
-    """JSON from outside may hold half an emoji ("\\ud83d"): a row that can be read can be written."""
+    """JSON from outside may contain half an emoji ("\\ud83d"): a row that can be read can be written."""
     write(tmp_path / "rows", {"text": "\ud83d"})
     assert read_json(tmp_path / "rows") == {"text": "\ud83d"}
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "message"),
     [
         (b'{"a": 1', "not valid JSON"),
         (b'{"a": "\xff"}', "not valid UTF-8"),
         (b"[1, 2]", "a JSON object was expected, not list"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path, line, words):
+def test_a_broken_line_is_reported(tmp_path, line, message):
     path = tmp_path / "seeds.jsonl"
     path.write_bytes(b'{"a": 0}\n\n' + line + b"\n")
-    with pytest.raises(UserError, match="Mend or remove the line") as caught:
+    with pytest.raises(UserError, match="Fix or delete the line") as caught:
         list(read_jsonl(path))
-    assert f"{path}, line 3: {words}" in str(caught.value)
+    assert f"{path}, line 3: {message}" in str(caught.value)
 
 
-def test_a_broken_document_is_named(tmp_path):
+def test_a_broken_document_is_reported(tmp_path):
     path = tmp_path / "stats.json"
     path.write_text('{"in": ')
     with pytest.raises(UserError, match=r"stats\.json: not valid JSON"):
@@ -95,13 +95,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 class Stop(BaseException):
-    """As KeyboardInterrupt: no Exception."""
+    """Like KeyboardInterrupt, not a subclass of Exception."""
 
 
 @pytest.mark.parametrize("error", [ValueError, Stop])
 @pytest.mark.parametrize("rows_before", [0, 1, 5000])
 def test_an_error_in_the_rows_themselves_leaves_the_old_file(tmp_path, rows_before, error):
-    """Rows are written as they come: by then much may already be on disk, though not under this name."""
+    """Rows are written one by one: when the error occurs, many may be on disk, in the temporary file."""
 
     def rows():
         for number in range(rows_before):
@@ -119,8 +119,8 @@ def test_an_error_in_the_rows_themselves_leaves_the_old_file(tmp_path, rows_befo
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_rows_are_written_as_they_come(tmp_path):
-    """A stage may hand on more rows than memory holds; what it reads may be the very file that it replaces."""
+def test_rows_are_written_one_by_one(tmp_path):
+    """A stage may write more rows than fit into memory; it may read the file that it replaces."""
     path = tmp_path / "data.jsonl"
     write_jsonl(path, ({"n": number} for number in range(10_000)))
     alive = []
@@ -139,7 +139,7 @@ def test_rows_are_written_as_they_come(tmp_path):
     assert [row["n"] for row in read_jsonl(path)] == list(range(1, 10_001))
 
 
-def test_others_may_read_what_is_written(tmp_path):
+def test_other_users_may_read_a_written_file(tmp_path):
     mask = os.umask(0o022)
     try:
         write_json(tmp_path / "new" / "stats.json", {})

@@ -1,18 +1,38 @@
-"""What a stage hands on: sorted rows, rejected rows with reasons, statistics that add up."""
+"""Artefacts of a stage: sorted rows, rejected rows with their text, statistics that add up."""
 
 import random
 
 import pytest
 
 from workflow_scripts.common.rows import read_json, read_jsonl
-from workflow_scripts.common.stage import Rejections, statistics, write_stage
+from workflow_scripts.common.stage import Rejections, rejected_row, statistics, write_stage
+
+
+def conversation(name):
+    return {
+        "id": name,
+        "source": "Stones",
+        "conversation": [{"input": "Why?", "output": f"So, {name}."}],
+        "provenance": {"license": "MIT"},
+    }
 
 
 def rejections_of(*reasons):
     rejections = Rejections()
     for number, reason in enumerate(reasons):
-        rejections.add(f"r{number}", reason, {"text": reason})
+        rejections.add(conversation(f"r{number}"), reason, {"text": reason})
     return rejections
+
+
+def test_a_rejected_row_carries_the_row_itself():
+    assert rejected_row({**conversation("a"), "score": 1}, "url", ["https://x.org"]) == {
+        "id": "a",
+        "reason": "url",
+        "evidence": ["https://x.org"],
+        "source": "Stones",
+        "conversation": [{"input": "Why?", "output": "So, a."}],
+        "provenance": {"license": "MIT"},
+    }
 
 
 def test_statistics_add_up():
@@ -39,6 +59,9 @@ def test_artefacts_do_not_depend_on_the_order_of_rows(tmp_path):
         assert read_json(folder / "stats")["in"] == 23
     assert written[0] == written[1] == written[2]
     assert [row["id"] for row in read_jsonl(tmp_path / "0" / "data")] == sorted(row["id"] for row in rows)
+    rejected = list(read_jsonl(tmp_path / "0" / "rejected"))
+    assert [(row["id"], row["reason"]) for row in rejected] == [("r0", "url"), ("r1", "empty"), ("r2", "url")]
+    assert rejected[1]["conversation"] == [{"input": "Why?", "output": "So, r1."}]
 
 
 def test_nothing_is_written_when_a_row_is_lost(tmp_path):

@@ -1,4 +1,4 @@
-"""Texts as characters: what numpy finds is what a plain loop over Python's texts finds."""
+"""Texts as arrays of characters: numpy gives the same results as a plain loop over Python strings."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.common.text_arrays import boolean, characters, longest_runs
 
-# Few letters, so that there are runs, also from one text into the next; two beyond the 16 bits of UTF-16.
+# Few letters, so that there are runs, also across texts; two characters beyond the 16 bits of UTF-16.
 RUNS = st.lists(st.text(st.sampled_from("ab\0\né𝔄🪨"), max_size=12), max_size=8)
 ANY = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=8)
 TYPES = st.sampled_from([pa.string(), pa.large_string()])
@@ -50,7 +50,7 @@ def test_characters_between_offsets_are_the_text(texts, kind):
 
 
 @given(RUNS, st.data())
-def test_a_slice_is_read_as_its_own_texts(texts, data):
+def test_a_slice_contains_only_its_own_texts(texts, data):
     start = data.draw(st.integers(0, len(texts)))
     part = pa.array(texts, pa.string())[start:]
     assert longest_runs(part).tolist() == [longest_run(text) for text in texts[start:]]
@@ -59,7 +59,7 @@ def test_a_slice_is_read_as_its_own_texts(texts, data):
 
 @given(st.lists(st.none() | st.booleans()), st.booleans())
 def test_boolean(values, chunked):
-    """What is not known is not so."""
+    """Null is False."""
     array = pa.array(values, pa.bool_())
     found = boolean(pa.chunked_array([array]) if chunked else array)
     assert found.dtype == bool

@@ -10,7 +10,6 @@ from workflow_scripts.config.sources import (
     PLACES,
     POST_TASKS,
     cleaning,
-    forbids_commercial_use,
     part,
     registry,
     resolve,
@@ -81,21 +80,6 @@ def test_cleaning_of_a_source():
     assert cleaning({}, settings) == settings
     assert cleaning({"cleaning": {"max_chars": 9}}, settings) == {"rules": ["empty"], "max_chars": 9}
     assert settings["max_chars"] == 99
-
-
-@pytest.mark.parametrize(
-    ("name", "forbids"),
-    [
-        ("CC-BY-NC-4.0", True),
-        ("cc-by-nc-sa-3.0", True),
-        ("CC-BY-4.0", False),
-        ("MIT", False),
-        ("NCSA", False),  # the University of Illinois' licence, an open one
-        ("unstated", False),
-    ],
-)
-def test_non_commercial_licences(name, forbids):
-    assert forbids_commercial_use(name) is forbids
 
 
 def test_the_registry_is_there():
