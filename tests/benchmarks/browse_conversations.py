@@ -1,11 +1,12 @@
-"""The browser of conversations at size, beside one plain HTML page that holds everything, in a real Chromium, in one run.
+"""Compare the conversation browser with one plain HTML page that holds all conversations, in a real Chromium.
 
-    pip install playwright      # into an environment that also has requirements.txt; it needs no browser of its own
-    python tests/benchmarks/browse_conversations.py --rows 20000 --folder /tmp/browse --chromium /usr/bin/chromium
+    pip install playwright      # in an environment with requirements.txt; the browser of playwright is not needed
+    python -m tests.benchmarks.browse_conversations --rows 20000 --folder /tmp/browse --chromium /usr/bin/chromium
 
-Conversations are of invented words, drawn as rarely as words of a language are, of 5,500 characters on average, as long as
-the released ones. Both pages are opened from disk. Times are medians of `--times` fresh browsers; memory is what the page's
-process holds. A search is typed nowhere: the address asks for it. Prints a table and writes FOLDER/browse.json.
+Conversations consist of invented words with the word frequencies of a natural language, and have 5,500 characters on
+average, like the released ones. Both pages are opened from disk. Times are medians of `--times` fresh browsers; memory is
+that of the renderer process. Searches are started through the page's address. Prints a table and writes
+FOLDER/browse.json.
 """
 
 import argparse
@@ -25,12 +26,14 @@ import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 from workflow_scripts.common.rows import content_id, write_jsonl
+from workflow_scripts.common.stage import rejected_row
 
 ROOT = Path(__file__).parents[2]
 VOCABULARY = 60_000
 CHARACTERS = 5_500
-PLANTED = {"once": "zyxwvutsr", "often": "abcabcabca"}  # words of one conversation, and of a hundredth of them
+PLANTED = {"once": "zyxwvutsr", "often": "abcabcabca"}  # a word of one conversation, and one of 1 % of them
 PARTS = "0123456789abcdef"
+STAGES = ("seeds", "synthesis", "verification", "conversations", "decontamination", "dataset")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -41,7 +44,7 @@ FLAGS = [
 
 
 def conversations(count: int) -> Iterator[dict]:
-    """Rows as assemble_conversations writes them, in no order."""
+    """Rows in the layout of assemble_conversations, unsorted."""
     rng = random.Random(0)
     letters = "etaoinshrdlucmfwypvbgkjqxz"
     words = ["".join(rng.choices(letters, range(26, 0, -1), k=rng.randint(2, 10))) for _ in range(VOCABULARY)]
@@ -70,14 +73,14 @@ def conversations(count: int) -> Iterator[dict]:
 
 
 def make_run(folder: Path, count: int) -> list[dict]:
-    """A run's files with so many conversations, a tenth of them rejected as contaminated; returns the conversations."""
+    """Write a run's files with `count` conversations, a tenth of them rejected as contaminated; returns the conversations."""
     rows = sorted(conversations(count), key=lambda row: row["id"])
-    write_jsonl(folder / "decontamination" / "assembled.jsonl", rows)
+    write_jsonl(folder / "conversations" / "data.jsonl", rows)
     write_jsonl(folder / "decontamination" / "hits.jsonl", [])
-    for stage in ("seeds", "synthesis", "dataset"):
+    for stage in STAGES:
         write_jsonl(folder / stage / "rejected.jsonl", [])
-    gone = [{"id": row["id"], "reason": "contaminated", "evidence": {"source": row["source"]}} for row in rows[::10]]
-    write_jsonl(folder / "decontamination" / "rejected.jsonl", gone)
+    contaminated = [rejected_row(row, "contaminated", []) for row in rows[::10]]
+    write_jsonl(folder / "decontamination" / "rejected.jsonl", contaminated)
     kept = [row["id"] for number, row in enumerate(rows) if number % 10]
     for name, ids in (("train", kept[1::2] + kept[2::2]), ("test", kept[:1])):
         pd.DataFrame({"id": ids}).to_parquet(folder / "dataset" / f"{name}.parquet", index=False)
@@ -85,20 +88,19 @@ def make_run(folder: Path, count: int) -> list[dict]:
 
 
 def render(folder: Path) -> dict[str, float]:
-    """Our page, made as the rule makes it; seconds and the largest memory in MB."""
+    """Render our page with the command of the rule; returns seconds and peak memory in MB."""
     report = folder / "report"
-    stages = ("seeds", "synthesis", "decontamination", "dataset")
     command = [
         sys.executable, "-m", "workflow_scripts.report.render_conversations", "--run", "invented",
-        "--conversations", folder / "decontamination" / "assembled.jsonl", "--hits", folder / "decontamination" / "hits.jsonl",
+        "--conversations", folder / "conversations" / "data.jsonl", "--hits", folder / "decontamination" / "hits.jsonl",
         "--train", folder / "dataset" / "train.parquet", "--test", folder / "dataset" / "test.parquet",
-        "--rejected", *(folder / stage / "rejected.jsonl" for stage in stages), "--seeds", "--adapted", "--shards", folder, "--shard-count", "0",
+        "--rejected", *(folder / stage / "rejected.jsonl" for stage in STAGES), "--seeds",
         "--page", report / "conversations.html", "--parts", *(report / "conversations" / f"{name}.js" for name in PARTS),
     ]  # fmt: skip
     start = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), cwd=ROOT)
     peak = 0.0
-    # Not ru_maxrss: a child inherits that of its parent, which holds all conversations.
+    # Not ru_maxrss: a child inherits its parent's, and the parent holds all conversations.
     while process.poll() is None:
         peak = max(peak, memory_mb(process.pid, "VmHWM"))
         time.sleep(0.05)
@@ -108,7 +110,7 @@ def render(folder: Path) -> dict[str, float]:
 
 
 def memory_mb(process: int, name: str) -> float:
-    """VmRSS (held now) or VmHWM (held at most) of a process in MB; 0 if it has ended."""
+    """VmRSS (current) or VmHWM (peak) of a process in MB; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except FileNotFoundError:
@@ -117,7 +119,7 @@ def memory_mb(process: int, name: str) -> float:
 
 
 def write_plain(path: Path, rows: list[dict]) -> None:
-    """The peer: every conversation in one page, each a closed <details>, and a search that hides what does not match."""
+    """Write the page to compare with: each conversation is a closed <details>; a search hides those that do not match."""
     with open(path, "w", encoding="utf-8") as file:
         file.write("<!doctype html><meta charset=utf-8><title>plain</title>")
         for row in rows:
@@ -127,13 +129,13 @@ def write_plain(path: Path, rows: list[dict]) -> None:
             title = html.escape(row["conversation"][0]["input"][:100])
             file.write(f'<details id="{row["id"]}"><summary>{title}</summary>{turns}</details>\n')
         file.write(
-            "<script>function look(word) { let n = 0; for (const one of document.querySelectorAll('details')) {"
-            "one.hidden = !one.textContent.toLowerCase().includes(word); n += !one.hidden; } return n; }</script>"
+            "<script>function search(word) { let n = 0; for (const item of document.querySelectorAll('details')) {"
+            "item.hidden = !item.textContent.toLowerCase().includes(word); n += !item.hidden; } return n; }</script>"
         )
 
 
 class Ours:
-    """What is done with our page."""
+    """The conversation browser."""
 
     name = "ours"
 
@@ -160,7 +162,7 @@ class Ours:
 
 
 class Plain:
-    """The same with the plain page."""
+    """The plain page."""
 
     name = "plain page"
 
@@ -173,56 +175,56 @@ class Plain:
 
     def open(self, page: Page, key: str) -> None:
         page.evaluate(
-            "key => new Promise(done => { const one = document.getElementById(key); one.open = true; one.scrollIntoView();"
+            "key => new Promise(done => { const item = document.getElementById(key); item.open = true; item.scrollIntoView();"
             "requestAnimationFrame(() => requestAnimationFrame(done)); })",
             key,
         )
 
     def search(self, page: Page, word: str) -> int:
         return page.evaluate(
-            "word => new Promise(done => { const n = look(word); requestAnimationFrame(() => requestAnimationFrame(() => done(n))); })",
+            "word => new Promise(done => { const n = search(word); requestAnimationFrame(() => requestAnimationFrame(() => done(n))); })",
             word,
         )
 
 
-def held_mb(page: Page) -> float:
-    """What the page's process holds, in MB."""
+def renderer_mb(page: Page) -> float:
+    """Memory of the renderer process, in MB."""
     session = page.context.browser.new_browser_cdp_session()
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     return max(memory_mb(process["id"], "VmRSS") for process in processes if process["type"] == "renderer")
 
 
-def measure(way: Ours | Plain, chromium: str, keys: list[str], expected: dict[str, int]) -> dict[str, float]:
-    """Milliseconds of each act in a fresh browser, and memory in MB after loading and at the end."""
-    told: dict[str, float] = {"mb_on_disk": way.bytes / 1e6}
+def measure(variant: Ours | Plain, chromium: str, keys: list[str], expected: dict[str, int]) -> dict[str, float]:
+    """Milliseconds of each action in a fresh browser, and memory in MB after loading and at the end."""
+    figures: dict[str, float] = {"mb_on_disk": variant.bytes / 1e6}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(300_000)
 
-        def timed(name: str, act: Callable[..., Any], *values: Any) -> Any:
+        def timed(name: str, action: Callable[..., Any], *values: Any) -> Any:
             start = time.perf_counter()
-            result = act(page, *values)
-            told[f"{name}_ms"] = 1000 * (time.perf_counter() - start)
+            result = action(page, *values)
+            figures[f"{name}_ms"] = 1000 * (time.perf_counter() - start)
             return result
 
-        timed("load", way.load)
-        told["loaded_mb"] = held_mb(page)
-        timed("open_first", way.open, keys[0])
-        timed("open_next", way.open, keys[1])
-        assert timed("search_first", way.search, PLANTED["once"]) == expected["once"]
-        assert timed("search_next", way.search, PLANTED["often"]) == expected["often"]
-        told["searched_mb"] = held_mb(page)
+        timed("load", variant.load)
+        figures["loaded_mb"] = renderer_mb(page)
+        timed("open_first", variant.open, keys[0])
+        timed("open_next", variant.open, keys[1])
+        assert timed("search_first", variant.search, PLANTED["once"]) == expected["once"]
+        assert timed("search_next", variant.search, PLANTED["often"]) == expected["often"]
+        figures["searched_mb"] = renderer_mb(page)
         browser.close()
-    return told
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--rows", type=int, default=20_000, help="conversations (default: 20000)")
+    parser.add_argument("--times", type=int, default=3, help="fresh browsers for each page (default: 3)")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser's program")
     args = parser.parse_args()
 
     rows = make_run(args.folder, args.rows)
@@ -232,17 +234,17 @@ def main() -> None:
     expected = {"once": 1, "often": len(range(0, args.rows, 100))}
     keys = [rows[1]["id"], rows[-2]["id"]]
     table = {}
-    for way in (Ours(args.folder), Plain(args.folder)):
-        runs = [measure(way, args.chromium, keys, expected) for _ in range(args.times)]
-        table[way.name] = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    for variant in (Ours(args.folder), Plain(args.folder)):
+        runs = [measure(variant, args.chromium, keys, expected) for _ in range(args.times)]
+        table[variant.name] = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     ours, plain = table.values()
-    print(f"{args.rows} conversations, {characters / 1e6:.0f} million characters; page made in "
+    print(f"{args.rows} conversations, {characters / 1e6:.0f} million characters; page rendered in "
           f"{rendered['render_s']:.1f} s with {rendered['render_mb']:.0f} MB")  # fmt: skip
     print(f"{'':16}{'ours':>12}{'plain page':>12}{'plain/ours':>12}")
     for name in ours:
         print(f"{name:16}{ours[name]:12.1f}{plain[name]:12.1f}{plain[name] / ours[name]:12.2f}")
-    told = {"rows": args.rows, "characters": characters, **rendered, **table}
-    (args.folder / "browse.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    figures = {"rows": args.rows, "characters": characters, **rendered, **table}
+    (args.folder / "browse.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

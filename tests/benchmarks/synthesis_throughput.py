@@ -1,19 +1,19 @@
-"""How fast synthesis asks its teacher, beside distilabel and beside a client that does nothing else, in one run.
+"""Compare the request throughput of the synthesis with distilabel and with a minimal client.
 
     python -m venv /tmp/distilabel-venv && /tmp/distilabel-venv/bin/pip install "distilabel[openai]" requests
-    python tests/benchmarks/synthesis_throughput.py --peer-python /tmp/distilabel-venv/bin/python
+    python -m tests.benchmarks.synthesis_throughput --peer-python /tmp/distilabel-venv/bin/python
 
-All ask the same scripted server on loopback (tests/scripted_teacher.py), with the same number of processes and the same
-number of requests at once:
+All clients query the same scripted server on loopback (tests/scripted_teacher.py), with the same number of processes and
+of concurrent requests:
 
-`ours`        shards of synthesize_shard, one a process, side by side as snakemake starts them: conversations of three
-              or four exchanges, each request waiting for the reply before it, every reply checked and stored on disk
-`bare`        the very bodies that ours sent, posted with aiohttp: as much as the server gives
+`ours`        jobs of synthesize_shard, one shard per process, concurrently as snakemake starts them: conversations of
+              three or four exchanges, each request waits for the reply before it, every reply is checked and cached
+`bare`        the same request bodies, posted with aiohttp: the server's maximum throughput
 `distilabel`  its ChatGeneration with OpenAILLM on the same messages, as independent requests in batches. It has no
-              multi-turn growth with an OpenAI-compatible server, so it never waits for an earlier turn
+              multi-turn generation with an OpenAI-compatible server, so it never waits for an earlier turn
 
-Requests a second are those of the server's own record, from the first arrival to the last reply, so that starting
-Python counts for nobody. Figures hold for this machine only; the ratios are what to look at.
+Requests/s are computed from the server's record, from the first arrival to the last reply, so the start of Python is not
+included. They depend on the machine; compare the ratios.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ASKED = "Why do {} behave as they do when case {} is considered, and what did ea
 
 
 def write_seeds(path: Path, count: int) -> None:
-    """Seeds without an answer, so that the teacher writes every turn."""
+    """Write seeds without a response, so that the teacher writes every turn."""
     rows = [
         {
             "id": f"{number:016x}", "source": "Made", "dataset": "made", "revision": "0", "license": "Apache-2.0",
@@ -47,7 +47,7 @@ def write_seeds(path: Path, count: int) -> None:
 
 
 def settings(count: int, processes: int) -> dict:
-    """`synthesis` of config.yaml for plain Amplify-Instruct at the published size."""
+    """The section `synthesis` for Amplify-Instruct alone, with the published number of exchanges."""
     import yaml
 
     own = yaml.safe_load((ROOT / "config.yaml").read_text())["synthesis"]
@@ -61,7 +61,7 @@ def settings(count: int, processes: int) -> dict:
 
 
 def share_teacher(base_url: str, concurrency: int) -> dict:
-    """What synthesize_shard is told of the teacher; the rest goes through the environment, as snakemake does it."""
+    """The argument `--teacher` of synthesize_shard; sets the environment variable with the rest, as the Snakefile does."""
     import yaml
 
     from workflow_scripts.teacher.runtime_settings import ANSWERING, share_limits
@@ -118,15 +118,15 @@ def distilabel(base_url: str, args: argparse.Namespace, folder: Path) -> None:
 
 
 def be_bare(args: argparse.Namespace) -> None:
-    """Post the bodies, so many at once, and read the replies."""
+    """Post the bodies, `--concurrency` at a time, and read the replies."""
     import aiohttp
 
     async def post_all() -> None:
-        left = iter(json.loads(args.bodies.read_text()))
+        bodies = iter(json.loads(args.bodies.read_text()))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
             async def post() -> None:
-                for body in left:
+                for body in bodies:
                     async with session.post(f"{args.base_url}/chat/completions", json=body) as reply:
                         assert (await reply.json())["choices"]
 
@@ -136,7 +136,7 @@ def be_bare(args: argparse.Namespace) -> None:
 
 
 def be_distilabel(args: argparse.Namespace) -> None:
-    """A pipeline of the peer's: load, and ask for each list of messages."""
+    """Run a pipeline of distilabel: load the lists of messages and generate a reply to each."""
     from distilabel.models import OpenAILLM
     from distilabel.pipeline import Pipeline
     from distilabel.steps import LoadDataFromDicts, StepResources
@@ -155,19 +155,18 @@ def be_distilabel(args: argparse.Namespace) -> None:
             resources=StepResources(replicas=args.processes),
         )  # fmt: skip
         load >> ask
-        made = pipeline.run(use_cache=False)
-        rows = made["default"]["train"]
+        rows = pipeline.run(use_cache=False)["default"]["train"]
         assert len(rows) == len(data) and all(rows["generation"])
 
 
-def measured(ask, delay: float, args: argparse.Namespace, folder: Path) -> dict:
-    """One client on a fresh server: what the server saw of it."""
+def measure(client, delay: float, args: argparse.Namespace, folder: Path) -> dict:
+    """Run a client on a new server; returns requests and requests/s from the server's record, and wall seconds."""
     from tests.scripted_teacher import served
 
     server_folder = Path(tempfile.mkdtemp(dir=folder))
     began = time.monotonic()
     with served(server_folder, "--delay", str(delay)) as server:
-        ask(server.base_url, args, folder)
+        client(server.base_url, args, folder)
         wall = time.monotonic() - began
         events = server.events("arrival", "reply")
     replies = [event for event in events if event["event"] == "reply"]
@@ -180,7 +179,7 @@ def measured(ask, delay: float, args: argparse.Namespace, folder: Path) -> dict:
 
 
 def bodies_of(cache: Path, folder: Path, processes: int) -> None:
-    """The requests that ours has sent, as it stored them: all in one file, and a part for each process."""
+    """Write the requests of `ours` from its cache: all to one file, and an equal part for each process."""
     bodies = [json.loads(path.read_text())["request"] for path in sorted(cache.glob("??/*.json"))]
     (folder / "bodies.json").write_text(json.dumps(bodies))
     for number in range(processes):
@@ -188,31 +187,33 @@ def bodies_of(cache: Path, folder: Path, processes: int) -> None:
 
 
 def compare(delay: float, args: argparse.Namespace) -> dict:
-    """All clients in turn, several times; the median of each."""
+    """Run all clients in turn, `--repeats` times; returns medians and ratios."""
     runs: dict[str, list[dict]] = {}
     for _ in range(args.repeats):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_seeds(folder / "seeds.jsonl", args.seeds)
-            runs.setdefault("ours", []).append(measured(ours, delay, args, folder))
+            runs.setdefault("ours", []).append(measure(ours, delay, args, folder))
             bodies_of(folder / "cache", folder, args.processes)
-            runs.setdefault("bare", []).append(measured(bare, delay, args, folder))
+            runs.setdefault("bare", []).append(measure(bare, delay, args, folder))
             if args.peer_python:
-                runs.setdefault("distilabel", []).append(measured(distilabel, delay, args, folder))
-    found = {name: {key: statistics.median(run[key] for run in made) for key in made[0]} for name, made in runs.items()}
-    speed = {name: row["requests_per_second"] for name, row in found.items()}
+                runs.setdefault("distilabel", []).append(measure(distilabel, delay, args, folder))
+    medians = {
+        name: {key: statistics.median(run[key] for run in repeats) for key in repeats[0]}
+        for name, repeats in runs.items()
+    }
     ratios = {
         f"ours_to_{name}": [
-            round(one["requests_per_second"] / other["requests_per_second"], 3)
-            for one, other in zip(runs["ours"], runs[name], strict=True)
+            round(own["requests_per_second"] / other["requests_per_second"], 3)
+            for own, other in zip(runs["ours"], runs[name], strict=True)
         ]
-        for name in speed
+        for name in medians
         if name != "ours"
     }
     return {
         "delay": delay,
-        "most_possible": round(args.concurrency / delay, 1) if delay else None,
-        **found,
+        "max_requests_per_second": round(args.concurrency / delay, 1) if delay else None,
+        **medians,
         "ratios": {name: {"median": statistics.median(values), "each": values} for name, values in ratios.items()},
     }
 
@@ -220,12 +221,16 @@ def compare(delay: float, args: argparse.Namespace) -> dict:
 def main() -> None:
     """Print the comparison as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=400, help="conversations to grow")
-    parser.add_argument("--concurrency", type=int, default=64, help="requests at once, of all processes together")
-    parser.add_argument("--processes", type=int, default=2, help="shards side by side")
-    parser.add_argument("--delays", type=float, nargs="+", default=[0.0, 0.5], help="seconds the server takes to reply")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median counts")
-    parser.add_argument("--peer-python", help="a Python that has distilabel; left out without one")
+    parser.add_argument("--seeds", type=int, default=400, help="seeds, each grown into a conversation")
+    parser.add_argument("--concurrency", type=int, default=64, help="concurrent requests, summed over all processes")
+    parser.add_argument("--processes", type=int, default=2, help="processes, each with one shard")
+    parser.add_argument(
+        "--delays", type=float, nargs="+", default=[0.0, 0.5], help="seconds before each reply of the server"
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each client; medians are reported")
+    parser.add_argument(
+        "--peer-python", help="Python of an environment with distilabel; distilabel is skipped without it"
+    )
     parser.add_argument("--as", dest="role", choices=["bare", "distilabel"], help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     parser.add_argument("--bodies", type=Path, help=argparse.SUPPRESS)

@@ -1,12 +1,12 @@
-"""How fast the training stage trains Llama-2-7B's shape on one GPU, as a share of what its matrix units reach.
+"""Measure training throughput and model FLOPs utilisation (MFU) of Llama-2-7B's shape on one GPU.
 
-    python tests/benchmarks/training_on_gpu.py --folder /scratch/base [--variants full full-liger lora lora-liger]
+    python -m tests.benchmarks.training_on_gpu --folder /scratch/base [--variants full full-liger lora lora-liger]
 
-Random weights of the 7B shape (32 layers, 4096 wide, 32,000 tokens), made in FOLDER (14 GB) on first use; conversations of
-random words, packed into rows of 4096 tokens, so that no position is padding. Trained by the trainer that `train_model`
-makes, with its own settings, for a dozen steps; the first four are not counted. Peak rate is the best bfloat16 product of two
-8192 x 8192 matrices on the same card. Model operations are 6 a weight and token (4 for LoRA, whose base has no weight
-gradients), without those of attention and without what activation checkpointing computes again.
+The model has random weights in the 7B shape (32 layers, width 4096, 32,000 tokens); it is written to FOLDER (14 GB) on
+first use. Conversations of random words are packed into rows of 4096 tokens, so that no position is padding. The trainer
+of `train_model` runs 12 steps; the first 4 are not measured. The peak rate is the median of bfloat16 products of two
+8192 x 8192 matrices on the same GPU. Model FLOPs are 6 per weight and token (4 for LoRA, whose base has no weight
+gradients), without attention and without recomputation by activation checkpointing.
 """
 
 import argparse
@@ -45,7 +45,7 @@ VARIANTS = {
 
 
 def make_base(folder: Path) -> None:
-    """The model's folder, with a small tokenizer of Llama-2's kind."""
+    """Write a model with random weights and a small tokenizer of Llama-2's kind."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -65,7 +65,7 @@ def make_base(folder: Path) -> None:
 
 
 def make_tokens(folder: Path, base: Path) -> None:
-    """Audited tokens of enough conversations for all steps."""
+    """Write the audited tokens of enough conversations for all steps."""
     from tests.tiny_training import WORDS
     from workflow_scripts.common.rows import write_jsonl
     from workflow_scripts.training import audit_loss_mask
@@ -75,7 +75,7 @@ def make_tokens(folder: Path, base: Path) -> None:
     def talk(at: int) -> dict:
         texts = [" ".join(rng.choices(WORDS, k=rng.randint(40, 180))) for _ in range(6)]
         pairs = zip(texts[::2], texts[1::2], strict=True)
-        return {"id": str(at), "conversation": [{"input": asked, "output": said} for asked, said in pairs]}
+        return {"id": str(at), "conversation": [{"input": question, "output": answer} for question, answer in pairs]}
 
     write_jsonl(folder / "train.jsonl", (talk(at) for at in range(400)))
     write_jsonl(folder / "test.jsonl", [])
@@ -87,15 +87,15 @@ def make_tokens(folder: Path, base: Path) -> None:
 
 
 def peak_rate() -> float:
-    """Operations a second of the best bfloat16 matrix product."""
+    """FLOP/s of a bfloat16 matrix product, the median of 25 runs."""
     import torch
 
-    one, other = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    left, right = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
     seconds = []
     for _ in range(30):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        one @ other
+        left @ right
         end.record()
         torch.cuda.synchronize()
         seconds.append(start.elapsed_time(end) / 1000)
@@ -103,7 +103,7 @@ def peak_rate() -> float:
 
 
 def train(folder: Path, base: Path, settings: dict) -> dict:
-    """Tokens a second and the most memory of one variant."""
+    """Tokens/s, peak memory in GiB and losses of one variant."""
     import torch
     from transformers import TrainerCallback
 
@@ -144,8 +144,10 @@ def train(folder: Path, base: Path, settings: dict) -> dict:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="scratch folder for the base and the tokens")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--folder", type=Path, required=True, help="scratch folder for the base model and the tokens")
+    parser.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="variants (default: all)"
+    )
     args = parser.parse_args()
     import torch
 
@@ -157,19 +159,19 @@ def main() -> None:
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {peak / 1e12:.0f} TFLOP/s in bfloat16", flush=True
     )
-    print(f"{'':18}{'tokens/s':>10}{'of peak':>9}{'GiB':>8}{'slowest step':>14}   loss", flush=True)
+    print(f"{'':18}{'tokens/s':>10}{'MFU':>9}{'GiB':>8}{'slowest step':>14}   loss", flush=True)
     for name in args.variants:
         settings = BASE | VARIANTS[name]
         try:
-            found = train(args.folder, base, settings)
+            result = train(args.folder, base, settings)
         except Exception as error:
             print(f"{name:18}{type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
             torch.cuda.empty_cache()
             continue
-        operations = (6 if settings["method"] == "full" else 4) * found["weights"] * found["tokens_per_s"]
+        flops = (6 if settings["method"] == "full" else 4) * result["weights"] * result["tokens_per_s"]
         print(
-            f"{name:18}{found['tokens_per_s']:10.0f}{operations / peak:9.1%}{found['gib']:8.1f}{found['spread']:13.2f}x"
-            f"   {found['first_loss']:.2f} -> {found['last_loss']:.2f}",
+            f"{name:18}{result['tokens_per_s']:10.0f}{flops / peak:9.1%}{result['gib']:8.1f}{result['spread']:13.2f}x"
+            f"   {result['first_loss']:.2f} -> {result['last_loss']:.2f}",
             flush=True,
         )
 

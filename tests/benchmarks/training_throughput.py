@@ -1,12 +1,11 @@
-"""How fast the training rule's own command trains, against plain `trl sft` defaults and transformers' Trainer.
+"""Compare the throughput of the training rule's command with the defaults of `trl sft` and of transformers' Trainer.
 
-    python tests/benchmarks/training_throughput.py [--rows 96] [--repeats 2]
+    python -m tests.benchmarks.training_throughput [--rows 96] [--repeats 2]
 
-The same random Llama, the same conversations, the same device; each side in a process of its own, one after the other,
-turn by turn. A step is 8 samples, taken at once by the peers (their default) and two at a time by ours (the default of
-config.yaml); a packed step is 2 full rows, which hold about as many tokens. Tokens are those of the conversations,
-padding not counted, by the seconds that the trainer says training took. Memory is the most that the process ever held
-(RSS). Printed are ratios: a figure of one machine says little.
+All sides train the same random Llama on the same conversations and device, alternately, each in its own process. A step
+has 8 samples: at once for the peers (their default), two at a time for ours (the default of config.yaml); a packed step
+has 2 full rows with about as many tokens. Throughput is the tokens of the conversations, without padding, divided by the
+trainer's `train_runtime`. Memory is the peak RSS of the process. Seconds depend on the machine; compare the ratios.
 """
 
 import argparse
@@ -23,19 +22,19 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 SIDES = {
-    "ours": "train_model, batching flat",
-    "packed": "train_model, batching packed",
+    "ours": "train_model, padding_free",
+    "packed": "train_model, packed",
     "trainer": "transformers.Trainer, padded",
-    # Its defaults compute in bfloat16, which few CPUs do fast, so that the two are told apart.
+    # TRL's defaults use bfloat16, which is slow on most CPUs, so both types are measured.
     "trl-float32": "trl SFTTrainer, bf16 off",
     "trl": "trl SFTTrainer, its defaults",
 }
-BATCH = 8
-MICRO = 2
+BATCH_SIZE = 8
+MICRO_BATCH_SIZE = 2
 
 
 def prepare(folder: Path, rows: int) -> dict:
-    """Base, conversations and tokens for all sides; the audit."""
+    """Write the base model, conversations and tokens of all sides; returns the audit."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -53,9 +52,9 @@ def prepare(folder: Path, rows: int) -> dict:
     LlamaForCausalLM(config).save_pretrained(folder / "base")
     rng = random.Random(0)
 
-    def text(middle: float) -> str:
-        # Lengths spread as those of real conversations do: a long tail.
-        return " ".join(rng.choices(WORDS, k=max(2, min(150, round(rng.lognormvariate(0, 0.8) * middle)))))
+    def text(median_words: float) -> str:
+        # Lengths have a long tail, like those of real conversations.
+        return " ".join(rng.choices(WORDS, k=max(2, min(150, round(rng.lognormvariate(0, 0.8) * median_words)))))
 
     talks = [
         {"id": str(at), "conversation": [{"input": text(6), "output": text(20)} for _ in range(rng.choice([2, 3]))]}
@@ -67,16 +66,16 @@ def prepare(folder: Path, rows: int) -> dict:
 
 
 def settings(side: str) -> dict:
-    """What both kinds of batches share. A packed row holds several conversations, so fewer rows are one step."""
+    """Training settings of ours. A packed row holds several conversations, so a step has fewer rows."""
     packed = side == "packed"
     return {
         "max_length": 512, "overflow": "cut", "batching": "packed" if packed else "padding_free", "epochs": 1,
-        "global_batch_size": 2 if packed else BATCH, "micro_batch_size": 1 if packed else MICRO, "learning_rate": 2e-5, "save_steps": 100000,
+        "global_batch_size": 2 if packed else BATCH_SIZE, "micro_batch_size": 1 if packed else MICRO_BATCH_SIZE, "learning_rate": 2e-5, "save_steps": 100000,
     }  # fmt: skip
 
 
 def trainer_side(folder: Path, side: str) -> float:
-    """Seconds of training with one of the peers."""
+    """Seconds of training with a peer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
     from workflow_scripts.training import tokens
@@ -84,7 +83,7 @@ def trainer_side(folder: Path, side: str) -> float:
 
     tokenizer = set_template(AutoTokenizer.from_pretrained(folder / "base"))
     common = {
-        "output_dir": str(folder / "peer"), "per_device_train_batch_size": BATCH, "num_train_epochs": 1, "learning_rate": 2e-5,
+        "output_dir": str(folder / "peer"), "per_device_train_batch_size": BATCH_SIZE, "num_train_epochs": 1, "learning_rate": 2e-5,
         "report_to": "none", "save_strategy": "no", "use_cpu": True, "disable_tqdm": True,
     }  # fmt: skip
     if side == "trainer":
@@ -113,7 +112,7 @@ def trainer_side(folder: Path, side: str) -> float:
 
 
 def own_side(folder: Path, side: str) -> float:
-    """Seconds of training with the rule's own command."""
+    """Seconds of training with the rule's command."""
     from workflow_scripts.training import train_model
 
     from tests.tiny_training import SETTINGS, TinyTraining  # isort: skip
@@ -127,8 +126,8 @@ def own_side(folder: Path, side: str) -> float:
     return next(row["train_runtime"] for row in rows if "train_runtime" in row)
 
 
-def measured(folder: Path, side: str) -> dict:
-    """Seconds and mebibytes of one side, in a process of its own."""
+def measure(folder: Path, side: str) -> dict:
+    """Seconds and peak memory in MiB of one side, in its own process. AssertionError if it fails."""
     command = [sys.executable, __file__, "--side", side, "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -139,7 +138,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=96, help="conversations")
-    parser.add_argument("--repeats", type=int, default=2, help="times that every side trains")
+    parser.add_argument("--repeats", type=int, default=2, help="training runs of each side; medians are reported")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -152,14 +151,14 @@ def main() -> None:
         found = {side: [] for side in SIDES}
         for _ in range(args.repeats):
             for side in SIDES:
-                found[side].append(measured(Path(name), side))
+                found[side].append(measure(Path(name), side))
     print(f"{audit['samples']} samples, {audit['tokens']} tokens, {os.cpu_count()} CPUs, median of {args.repeats}")
     speed = {side: audit["tokens"] / median(each["seconds"] for each in runs) for side, runs in found.items()}
     memory = {side: median(each["mib"] for each in runs) for side, runs in found.items()}
     print(f"{'':32}{'tokens/s':>10}{'of ours':>10}{'MiB':>8}{'of ours':>10}")
-    for side, told in SIDES.items():
+    for side, label in SIDES.items():
         print(
-            f"{told:32}{speed[side]:10.0f}{speed[side] / speed['ours']:10.2f}{memory[side]:8.0f}{memory[side] / memory['ours']:10.2f}"
+            f"{label:32}{speed[side]:10.0f}{speed[side] / speed['ours']:10.2f}{memory[side]:8.0f}{memory[side] / memory['ours']:10.2f}"
         )
 
 
