@@ -41,7 +41,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
     rate = {"n": 2, "found": 1, "rate": 0.5, "low": 0.1, "high": 0.9}
     files["verification/stats.json"] = {
         "in": 1, "out": 1, "rejected": {}, "conversations": {"unreviewed": 1, "accepted": 0, "corrected": 0, "shortened": 0},
-        "decisions": 2, "changed_minds": 0, "set_aside": {label: 1}, "left": {"open": 0, "disputed": 0, "hours": 0},
+        "decisions": 2, "changed_minds": 0, "unmatched": {label: 1}, "left": {"open": 0, "disputed": 0, "hours": 0},
         "error_rates": {
             "all": rate, "by_field": {label: rate}, "by_source": {label: rate}, "by_topic": {label: rate},
             "doubted_by_a_check": rate, "published": {"low": 0.3, "high": 0.4, "source": "a card"},

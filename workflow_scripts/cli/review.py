@@ -24,7 +24,7 @@ from workflow_scripts.config.files import merged_config
 from workflow_scripts.verification import local_server
 from workflow_scripts.verification.assignment import assign
 from workflow_scripts.verification.client import LabelStudio
-from workflow_scripts.verification.decisions import NAME, Problem, checked, read_reviewers
+from workflow_scripts.verification.decisions import PSEUDONYM, InvalidEntry, parse_decision, read_reviewers
 from workflow_scripts.verification.exports import DOMAIN, read_task
 from workflow_scripts.verification.page import labelling_config, task
 from workflow_scripts.verification.spreadsheet import sheet
@@ -65,7 +65,7 @@ def start(args: argparse.Namespace) -> None:
 def invite(args: argparse.Namespace) -> None:
     """Make a reviewer's account and write down the profile."""
     section, _, path = configured(args)
-    if not NAME.fullmatch(args.name):
+    if not PSEUDONYM.fullmatch(args.name):
         raise UserError(f"--name {args.name}: a pseudonym is of small letters, digits, - and _.")
     if unknown := sorted(set(args.fields) - {*section["fields"], "other"}):
         raise UserError(
@@ -116,10 +116,10 @@ def fetch(args: argparse.Namespace) -> None:
             tasks = server.tasks(project) if project is not None else []
         for found in sorted(tasks, key=lambda one: one["id"]):
             for where, entry in read_task(f"{name}, task {found['id']}", found, accounts):
-                row = checked(where, entry)
-                if isinstance(row, Problem):
+                row = parse_decision(where, entry)
+                if isinstance(row, InvalidEntry):
                     faulty += 1
-                    logging.warning("left out: %s: %s.", row.where, row.words)
+                    logging.warning("left out: %s: %s.", row.where, row.message)
                 elif row["id"] not in known:
                     known.add(row["id"])
                     rows.append(row)

@@ -1,1 +1,1 @@
-"""Expert verification: what needs eyes, what experts decided, and what follows from it."""
+"""Expert verification: queue items for experts, import their decisions, apply them to the conversations."""

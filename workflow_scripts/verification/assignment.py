@@ -1,4 +1,4 @@
-"""Who reviews what: each item goes to as many reviewers of its field as wanted, and stays with whom it has come to."""
+"""Assign queued items to reviewers: each item to `reviewers_per_item` reviewers of its field, once and for good."""
 
 from collections.abc import Mapping
 
@@ -12,22 +12,23 @@ def assign(
     profiles: Mapping[str, Row],
     adjudicators: set[str],
     held: Mapping[str, set[str]],
-    wanted: int,
+    reviewers_per_item: int,
 ) -> dict[str, list[Row]]:
-    """The items that each reviewer is to get now, beside the ids that he holds already (`held`).
+    """The new items of each reviewer, in addition to the ids that the reviewer already has (`held`).
 
-    A gold item goes to every reviewer of its field. An adjudicator gets the disputed items of his fields. Who gets an
-    item is drawn by item and pseudonym, so that all have equal shares and a new reviewer changes nothing of what is given.
+    A gold item goes to every reviewer of its field except adjudicators. An adjudicator gets the disputed items of their
+    fields. The draw is seeded by item and pseudonym, so shares are equal and a new reviewer changes no assignment.
     """
     new: dict[str, list[Row]] = {name: [] for name in profiles}
     for item in queue:
-        able = [name for name, profile in profiles.items() if item["field"] in profile["fields"]]
-        others = [name for name in able if name not in adjudicators]
-        without = [name for name in others if item["id"] not in held[name]]
-        missing = len(others) if item["kind"] == "gold" else wanted - (len(others) - len(without))
-        drawn = sorted(without, key=lambda name: content_id(item["id"], name))[: max(0, missing)]
+        qualified = [name for name, profile in profiles.items() if item["field"] in profile["fields"]]
+        reviewers = [name for name in qualified if name not in adjudicators]
+        candidates = [name for name in reviewers if item["id"] not in held[name]]
+        assigned = len(reviewers) - len(candidates)
+        missing = len(reviewers) if item["kind"] == "gold" else reviewers_per_item - assigned
+        drawn = sorted(candidates, key=lambda name: content_id(item["id"], name))[: max(0, missing)]
         if item["id"] in disputed:
-            drawn += [name for name in able if name in adjudicators and item["id"] not in held[name]]
+            drawn += [name for name in qualified if name in adjudicators and item["id"] not in held[name]]
         for name in drawn:
             new[name].append(item)
     return new

@@ -1,4 +1,4 @@
-"""Label Studio's API, as far as reviewing needs it."""
+"""Client of Label Studio's API: organisations, projects, tasks and exports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,39 +9,42 @@ import requests
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
-BATCH = 100  # tasks of one import
+IMPORT_TASKS = 100  # tasks per import request
+REQUEST_SECONDS = 300  # time limit of one request
 TITLE = "Review"
 
 
 class LabelStudio:
-    """A server, asked as the lead, who is a member of every reviewer's organisation."""
+    """A server, accessed as the lead, who is a member of every reviewer's organisation."""
 
     def __init__(self, url: str, token: str):
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
 
-    def ask(self, method: str, path: str, **more: Any) -> Any:
-        """The JSON of an answer. UserError if there is none, or it is a refusal; it never holds the token."""
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON body of the response. UserError, never with the token, if there is no response or an error status."""
         try:
-            answer = self._session.request(method, self.url + path, timeout=300, **more)
+            response = self._session.request(method, self.url + path, timeout=REQUEST_SECONDS, **options)
         except requests.RequestException as error:
             raise UserError(
-                f"Label Studio does not answer at {self.url} ({type(error).__name__}). Start it with "
-                "`python -m workflow_scripts.cli.review start`, or name its address by --url."
+                f"Label Studio does not respond at {self.url} ({type(error).__name__}). Start it with "
+                "`capybara review start`, or set its address with --url."
             ) from error
-        if answer.status_code == 401:
+        if response.status_code == 401:
             raise UserError(
-                "Label Studio does not know the token of LABEL_STUDIO_USER_TOKEN. It is the lead's, of the first start."
+                "Label Studio rejects the token in LABEL_STUDIO_USER_TOKEN. Set the lead's token from the first start."
             )
-        if not answer.ok:
-            raise UserError(f"Label Studio refused {method} {path} ({answer.status_code}): {answer.text[:300]}")
-        return answer.json()
+        if not response.ok:
+            raise UserError(
+                f"Label Studio rejects {method} {path} (status {response.status_code}): {response.text[:300]}"
+            )
+        return response.json()
 
     @contextmanager
     def organisation(self, number: int) -> Iterator[None]:
-        """Work inside a reviewer's organisation, and go back."""
-        lead = self.ask("GET", "/api/current-user/whoami")
+        """Work inside a reviewer's organisation; the lead's active organisation is restored afterwards."""
+        lead = self.request("GET", "/api/current-user/whoami")
         self._enter(lead["id"], number)
         try:
             yield
@@ -49,28 +52,30 @@ class LabelStudio:
             self._enter(lead["id"], lead["active_organization"])
 
     def _enter(self, lead: int, number: int) -> None:
-        self.ask("PATCH", f"/api/users/{lead}/", json={"active_organization": number})
+        self.request("PATCH", f"/api/users/{lead}/", json={"active_organization": number})
 
     def project(self, config: str | None) -> int | None:
-        """The number of the review's project in this organisation, made with a labelling configuration if there is
-        none; without a configuration None."""
-        found = self.ask("GET", "/api/projects", params={"page_size": 100})["results"]
-        number = next((project["id"] for project in found if project["title"] == TITLE), None)
+        """The number of the review project in the active organisation, None without one.
+
+        With a labelling configuration, the project is created if it is missing and updated otherwise.
+        """
+        projects = self.request("GET", "/api/projects", params={"page_size": 100})["results"]
+        number = next((project["id"] for project in projects if project["title"] == TITLE), None)
         if config is None:
             return number
         settings = {"title": TITLE, "label_config": config, "show_skip_button": True, "sampling": "Sequential sampling"}
         if number is None:
-            return self.ask("POST", "/api/projects", json=settings)["id"]
-        self.ask("PATCH", f"/api/projects/{number}/", json=settings)
+            return self.request("POST", "/api/projects", json=settings)["id"]
+        self.request("PATCH", f"/api/projects/{number}/", json=settings)
         return number
 
     def tasks(self, project: int) -> list[Row]:
         """All tasks of a project with their annotations, as Label Studio exports them."""
         options = {"exportType": "JSON", "download_all_tasks": "true"}
-        return self.ask("GET", f"/api/projects/{project}/export", params=options)
+        return self.request("GET", f"/api/projects/{project}/export", params=options)
 
     def add(self, project: int, tasks: list[Row]) -> None:
-        """Add tasks, given by their data."""
-        for start in range(0, len(tasks), BATCH):
-            data = [{"data": one} for one in tasks[start : start + BATCH]]
-            self.ask("POST", f"/api/projects/{project}/import", json=data)
+        """Add tasks to a project; each is given by its data (`page.task`)."""
+        for start in range(0, len(tasks), IMPORT_TASKS):
+            data = [{"data": task} for task in tasks[start : start + IMPORT_TASKS]]
+            self.request("POST", f"/api/projects/{project}/import", json=data)

@@ -1,4 +1,4 @@
-"""Label Studio's exports as decisions: `JSON` (whole annotations) and `JSON_MIN` (flat), of one project or several."""
+"""Read Label Studio's exports as decisions: `JSON` (full annotations) and `JSON_MIN` (flat)."""
 
 import re
 from collections import defaultdict
@@ -10,15 +10,16 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Row
 
-# Accounts are made from pseudonyms, so that Label Studio holds no address of a person.
+# Domain of the reviewers' accounts: a pseudonym as the address keeps personal addresses out of Label Studio.
 DOMAIN = "reviewers.invalid"
-PART = re.compile(r"(verdict|confidence|corrected|note)_(\d+)")
+RESULT_NAME = re.compile(r"(verdict|confidence|corrected|note)_(\d+)")
 
 
 def read_export(path: Path, accounts: dict[int, str]) -> Iterator[tuple[str, Row]]:
-    """Each answer that a reviewer judged, with where it stands; what is missing is None.
+    """Each judged answer with its place (file, entry and answer); missing values are None.
 
-    `accounts` are the reviewers by the number of their account. Skipped tasks and tasks that nobody worked on yield nothing.
+    `accounts` maps account numbers to pseudonyms. Skipped and unannotated tasks yield nothing. UserError if the file is
+    not an export.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
@@ -30,7 +31,7 @@ def read_export(path: Path, accounts: dict[int, str]) -> Iterator[tuple[str, Row
 
 
 def read_task(where: str, task: Row, accounts: dict[int, str]) -> Iterator[tuple[str, Row]]:
-    """The decisions of one task of an export."""
+    """The decisions of one task of an export, each with its place."""
     if isinstance(task.get("data"), dict):
         for annotation in task.get("annotations") or []:
             if not annotation.get("was_cancelled"):
@@ -45,36 +46,36 @@ def _flat(result: list[Row]) -> Row:
 
 
 def _decisions(
-    where: str, data: Row, given: Row, annotation: Row, accounts: dict[int, str]
+    where: str, data: Row, results: Row, annotation: Row, accounts: dict[int, str]
 ) -> Iterator[tuple[str, Row]]:
     answers: dict[int, Row] = defaultdict(dict)
     for number in range(len(data.get("exchanges") or [])):
         answers[number] = {}
-    for name, value in given.items():
-        if found := PART.fullmatch(str(name)):
-            answers[int(found[2])][found[1]] = _single(value)
-    told = {
+    for name, value in results.items():
+        if match := RESULT_NAME.fullmatch(str(name)):
+            answers[int(match[2])][match[1]] = _single(value)
+    decision = {
         "item": data.get("item"),
         "reviewer": _reviewer(data, annotation.get("completed_by"), accounts),
         "at": annotation.get("updated_at") or annotation.get("created_at"),
         "seconds": annotation.get("lead_time"),
     }
-    if told["item"] is None:
-        yield where, told | {"answer": None}
+    if decision["item"] is None:
+        yield where, decision | {"answer": None}
         return
-    for number, parts in sorted(answers.items()):
-        yield f"{where}, answer {number + 1}", told | {"answer": number + 1} | parts
+    for number, fields in sorted(answers.items()):
+        yield f"{where}, answer {number + 1}", decision | {"answer": number + 1} | fields
 
 
 def _single(value: Any) -> Any:
-    """A choice or a text alone; several texts as paragraphs."""
+    """A single choice or text; several texts are joined as paragraphs."""
     if isinstance(value, list):
         return "\n\n".join(map(str, value)) if value else None
     return value
 
 
 def _reviewer(data: Row, author: Any, accounts: dict[int, str]) -> str | None:
-    """Who wrote an annotation: by the account's address, by its number, or as the task names its reviewer."""
+    """The author of an annotation: by the account's address, by its number, or the reviewer named in the task."""
     if isinstance(author, dict):
         name, _, domain = str(author.get("email", "")).partition("@")
         if domain == DOMAIN:

@@ -1,22 +1,19 @@
-"""Items: what an expert is asked about, each with the id of the seed or conversation that it shows."""
+"""Review items: a seed, a conversation or a gold item, in the form in which an expert judges it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Conversation, Row, Seed
 
-# From good to bad; the word after each is what a reviewer reads.
+# From good to bad; the values are the labels that a reviewer reads.
 VERDICTS = {"correct": "Correct", "minor_error": "Minor error", "wrong": "Wrong", "incoherent": "Incoherent question"}
 
 Fields = Mapping[str, Mapping[str, list[str]]]
 
 
-def field_of(row: Row, fields: Fields) -> str:
-    """The first of the config's fields that claims the row, by a part of its data set's name or by its domain.
-
-    A row that none claims is of the field `other`.
-    """
+def field_of(row: Mapping[str, Any], fields: Fields) -> str:
+    """The first configured field that matches the row, by a part of its dataset's name or by its domain; else `other`."""
     dataset, domain = str(row["dataset"]).casefold(), row["domain"]
     for name, claims in fields.items():
         if any(part.casefold() in dataset for part in claims.get("datasets", ())) or domain in claims.get(
@@ -26,13 +23,13 @@ def field_of(row: Row, fields: Fields) -> str:
     return "other"
 
 
-def question(seed: Row) -> str:
-    """A seed's request with its context."""
+def question(seed: Seed) -> str:
+    """A seed's instruction with its context."""
     return f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
 
 
-def from_seed(seed: Row, fields: Fields) -> Row:
-    """A seed with its own answer as an item."""
+def from_seed(seed: Seed, fields: Fields) -> Row:
+    """A seed and its own answer as an item with the seed's id."""
     return {
         "id": seed["id"],
         "kind": "seed",
@@ -44,8 +41,8 @@ def from_seed(seed: Row, fields: Fields) -> Row:
     }
 
 
-def from_conversation(row: Row, seed: Row, fields: Fields) -> Row:
-    """A conversation as an item; `seed` is the one it grew from."""
+def from_conversation(row: Conversation, seed: Seed, fields: Fields) -> Row:
+    """A conversation as an item with the conversation's id; `seed` is the seed that it was generated from."""
     return {
         "id": row["id"],
         "kind": "conversation",
@@ -58,7 +55,7 @@ def from_conversation(row: Row, seed: Row, fields: Fields) -> Row:
 
 
 def from_gold(entry: Mapping[str, Any]) -> Row:
-    """A known-good or known-bad item of the gold file; `expected` is the verdict that is right."""
+    """An entry of the gold file as an item; `expected` is the correct verdict."""
     conversation = [{"input": entry["instruction"], "output": entry["response"]}]
     return {
         "id": content_id(conversation),
@@ -72,10 +69,10 @@ def from_gold(entry: Mapping[str, Any]) -> Row:
     }
 
 
-def spread(items: Iterable[Row], count: int | None, group: str) -> list[Row]:
-    """`count` items (all if None) in proportion to the sizes of their groups, drawn by their ids.
+def stratified_sample(items: Iterable[Row], count: int | None, group: str) -> list[Row]:
+    """`count` items (all if None), stratified by the column `group` in proportion to the group sizes.
 
-    The same items give the same choice in any order, and a larger count adds to a smaller one's choice.
+    The draw is seeded by the ids: it does not depend on the order of the items, and a larger sample contains the smaller.
     """
     groups: dict[str, list[Row]] = {}
     for item in items:

@@ -1,4 +1,4 @@
-"""The page that a reviewer works on: Label Studio's labelling configuration, and a task for each item."""
+"""The review page: Label Studio's labelling configuration, and a task for each item."""
 
 import html
 import re
@@ -10,13 +10,13 @@ from latex2mathml.converter import convert_to_element
 from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
 
-# $$…$$, \[…\], \(…\), and $…$ as pandoc reads it: no space inside the marks, no digit after them, so that prices stay text.
+# $$…$$, \[…\], \(…\), and $…$ by pandoc's rule: no space inside the marks, no digit after them, so prices stay text.
 FORMULA = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)",
     re.DOTALL,
 )
-# What a formula's parts may say of themselves.
-ATTRIBUTES = {
+# The attributes that a MathML element keeps.
+ALLOWED_ATTRIBUTES = {
     "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence", "form", "height",
     "largeop", "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits", "rowlines", "rowspacing",
     "rspace", "scriptlevel", "separator", "stretchy", "symmetric", "voffset", "width", "xmlns",
@@ -32,34 +32,34 @@ math { font-size: 1.1em; }
 
 
 def as_html(text: str) -> str:
-    """A text as HTML that shows it letter by letter, but for LaTeX formulas, which become MathML.
+    """HTML that shows a text as written, except LaTeX formulas, which become MathML.
 
-    Whatever is not a formula is escaped, and so is a formula that cannot be read: nothing of a data set is markup.
+    Everything else, including a formula that cannot be parsed, is escaped: no text of a dataset becomes markup.
     """
     parts, end = [], 0
-    for found in FORMULA.finditer(text):
-        parts += [html.escape(text[end : found.start()]), _formula(found)]
-        end = found.end()
+    for match in FORMULA.finditer(text):
+        parts += [html.escape(text[end : match.start()]), _formula(match)]
+        end = match.end()
     return "".join([*parts, html.escape(text[end:])])
 
 
-def _formula(found: re.Match[str]) -> str:
-    body = next(group for group in found.groups() if group is not None)
-    block = found[1] is not None or found[2] is not None
+def _formula(match: re.Match[str]) -> str:
+    body = next(group for group in match.groups() if group is not None)
+    block = match[1] is not None or match[2] is not None
     try:
         element = convert_to_element(body, display="block" if block else "inline")
-    except Exception:  # latex2mathml raises many kinds of errors on what is no formula
-        return html.escape(found[0])
+    except Exception:  # latex2mathml raises many kinds of errors for invalid formulas
+        return html.escape(match[0])
     for part in element.iter():
-        # latex2mathml writes entities into texts, and would let `\\text{<script>}` through; here ElementTree escapes.
+        # latex2mathml writes entities into texts and passes `\\text{<script>}` through; here ElementTree escapes.
         part.text = html.unescape(part.text) if part.text else part.text
-        for name in set(part.attrib) - ATTRIBUTES:  # \\href and \\style
+        for name in set(part.attrib) - ALLOWED_ATTRIBUTES:  # \\href and \\style
             del part.attrib[name]
     return ElementTree.tostring(element, encoding="unicode")
 
 
 def exchange_html(exchange: Row, number: int) -> str:
-    """A question and its answer."""
+    """A question and its answer as HTML."""
     return (
         f'<div class="said asked"><div class="who">QUESTION {number}</div>{as_html(exchange["input"])}</div>'
         f'<div class="said"><div class="who">ANSWER {number}</div>{as_html(exchange["output"])}</div>'
@@ -67,15 +67,15 @@ def exchange_html(exchange: Row, number: int) -> str:
 
 
 def task(item: Row, reviewer: str) -> Row:
-    """The data of an item's task for a reviewer. Why it is asked about, and whether it is known, is not among them."""
+    """The task data of an item for a reviewer, without the reasons for its selection and without the expected verdict."""
     exchanges = [{"html": exchange_html(exchange, n)} for n, exchange in enumerate(item["conversation"], 1)]
     title = " · ".join(part for part in (item["field"], item["topic"]) if part)
     return {"item": item["id"], "reviewer": reviewer, "title": title, "exchanges": exchanges}
 
 
 def labelling_config() -> str:
-    """The page: every exchange with its verdict, by a key of its own, confidence, correction and note."""
-    choices = "".join(f'<Choice value={quoteattr(words)} alias="{name}"/>' for name, words in VERDICTS.items())
+    """The labelling configuration in XML: for every exchange a verdict with its own key, confidence, correction and note."""
+    choices = "".join(f'<Choice value={quoteattr(label)} alias="{name}"/>' for name, label in VERDICTS.items())
     return f"""<View>
   <Style>{STYLE}</Style>
   <Header value="$title" size="4"/>
@@ -85,7 +85,7 @@ def labelling_config() -> str:
       <Choices name="verdict_{{{{idx}}}}" toName="exchange_{{{{idx}}}}" choice="single-radio" showInline="true" required="true" requiredMessage="Judge every answer">{choices}</Choices>
       <Header value="How sure are you?" size="6"/>
       <Rating name="confidence_{{{{idx}}}}" toName="exchange_{{{{idx}}}}" maxRating="5"/>
-      <TextArea name="corrected_{{{{idx}}}}" toName="exchange_{{{{idx}}}}" rows="3" editable="true" maxSubmissions="1" placeholder="The corrected answer, whole, if you can give it"/>
+      <TextArea name="corrected_{{{{idx}}}}" toName="exchange_{{{{idx}}}}" rows="3" editable="true" maxSubmissions="1" placeholder="The complete corrected answer, if you can give it"/>
       <TextArea name="note_{{{{idx}}}}" toName="exchange_{{{{idx}}}}" rows="1" editable="true" maxSubmissions="1" placeholder="A note: what is wrong?"/>
     </View>
   </Repeater>

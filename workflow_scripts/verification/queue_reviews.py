@@ -1,6 +1,6 @@
-"""Pick what needs an expert's eyes: CamelAI problems, technical conversations, doubted answers, and some known ones.
+"""Queue items for expert review: problems, technical conversations, flagged answers, and gold items.
 
-Who reads the queue sees which items are gold; reviewers get the spreadsheet or the page, which do not tell.
+queue.jsonl shows which items are gold. Reviewers get the spreadsheet or the page, which do not show it.
 """
 
 import argparse
@@ -13,18 +13,20 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl, write_text
 from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
-from workflow_scripts.verification.queue import choose, plan
+from workflow_scripts.verification.queue import cost_plan, select_items
 from workflow_scripts.verification.spreadsheet import sheet
 
 
 def read_gold(path: Path | None) -> list[Row]:
-    """The known-good and known-bad items of a file; UserError naming the line that lacks something."""
+    """The entries of the gold file; UserError with file and row for a missing field or an unknown verdict."""
     rows = list(read_jsonl(path)) if path else []
     for number, row in enumerate(rows, 1):
         if missing := [name for name in ("instruction", "response", "field", "verdict") if not row.get(name)]:
-            raise UserError(f"{path}, row {number}: no {', '.join(missing)}. Give each gold item all of them.")
+            raise UserError(f"{path}, row {number}: missing {', '.join(missing)}. Every gold item needs all of them.")
         if row["verdict"] not in VERDICTS:
-            raise UserError(f"{path}, row {number}: verdict {row['verdict']!r} is not one of {', '.join(VERDICTS)}.")
+            raise UserError(
+                f"{path}, row {number}: unknown verdict {row['verdict']!r}. Use one of {', '.join(VERDICTS)}."
+            )
     return rows
 
 
@@ -33,20 +35,20 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of select_seeds")
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of collect_synthesis")
-    parser.add_argument("--gold", type=Path, nargs="*", default=[], help="JSONL file of known items, if any")
-    parser.add_argument("--settings", required=True, type=json.loads, help="`verification` of the config, as JSON")
+    parser.add_argument("--gold", type=Path, nargs="*", default=[], help="JSONL file of gold items, if any")
+    parser.add_argument("--settings", required=True, type=json.loads, help="`verification` of the configuration, JSON")
     parser.add_argument("--queue", required=True, type=Path, help="JSONL file to write: the items")
-    parser.add_argument("--plan", required=True, type=Path, help="JSON file to write: what they will cost")
+    parser.add_argument("--plan", required=True, type=Path, help="JSON file to write: the cost plan")
     parser.add_argument("--sheet", required=True, type=Path, help="CSV file to write: the items as a spreadsheet")
     args = parser.parse_args(argv)
 
     gold = [row for path in args.gold for row in read_gold(path)]
-    queue = choose(list(read_jsonl(args.seeds)), read_jsonl(args.conversations), gold, args.settings)
-    spending = plan(queue, len(gold), args.settings)
+    queue = select_items(list(read_jsonl(args.seeds)), read_jsonl(args.conversations), gold, args.settings)
+    plan = cost_plan(queue, len(gold), args.settings)
     write_jsonl(args.queue, queue)
-    write_json(args.plan, spending)
+    write_json(args.plan, plan)
     write_text(args.sheet, sheet(queue))
-    logging.info("%d items, %s expert hours as planned", spending["items"], spending["hours"])
+    logging.info("%d items, %s expert hours planned", plan["items"], plan["hours"])
 
 
 if __name__ == "__main__":

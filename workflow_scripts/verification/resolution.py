@@ -1,4 +1,4 @@
-"""What several experts' decisions on one answer come to."""
+"""Resolve several experts' decisions on one answer into one verdict."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How disagreement is resolved (`verification.resolve`, `accept` and `adjudicators` of the config)."""
+class ResolutionRule:
+    """How disagreement is resolved: `verification.resolve`, `accept` and `adjudicators` of the configuration."""
 
     resolve: str
     accept: frozenset[str]
@@ -20,8 +20,8 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """The outcome for one answer: `status` is accepted, rejected or disputed; `by` are the reviewers it rests on."""
+class Resolution:
+    """The result for one answer: `status` is accepted, rejected or disputed; `by` are the decisive reviewers."""
 
     status: str
     verdict: str
@@ -30,54 +30,54 @@ class Settled:
     decisions: tuple[Row, ...]
 
 
-def settle(decisions: list[Row], rule: Rule) -> Settled:
-    """The outcome of the last words of several reviewers on one answer, at least one.
+def resolve(decisions: list[Row], rule: ResolutionRule) -> Resolution:
+    """The resolution of one answer from the reviewers' last decisions on it, at least one.
 
-    An adjudicator's word, the latest if there are several, stands whatever the others said. Without one: `majority`
-    takes what more than half say, accepted or not; `any_wrong_rejects` rejects what anyone would not accept;
-    `adjudicator` takes what all say. What is left is disputed. A correction is taken from those who found the fault.
+    An adjudicator's decision, the latest of several, is final. Otherwise `majority` follows more than half of the
+    reviewers, accepting or not; `any_wrong_rejects` rejects what any reviewer does not accept; `adjudicator` follows
+    unanimous reviewers. Everything else is disputed. Only reviewers on the deciding side can contribute a correction.
     """
     final = [row for row in decisions if row["reviewer"] in rule.adjudicators]
     if final:
         side = [max(final, key=lambda row: (row["at"] or "", row["reviewer"]))]
     else:
-        good = [row for row in decisions if row["verdict"] in rule.accept]
-        bad = [row for row in decisions if row["verdict"] not in rule.accept]
+        accepting = [row for row in decisions if row["verdict"] in rule.accept]
+        rejecting = [row for row in decisions if row["verdict"] not in rule.accept]
         if rule.resolve == "any_wrong_rejects":
-            side = bad or good
-        elif rule.resolve == "majority" and len(good) != len(bad):
-            side = max(good, bad, key=len)
-        elif good and bad:
-            return Settled("disputed", _verdict(decisions), None, _names(decisions), tuple(decisions))
+            side = rejecting or accepting
+        elif rule.resolve == "majority" and len(accepting) != len(rejecting):
+            side = max(accepting, rejecting, key=len)
+        elif accepting and rejecting:
+            return Resolution("disputed", _verdict(decisions), None, _names(decisions), tuple(decisions))
         else:
-            side = good or bad
+            side = accepting or rejecting
     verdict = _verdict(side)
     status = "accepted" if verdict in rule.accept else "rejected"
-    # Where one reviewer's doubt is enough to reject, one reviewer's correction is not enough to accept.
+    # Where one reviewer is enough to reject, one reviewer's correction is not enough to accept.
     corrected = None if rule.resolve == "any_wrong_rejects" and not final else _correction(side)
-    return Settled(status, verdict, corrected, _names(side), tuple(decisions))
+    return Resolution(status, verdict, corrected, _names(side), tuple(decisions))
 
 
-def settle_all(decisions: Iterable[Row], rule: Rule) -> dict[str, dict[int, Settled]]:
-    """The outcome for each item's answers, numbered from 1, of all decisions that count."""
-    found: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+def resolve_all(decisions: Iterable[Row], rule: ResolutionRule) -> dict[str, dict[int, Resolution]]:
+    """The resolution of each item's answers, numbered from 1, from all decisions that count."""
+    by_item: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in decisions:
         if row["counts"]:
-            found[row["item"]][row["answer"]].append(row)
+            by_item[row["item"]][row["answer"]].append(row)
     return {
-        item: {answer: settle(rows, rule) for answer, rows in sorted(answers.items())}
-        for item, answers in found.items()
+        item: {answer: resolve(rows, rule) for answer, rows in sorted(answers.items())}
+        for item, answers in by_item.items()
     }
 
 
 def _verdict(side: list[Row]) -> str:
-    """What most say; of two that are said as often, the worse."""
+    """The most frequent verdict; in a tie the worse."""
     counts = Counter(row["verdict"] for row in side)
     return max(counts, key=lambda verdict: (counts[verdict], RANK[verdict]))
 
 
 def _correction(side: list[Row]) -> str | None:
-    """The correction that most gave, of several the surest, then the latest; none for a question without sense."""
+    """The most frequent correction, in a tie the most confident, then the latest; None for an incoherent question."""
     given = [row for row in side if row["corrected"] and row["verdict"] in ("minor_error", "wrong")]
     if not given:
         return None

@@ -187,7 +187,7 @@ def test_a_server_is_not_started_on_a_port_in_use_or_without_secrets(tmp_path, m
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(UserError, match=r"port \d+ of 127\.0\.0\.1 cannot be had"):
+        with pytest.raises(UserError, match=r"port \d+ of 127\.0\.0\.1 is not available"):
             started(taken.getsockname()[1])
 
 

@@ -12,7 +12,7 @@ from workflow_scripts.verification.metrics import PUBLISHED, share
 def statistics(**changed):
     nothing = share(0, 0)
     return {
-        "in": 4, "out": 4, "rejected": {}, "decisions": 0, "changed_minds": 0, "set_aside": {}, "reviewers": [],
+        "in": 4, "out": 4, "rejected": {}, "decisions": 0, "changed_minds": 0, "unmatched": {}, "reviewers": [],
         "conversations": {"unreviewed": 4, "accepted": 0, "corrected": 0, "shortened": 0},
         "left": {"open": 3, "disputed": 0, "hours": 0.4},
         "error_rates": {
@@ -58,7 +58,7 @@ def test_rates_stand_beside_the_published_ones(page):
         statistics(
             error_rates=rates,
             reviewers=[person],
-            set_aside={"unknown_item": 2},
+            unmatched={"unknown_item": 2},
             agreement={"answers_with_two_or_more": 20, "krippendorff_alpha": 0.512, "pairs": pairs},
         )
     )

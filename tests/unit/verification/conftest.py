@@ -1,4 +1,4 @@
-"""What tests of the verification share: settings, seeds, conversations and decisions."""
+"""Fixtures of the verification tests: settings, seeds, conversations and decisions."""
 
 import pytest
 
@@ -7,32 +7,32 @@ from workflow_scripts.common.rows import content_id
 
 @pytest.fixture
 def settings(config):
-    """`verification` of the pocket configuration, with nothing of its files."""
+    """`verification` of the pocket configuration without its files."""
     section = config["verification"]
     return section | {"decisions": [], "queue": section["queue"] | {"gold": {"path": None, "share": 0.2}}}
 
 
 @pytest.fixture
 def problem(make_seed):
-    """A function that makes a CamelAI problem."""
+    """A function that creates a CamelAI problem as a seed."""
 
     def make(number, topic="Optics", answer="It is 4 m.", dataset="camel-ai/physics", **fields):
         more = fields.pop("meta", {})
-        told = {
+        columns = {
             "dataset": dataset,
             "domain": "Natural Science",
             "kind": "problem",
             "source": "Verified-Camel",
             **fields,
         }
-        return make_seed(f"Problem {number}?", response=answer, meta={"topic": topic, **more}, **told)
+        return make_seed(f"Problem {number}?", response=answer, meta={"topic": topic, **more}, **columns)
 
     return make
 
 
 @pytest.fixture
 def grow():
-    """A function that makes the conversation of a seed, of `count` exchanges."""
+    """A function that creates the conversation of a seed with `count` exchanges."""
 
     def make(seed, count=3, first_answer="seed", answer=None, scores=None):
         opening = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
@@ -52,7 +52,7 @@ def grow():
 
 @pytest.fixture
 def decide():
-    """A function that makes a decision that counts."""
+    """A function that creates a decision that counts."""
 
     def make(
         item,

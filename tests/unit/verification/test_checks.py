@@ -1,4 +1,4 @@
-"""Automatic checks: numbers that differ, answers that differ, low scores; and silence where there is nothing to compare."""
+"""Automatic checks: different numbers, different answers, low scores; nothing is flagged without a comparison."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from workflow_scripts.verification.checks import conversation_doubts, differ, se
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "doubted"),
+    ("first", "second", "doubted"),
     [
         ("36", "Its mass is 36 g.", False),
         ("36", "Its mass is 63 g.", True),
@@ -16,17 +16,17 @@ from workflow_scripts.verification.checks import conversation_doubts, differ, se
         ("36", "No number is given.", False),
     ],
 )
-def test_values_are_compared_as_mathematics(one, other, doubted):
-    assert bool(differ(one, other)) == doubted
+def test_values_are_compared_mathematically(first, second, doubted):
+    assert bool(differ(first, second)) == doubted
 
 
-def test_a_seed_is_doubted_by_its_bare_answer(problem):
+def test_a_seed_is_compared_with_its_bare_answer(problem):
     right, wrong = (problem(1, answer=f"So it is {n} m.", meta={"reference": "4"}) for n in (4, 5))
     assert seed_doubts(right) == {} and seed_doubts(problem(1)) == {}
     assert seed_doubts(wrong) == {"reference": {"values": ["4", "5"]}}
 
 
-def test_a_second_answer_that_differs(problem, grow):
+def test_a_different_second_answer(problem, grow):
     seed = problem(1, answer="So it is 4 m.")
     assert conversation_doubts(grow(seed), seed, None) == {}
     assert conversation_doubts(grow(seed, first_answer="teacher", answer="I get 4."), seed, None) == {}

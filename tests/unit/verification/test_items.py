@@ -1,21 +1,21 @@
-"""Items: the field that claims them, and a draw that is spread over groups and only ever grows."""
+"""Items: their field, and a stratified sample that only grows."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.verification.items import field_of, from_conversation, from_gold, from_seed, spread
+from workflow_scripts.verification.items import field_of, from_conversation, from_gold, from_seed, stratified_sample
 
 FIELDS = {"physics": {"datasets": ["physics"]}, "mathematics": {"datasets": ["math"], "domains": ["Math"]}}
 
 
-def test_a_field_claims_by_data_set_then_by_domain():
+def test_a_field_matches_by_dataset_then_by_domain():
     rows = [("camel-ai/Physics", "Math"), ("a/b", "Math"), ("a/b", "History"), ("a/math", None)]
     assert [field_of({"dataset": name, "domain": domain}, FIELDS) for name, domain in rows] == [
         "physics", "mathematics", "other", "mathematics",
     ]  # fmt: skip
 
 
-def test_an_item_has_the_id_of_what_it_shows(problem, grow):
+def test_an_item_has_the_id_of_its_seed_or_conversation(problem, grow):
     seed = problem(1, context="Given 2 m.")
     talk = grow(seed)
     assert from_seed(seed, FIELDS)["id"] == seed["id"]
@@ -36,16 +36,16 @@ items = st.lists(
 
 
 @given(items, st.integers(0, 70), st.integers(0, 70), st.randoms())
-def test_a_draw_grows_and_does_not_hang_on_order(rows, few, many, rng):
+def test_a_sample_grows_and_does_not_depend_on_order(rows, few, many, rng):
     few, many = sorted((few, many))
     shuffled = rng.sample(rows, len(rows))
-    assert spread(rows, few, "topic") == spread(shuffled, many, "topic")[:few]
-    assert len(spread(rows, None, "topic")) == len(rows)
+    assert stratified_sample(rows, few, "topic") == stratified_sample(shuffled, many, "topic")[:few]
+    assert len(stratified_sample(rows, None, "topic")) == len(rows)
 
 
-def test_a_draw_takes_of_each_group_by_its_size():
+def test_a_sample_is_proportional_to_the_group_sizes():
     rows = [
         {"id": f"{topic}{n}", "topic": topic} for topic, size in (("a", 60), ("b", 30), ("c", 10)) for n in range(size)
     ]
-    drawn = [row["topic"] for row in spread(rows, 20, "topic")]
+    drawn = [row["topic"] for row in stratified_sample(rows, 20, "topic")]
     assert [drawn.count(topic) for topic in "abc"] == [12, 6, 2]

@@ -1,13 +1,13 @@
-"""Statistics with answers known beforehand: error rates and their intervals, agreement, accuracy, what is left."""
+"""Statistics with known results: error rates and their intervals, agreement, accuracy, remaining work."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.verification import metrics
-from workflow_scripts.verification.resolution import Rule, settle_all
+from workflow_scripts.verification.resolution import ResolutionRule, resolve_all
 
-RULE = Rule("majority", frozenset({"correct"}), frozenset({"zoe"}))
+RULE = ResolutionRule("majority", frozenset({"correct"}), frozenset({"zoe"}))
 
 
 def item(name, why="problem", field="physics", topic="Optics", kind="seed", answers=1, **more):
@@ -40,31 +40,31 @@ def test_a_share_of_nothing():
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
-def test_an_interval_holds_its_rate(found, total):
-    one = metrics.share(min(found, total), total)
-    assert 0 <= one["low"] <= one["rate"] <= one["high"] <= 1
+def test_an_interval_contains_its_rate(found, total):
+    share = metrics.share(min(found, total), total)
+    assert 0 <= share["low"] <= share["rate"] <= share["high"] <= 1
 
 
 def test_states_of_items(decide):
-    queue = [item(name) for name in ("open", "good", "bad", "split", "mended", "final")] + [item("long", answers=2)]
+    queue = [item(name) for name in ("open", "good", "bad", "split", "fixed", "final")] + [item("long", answers=2)]
     rows = [decide("open", "a", "correct")]
     rows += [decide("good", name, "correct") for name in "ab"] + [decide("bad", name, "wrong") for name in "ab"]
     rows += [decide("split", "a", "wrong"), decide("split", "b", "correct")]
-    rows += [decide("mended", "a", "wrong", corrected="So."), decide("mended", "b", "wrong")]
+    rows += [decide("fixed", "a", "wrong", corrected="So."), decide("fixed", "b", "wrong")]
     rows += [decide("final", "zoe", "minor_error")]
     rows += [decide("long", name, "correct") for name in "ab"] + [decide("long", "a", "correct", answer=2)]
-    states = metrics.item_states(queue, settle_all(rows, RULE), 2, RULE.adjudicators)
+    states = metrics.item_states(queue, resolve_all(rows, RULE), 2, RULE.adjudicators)
     assert {row["id"]: row["state"] for row in states} == {
-        "open": "open", "good": "accepted", "bad": "rejected", "split": "disputed", "mended": "corrected",
+        "open": "open", "good": "accepted", "bad": "rejected", "split": "disputed", "fixed": "corrected",
         "final": "rejected", "long": "open",
     }  # fmt: skip
-    answers = {one["id"]: len(one["conversation"]) for one in queue}
-    assert metrics.left(states, 2, 6, answers) == {
+    answers = {row["id"]: len(row["conversation"]) for row in queue}
+    assert metrics.remaining_work(states, 2, 6, answers) == {
         "open": 2, "disputed": 1, "by_field": {"physics": 3}, "hours": (1 + 2 + 1) * 6 / 60,
     }  # fmt: skip
 
 
-def test_minutes_are_those_of_an_answer(decide):
+def test_minutes_are_per_answer(decide):
     rows = [decide("long", "a", "correct", answer=n, seconds=240) for n in (1, 2)]
     rows += [
         decide("x", "a", "correct", seconds=60),
@@ -75,14 +75,14 @@ def test_minutes_are_those_of_an_answer(decide):
     assert metrics.minutes_per_answer([decide("x", "a", "correct")], {"x": 1}) is None
 
 
-def test_error_rates_leave_out_gold_and_doubted_items(decide):
+def test_error_rates_exclude_gold_and_flagged_items(decide):
     queue = [item(f"p{n}", topic="Optics" if n < 6 else "Waves") for n in range(10)]
     queue += [item("doubted", why="reference"), item("known", why="gold", kind="gold", expected="wrong")]
     rows = [decide(f"p{n}", "a", "wrong" if n in (0, 7) else "minor_error" if n == 1 else "correct") for n in range(10)]
     rows += [decide("doubted", "a", "wrong"), decide("known", "a", "wrong")]
-    rates = metrics.error_rates(metrics.item_states(queue, settle_all(rows, RULE), 1, RULE.adjudicators))
+    rates = metrics.error_rates(metrics.item_states(queue, resolve_all(rows, RULE), 1, RULE.adjudicators))
     assert (rates["all"]["found"], rates["all"]["n"]) == (3, 10)
-    assert {topic: (one["found"], one["n"]) for topic, one in rates["by_topic"].items()} == {
+    assert {topic: (share["found"], share["n"]) for topic, share in rates["by_topic"].items()} == {
         "Optics": (2, 6),
         "Waves": (1, 4),
     }
@@ -90,7 +90,7 @@ def test_error_rates_leave_out_gold_and_doubted_items(decide):
     assert rates["verdicts"] == {"correct": 7, "wrong": 2, "minor_error": 1}
 
 
-def test_krippendorffs_own_example(decide):
+def test_krippendorffs_example(decide):
     """Nominal data with missing values of Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), part C: 0.743."""
     table = {
         "A": [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
@@ -104,19 +104,21 @@ def test_krippendorffs_own_example(decide):
     assert found["answers_with_two_or_more"] == 11
 
 
-def test_cohens_own_kind_of_table(decide):
+def test_a_table_with_known_kappa(decide):
     """20 both yes, 5 and 10 split, 15 both no: observed 0.70, expected 0.50, kappa 0.40."""
     verdicts = [("correct", "correct")] * 20 + [("correct", "wrong")] * 5 + [("wrong", "correct")] * 10
     verdicts += [("wrong", "wrong")] * 15
     rows = [
-        decide(str(n), name, said) for n, pair in enumerate(verdicts) for name, said in zip("ab", pair, strict=True)
+        decide(str(n), name, verdict)
+        for n, pair in enumerate(verdicts)
+        for name, verdict in zip("ab", pair, strict=True)
     ]
     assert metrics.agreement(rows)["pairs"] == [
         {"reviewers": ["a", "b"], "answers": 50, "same": 35, "cohen_kappa": 0.4}
     ]
 
 
-def test_agreement_where_chance_explains_all(decide):
+def test_no_coefficient_if_all_verdicts_are_equal(decide):
     rows = [decide("x", name, "correct") for name in "ab"]
     found = metrics.agreement(rows)
     assert found["krippendorff_alpha"] is None and found["pairs"][0]["cohen_kappa"] is None

@@ -1,4 +1,4 @@
-"""The page: formulas rendered, everything else letter by letter; and nothing that tells why an item is asked about."""
+"""The page: formulas are rendered, other text is shown as written, and the reason for an item is not shown."""
 
 from xml.etree import ElementTree
 
@@ -20,7 +20,7 @@ def test_formulas_are_rendered(text):
 
 
 @pytest.mark.parametrize("text", ["It costs $5, not $6.", "from $ to $", "x_1 and x^2", r"a broken $\frac{1}{$ stays"])
-def test_what_is_no_formula_stays(text):
+def test_other_text_is_unchanged(text):
     assert as_html(text) == text
 
 
@@ -52,7 +52,7 @@ MATHML = {
 
 
 def elements(text):
-    """Names and attributes of all elements that the text becomes; it must be well-formed."""
+    """Names and attributes of all elements of the HTML, which must be well-formed."""
     root = ElementTree.fromstring(f"<p>{as_html(text)}</p>")
     return {(part.tag.rpartition("}")[2], name) for part in root.iter() for name in [*part.attrib, None]} - {
         ("p", None)
@@ -60,7 +60,7 @@ def elements(text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_of_a_text_comes_to_life(text):
+def test_no_text_becomes_markup(text):
     found = elements(text)
     assert {name for name, _ in found} <= MATHML
     assert not {attribute for _, attribute in found} & {"href", "style", "src", "onerror"}
@@ -68,21 +68,21 @@ def test_nothing_of_a_text_comes_to_life(text):
 
 @given(st.text(alphabet=st.sampled_from(r'abx12<>&"\${}()[]^_ ' + "\n/"), max_size=60))
 def test_any_text_gives_a_page(text):
-    # What is well-formed is left to the parser; control characters and the like do not come this far.
+    # The parser checks well-formedness; control characters do not get this far.
     assert isinstance(as_html(text), str)
     if "$" not in text and "\\" not in text:
         assert not elements(text)
 
 
-def test_a_task_does_not_tell_what_is_expected():
+def test_a_task_does_not_reveal_the_expected_verdict():
     item = {
         "id": "aaaa", "kind": "gold", "why": ["gold"], "expected": "wrong", "field": "physics", "topic": "", "source": "s",
         "doubts": {}, "conversation": [{"input": "How many?", "output": "Three."}, {"input": "Why?", "output": "So."}],
     }  # fmt: skip
-    made = task(item, "anna")
-    assert set(made) == {"item", "reviewer", "title", "exchanges"} and made["title"] == "physics"
-    assert len(made["exchanges"]) == 2 and "ANSWER 2" in made["exchanges"][1]["html"]
-    assert not {"gold", "wrong"} & set(str(made).split("'"))
+    data = task(item, "anna")
+    assert set(data) == {"item", "reviewer", "title", "exchanges"} and data["title"] == "physics"
+    assert len(data["exchanges"]) == 2 and "ANSWER 2" in data["exchanges"][1]["html"]
+    assert not {"gold", "wrong"} & set(str(data).split("'"))
 
 
 def test_the_labelling_configuration_is_xml_with_a_choice_for_each_verdict():

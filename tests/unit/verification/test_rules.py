@@ -1,4 +1,4 @@
-"""The three rules one after another: nothing lost, the same bytes again, and what stops a run."""
+"""The three rules in sequence: no row is lost, reruns give the same bytes, invalid decisions stop the run."""
 
 import json
 
@@ -8,7 +8,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_jsonl
 from workflow_scripts.verification import apply_decisions, collect_decisions, queue_reviews
 
-FILES = ("queue.jsonl", "plan.json", "queue.csv", "decisions.jsonl", "aside.jsonl", "data.jsonl", "rejected.jsonl", "items.jsonl", "stats.json")  # fmt: skip
+FILES = ("queue.jsonl", "plan.json", "queue.csv", "decisions.jsonl", "unmatched.jsonl", "data.jsonl", "rejected.jsonl", "items.jsonl", "stats.json")  # fmt: skip
 
 
 def seed(number, response="It is 4 m."):
@@ -37,7 +37,7 @@ def decision(row, reviewer, verdict, **more):
 
 @pytest.fixture
 def stage(tmp_path, config):
-    """A function that runs the stage on eight seeds, each grown into a conversation, with lists of decisions, a file each."""
+    """A function that runs the stage on eight seeds with a conversation each; every list of decisions becomes a file."""
     config["verification"]["queue"]["gold"] = {"path": None, "share": 0.0}
 
     def run(*lists, folder="one", files=(), seeds=SEEDS, **changed):
@@ -49,9 +49,9 @@ def stage(tmp_path, config):
         for number, rows in enumerate(lists):
             write_jsonl(tmp_path / f"{number}.jsonl", rows)
         files = [*(str(tmp_path / f"{number}.jsonl") for number in range(len(lists))), *map(str, files)]
-        grew = ["--conversations", str(tmp_path / "grown.jsonl")]
+        conversations = ["--conversations", str(tmp_path / "grown.jsonl")]
         paths = {name.replace(".", "_"): str(out / name) for name in FILES}
-        with_seeds = ["--seeds", str(tmp_path / "seeds.jsonl"), *grew]
+        with_seeds = ["--seeds", str(tmp_path / "seeds.jsonl"), *conversations]
         queue = ["--queue", paths["queue_jsonl"]]
         queue_reviews.main(
             [
@@ -65,10 +65,10 @@ def stage(tmp_path, config):
                 paths["queue_csv"],
             ]
         )
-        decided = ["--decisions", paths["decisions_jsonl"], "--aside", paths["aside_jsonl"]]
+        decided = ["--decisions", paths["decisions_jsonl"], "--unmatched", paths["unmatched_jsonl"]]
         collect_decisions.main([*with_seeds, *queue, "--files", *files, *decided])
         written = [f"--{name}={paths[key]}" for name, key in (("data", "data_jsonl"), ("rejected", "rejected_jsonl"), ("items", "items_jsonl"), ("stats", "stats_json"))]  # fmt: skip
-        apply_decisions.main([*grew, *queue, *decided, "--settings", json.dumps(settings), *written])
+        apply_decisions.main([*conversations, *queue, *decided, "--settings", json.dumps(settings), *written])
         return out
 
     return run
@@ -82,7 +82,7 @@ def test_without_decisions_every_row_passes_byte_for_byte(stage, tmp_path):
     assert list(read_jsonl(out / "rejected.jsonl")) == []
 
 
-def test_in_is_out_and_rejected(stage):
+def test_in_is_out_plus_rejected(stage):
     rows = [decision(SEEDS[0], name, "wrong", note="no") for name in "ab"]
     rows += [decision(SEEDS[1], "a", "wrong", corrected="It is 5 m."), decision(SEEDS[2], "a", "correct")]
     out = stage(rows)
@@ -92,19 +92,21 @@ def test_in_is_out_and_rejected(stage):
     assert stats["conversations"] == {"unreviewed": 5, "accepted": 1, "corrected": 1, "shortened": 0}
     assert [one["reviewer"] for one in rejected["evidence"]["decisions"]] == ["a", "b"]
     assert rejected["evidence"]["decisions"][0]["note"] == "no"
+    row = grown(SEEDS[0])
+    assert {key: rejected[key] for key in ("id", "source", "conversation", "provenance")} == row
 
 
-def test_the_same_again_is_the_same_bytes_and_a_double_import_doubles_nothing(stage):
+def test_reruns_and_double_imports_give_the_same_bytes(stage):
     rows = [decision(SEEDS[n], "a", "correct", at=f"2026-01-0{n + 1}") for n in range(4)]
-    first, again, twice = stage(rows, folder="a"), stage(rows, folder="b"), stage(rows, rows[::-1], folder="c")
+    first, rerun, twice = stage(rows, folder="a"), stage(rows, folder="b"), stage(rows, rows[::-1], folder="c")
     for name in FILES:
-        assert (first / name).read_bytes() == (again / name).read_bytes() == (twice / name).read_bytes()
-    # what the rule wrote may itself be imported
+        assert (first / name).read_bytes() == (rerun / name).read_bytes() == (twice / name).read_bytes()
+    # the rule's own output can be imported
     third = stage(folder="d", files=[first / "decisions.jsonl"])
     assert (third / "decisions.jsonl").read_bytes() == (first / "decisions.jsonl").read_bytes()
 
 
-def test_a_changed_mind(stage):
+def test_a_changed_verdict(stage):
     rows = [decision(SEEDS[0], "a", "wrong", at="2026-01-01"), decision(SEEDS[0], "a", "correct", at="2026-01-02")]
     out = stage(rows)
     assert read_json(out / "stats.json")["rejected"] == {} and read_json(out / "stats.json")["changed_minds"] == 1
@@ -112,59 +114,64 @@ def test_a_changed_mind(stage):
 
 
 def test_a_queue_that_grows_or_shrinks_keeps_ids_and_decisions(stage, config):
-    def wanting(count):
+    def queue_of(count):
         return config["verification"]["queue"] | {"problems": count}
 
-    small = stage(folder="small", queue=wanting(3))
+    small = stage(folder="small", queue=queue_of(3))
     queued = [row["id"] for row in read_jsonl(small / "queue.jsonl")]
     rows = [{"item": name, "answer": 1, "reviewer": "a", "verdict": "wrong"} for name in queued]
-    large = stage(rows, folder="large", queue=wanting(6))
+    large = stage(rows, folder="large", queue=queue_of(6))
     assert set(queued) < {row["id"] for row in read_jsonl(large / "queue.jsonl")}
-    none = stage(rows, folder="none", queue=wanting(0))  # nobody is asked any more, and still the work counts
+    none = stage(rows, folder="none", queue=queue_of(0))  # an empty queue; existing decisions still count
     for out in (large, none):
         assert read_json(out / "stats.json")["rejected"] == {"wrong_answer": 3}
-        assert read_json(out / "stats.json")["set_aside"] == {}
+        assert read_json(out / "stats.json")["unmatched"] == {}
 
 
-def test_items_of_other_runs_are_set_aside_and_come_back(stage, caplog):
+def test_unmatched_entries_are_kept_and_used_later(stage, caplog):
     rows = [decision(SEEDS[0], "a", "correct"), decision(seed(99), "a", "wrong")]
     out = stage(rows)
-    (aside,) = read_jsonl(out / "aside.jsonl")
-    assert aside["reason"] == "unknown_item" and aside["entry"]["item"] == seed(99)["id"]
-    assert any("0.jsonl, row 2: item" in message and "is not of this run" in message for message in caplog.messages)
+    (unmatched,) = read_jsonl(out / "unmatched.jsonl")
+    assert unmatched["reason"] == "unknown_item" and unmatched["entry"]["item"] == seed(99)["id"]
+    assert any("0.jsonl, row 2: item" in message and "is not in this run" in message for message in caplog.messages)
     back = stage(rows, folder="back", seeds=[*SEEDS, seed(99)])
     assert read_json(back / "stats.json")["rejected"] == {"wrong_answer": 1}
 
 
-def test_faulty_entries_stop_the_run_each_with_its_place(stage, caplog):
+def test_invalid_entries_stop_the_run_and_are_located(stage, caplog):
     rows = [decision(SEEDS[0], "a", "corect"), decision(SEEDS[1], "a", "correct", answer=2), {"item": SEEDS[2]["id"]}]
-    with pytest.raises(UserError, match=r"^3 entries of the decision files are faulty"):
+    with pytest.raises(
+        UserError,
+        match=r"^invalid decisions: 3 entries of the decision files\. Fix or delete them there and run again\.$",
+    ):
         stage(rows)
-    told = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
-    assert told == [
+    errors = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
+    assert errors == [
         "0.jsonl, row 1: 'corect' is not one of correct, minor_error, wrong, incoherent.",
-        f"0.jsonl, row 2: item {SEEDS[1]['id']} has 1 answers, and no 2.",
-        "0.jsonl, row 3: has no reviewer; its account is not in `verification.reviewers`.",
+        f"0.jsonl, row 2: item {SEEDS[1]['id']} has 1 answer; there is no answer 2.",
+        "0.jsonl, row 3: no reviewer; its account is not in `verification.reviewers`.",
     ]
 
 
-def test_require_waits_for_people(stage):
-    with pytest.raises(UserError, match=r"8 items of .* lack decisions and 0 are disputed \(8 of physics\)"):
+def test_require_stops_until_everything_is_reviewed(stage):
+    with pytest.raises(UserError, match=r"queue\.jsonl: 8 items lack decisions and 0 are disputed \(8 of physics\)"):
         stage(require=True)
     rows = [decision(row, name, "correct") for row in SEEDS for name in "ab"]
-    with pytest.raises(UserError, match=r"0 items .* 1 are disputed"):
+    with pytest.raises(UserError, match=r"0 items lack decisions and 1 are disputed"):
         stage([*rows[:-1], decision(SEEDS[-1], "b", "wrong")], require=True)
     assert read_json(stage(rows, require=True) / "stats.json")["left"]["open"] == 0
-    settled = [*rows[:-1], decision(SEEDS[-1], "b", "wrong"), decision(SEEDS[-1], "zoe", "correct")]
-    stats = read_json(stage(settled, require=True, resolve="adjudicator", adjudicators=["zoe"]) / "stats.json")
+    resolved = [*rows[:-1], decision(SEEDS[-1], "b", "wrong"), decision(SEEDS[-1], "zoe", "correct")]
+    stats = read_json(stage(resolved, require=True, resolve="adjudicator", adjudicators=["zoe"]) / "stats.json")
     assert stats["conversations"]["accepted"] == 8 and stats["left"]["disputed"] == 0
 
 
-def test_a_gold_file_that_lacks_something(tmp_path):
+def test_an_invalid_gold_file(tmp_path):
     path = tmp_path / "gold.jsonl"
     write_jsonl(path, [{"instruction": "?", "response": "!", "field": "physics", "verdict": "right"}])
-    with pytest.raises(UserError, match=r"gold\.jsonl, row 1: verdict 'right' is not one of"):
+    with pytest.raises(
+        UserError, match=r"gold\.jsonl, row 1: unknown verdict 'right'\. Use one of correct, minor_error"
+    ):
         queue_reviews.read_gold(path)
     write_jsonl(path, [{"instruction": "?", "verdict": "wrong"}])
-    with pytest.raises(UserError, match=r"row 1: no response, field\."):
+    with pytest.raises(UserError, match=r"row 1: missing response, field\."):
         queue_reviews.read_gold(path)

@@ -1,4 +1,4 @@
-"""The queue as a spreadsheet, filled and read again; a text that looks like a formula is text."""
+"""The spreadsheet is written, filled in and read; a text that looks like a formula stays text."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.verification.spreadsheet import as_text, as_written, read_sheet, sheet
+from workflow_scripts.verification.spreadsheet import escape_formula, read_sheet, sheet, unescape_formula
 
 ITEM = {
     "id": "aaaa", "kind": "gold", "expected": "wrong", "field": "physics", "topic": "Optics",
@@ -14,7 +14,7 @@ ITEM = {
 }  # fmt: skip
 
 
-def test_a_row_for_each_answer_that_tells_nothing_of_why():
+def test_a_row_for_each_answer_without_the_reason():
     text = sheet([ITEM], "ben")
     first, second = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     assert (first["question"], first["text"], second["text"]) == ("'=HYPERLINK(1)", "a\n- b", "'-4 m")
@@ -37,7 +37,7 @@ def test_a_filled_sheet_is_read(tmp_path):
 
 
 @given(st.text(max_size=40))
-def test_a_cell_is_no_formula_and_comes_back(cell):
-    assert not as_text(cell).startswith(("=", "+", "-", "@"))
+def test_escaping_removes_formulas_and_is_reversible(cell):
+    assert not escape_formula(cell).startswith(("=", "+", "-", "@"))
     if not cell.startswith("'"):
-        assert as_written(as_text(cell)) == cell
+        assert unescape_formula(escape_formula(cell)) == cell

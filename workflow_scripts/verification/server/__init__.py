@@ -1,1 +1,1 @@
-"""What runs inside Label Studio's own environment (requirements-review.txt); nothing of the workflow imports it."""
+"""Scripts for Label Studio's own environment (requirements-review.txt). They import nothing of this package."""

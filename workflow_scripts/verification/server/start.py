@@ -1,7 +1,7 @@
-"""Label Studio's own command line, with one rule more: nobody's organisation is one that he is not a member of.
+"""Label Studio's command line with one additional rule: users enter only organisations in which they are members.
 
-Label Studio shows a user the projects of his active organisation, and its API lets him change which that is, to any. With
-this rule a reviewer, who is a member of an organisation of his own, stays in it. Run by Label Studio's Python.
+Label Studio shows users the projects of their active organisation, and its API lets users switch to any organisation. With
+this rule a reviewer stays in the reviewer's own organisation. Run with Label Studio's Python.
 """
 
 from typing import Any
@@ -9,20 +9,20 @@ from typing import Any
 from label_studio import server
 
 
-def refuse(sender: type, instance: Any, **more: Any) -> None:
-    """Signal of a user about to be saved: PermissionDenied where it would enter another's organisation."""
+def refuse(sender: type, instance: Any, **options: Any) -> None:
+    """Handle Django's `pre_save` of a user: PermissionDenied if the active organisation does not have the user as member."""
     from django.core.exceptions import PermissionDenied
     from organizations.models import OrganizationMember
 
     if instance.active_organization_id is None:
         return
-    of_this = {"organization_id": instance.active_organization_id, "deleted_at__isnull": True}
-    if instance.pk is None or not OrganizationMember.objects.filter(user_id=instance.pk, **of_this).exists():
+    membership = {"organization_id": instance.active_organization_id, "deleted_at__isnull": True}
+    if instance.pk is None or not OrganizationMember.objects.filter(user_id=instance.pk, **membership).exists():
         raise PermissionDenied
 
 
 def main() -> None:
-    """Start as `label-studio` does, the rule set up as soon as its models are there."""
+    """Run `label-studio`; the rule is connected as soon as Django's models are loaded."""
     set_up = server._setup_env
 
     def set_up_with_rule() -> None:
