@@ -125,7 +125,7 @@ def test_fetch_only_adds(studio, run_of, tmp_path, caplog):
     review.main(fetch)
     first = file.read_bytes()
     assert [(row["reviewer"], row["verdict"]) for row in read_jsonl(file)] == [("anna", "correct")]
-    assert "left out: ben, task 1, answer 1: has no verdict." in caplog.text
+    assert "left out: ben, task 1, answer 1: no verdict." in caplog.text
     review.main(fetch)
     assert file.read_bytes() == first
     judged(studio.tasks[2][0], "wrong", 2, "2026-03-02T10:00:00Z")
@@ -137,7 +137,7 @@ def test_fetch_only_adds(studio, run_of, tmp_path, caplog):
 
 def test_a_wrong_token_is_not_repeated(studio, run_of, monkeypatch):
     monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", "wrong-token")
-    with pytest.raises(UserError, match="does not know the token") as caught:
+    with pytest.raises(UserError, match="rejects the token") as caught:
         review.main(["push", "--configfile", run_of(1), "--url", studio.url])
     assert "wrong-token" not in str(caught.value)
 
@@ -150,7 +150,7 @@ def test_what_is_missing_is_said(run_of, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="LABEL_STUDIO_USER_TOKEN is not set"):
         review.main([*push, run_of(1)])
     monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", TOKEN)
-    with pytest.raises(UserError, match=r"does not answer at http://127\.0\.0\.1:9 \(ConnectionError\)"):
+    with pytest.raises(UserError, match=r"does not respond at http://127\.0\.0\.1:9 \(ConnectionError\)"):
         review.main([*push, run_of(1), "--url", "http://127.0.0.1:9"])
     config = run_of(1)
     (tmp_path / "results" / "mine" / "verification" / "queue.jsonl").unlink()
