@@ -64,13 +64,13 @@ def share_teacher(base_url: str, concurrency: int) -> dict:
     """The argument `--teacher` of synthesize_shard; sets the environment variable with the rest, as the Snakefile does."""
     import yaml
 
-    from workflow_scripts.teacher.runtime_settings import ANSWERING, share_limits
+    from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
     own = yaml.safe_load((ROOT / "config.yaml").read_text())["teacher"] | {
         "kind": "endpoint", "model": "scripted", "base_url": base_url, "prefill": False, "concurrency": concurrency,
     }  # fmt: skip
-    share_limits(own)
-    return {name: own[name] for name in ANSWERING}
+    export_runtime_settings(own)
+    return answer_settings(own)
 
 
 def start(python: str, *words: str) -> subprocess.Popen:
