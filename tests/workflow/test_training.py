@@ -33,7 +33,7 @@ def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_pat
     running.wait()
     assert not (tmp_path / "again" / "metrics.jsonl").exists()
     printed = tiny.train(out="again", state="other")
-    step = int(printed.split("going on from the checkpoint of step ")[1].split()[0])
+    step = int(printed.split("resuming from the checkpoint of step ")[1].split()[0])
     assert step >= 6
     # The whole curve is there, also of the steps before the kill, and the held-out losses.
     assert tiny.curve("again") == pytest.approx(tiny.curve(), abs=1e-6)
@@ -59,7 +59,7 @@ def test_the_curve_is_the_same_on_two_processes(tmp_path):
     tiny.train()
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     printed = tiny.train(*launcher, out="two", state="two-state")
-    assert printed.count("2 processes; 4 rows a step: 1 at once, 2 times") == 1
+    assert printed.count("2 processes; 4 rows per step: 1 per process, gradient accumulation 2") == 1
     assert tiny.curve("two") == pytest.approx(tiny.curve(), abs=1e-4)
 
 
@@ -87,5 +87,5 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, small_disk):
     tiny = TinyTraining(tmp_path, rows=60, save_steps=2, epochs=6)
     tiny.audit()
     printed = failed(tiny, state=small_disk.name)
-    assert "the disk is full, while training wrote to" in printed
-    assert "The checkpoint of step 2 is whole; the same command goes on from it." in printed
+    assert "the disk is full: " in printed
+    assert "The checkpoint of step 2 is complete; the same command resumes from it." in printed

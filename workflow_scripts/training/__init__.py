@@ -1,1 +1,1 @@
-"""Supervised fine-tuning on the USER:/ASSISTANT: template."""
+"""Training: loss mask audit, supervised fine-tuning on the USER:/ASSISTANT: template, merging."""

@@ -1,4 +1,4 @@
-"""What is proved of the tokens before anything is trained on them, and what is counted."""
+"""Checks of the training tokens before training, and the counts of audit.json."""
 
 import logging
 from collections import Counter
@@ -10,93 +10,95 @@ from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
 from workflow_scripts.training.batching import padding_share, prepare
 from workflow_scripts.training.template import ANSWER, END, FORMAT, USER, Encoded, Encoder, runs
-from workflow_scripts.training.truncation import Fitted
+from workflow_scripts.training.truncation import Truncation
 
-NAMED = 5  # ids in an error message; the log has all
+MAX_LISTED_IDS = 5  # in an error message; the log lists all
 
 
-def check(fitted: dict[str, Fitted], encoder: Encoder) -> None:
-    """UserError for a conversation without a trainable token, or whose mask is anything but its answers and their ends."""
-    if not any(entry.samples for entry in fitted.values()):
+def check_loss_mask(conversations: dict[str, Truncation], encoder: Encoder) -> None:
+    """UserError for samples without loss, and for a mask that is not exactly the answers and their end tokens."""
+    if not any(entry.samples for entry in conversations.values()):
         raise UserError(
-            f"none of {len(fitted)} conversations is short enough to be trained on. Raise `training.max_length`, or set "
-            "`training.overflow` to split or cut."
+            f"none of {len(conversations)} conversations fits into `training.max_length`. Raise it, or set `training.overflow` to "
+            "split or cut."
         )
-    silent = [name for name, entry in fitted.items() if any(not any(sample.mask) for sample in entry.samples)]
-    if silent:
-        _refuse(
-            silent,
+    without_loss = [
+        name for name, entry in conversations.items() if any(not any(sample.mask) for sample in entry.samples)
+    ]
+    if without_loss:
+        _reject(
+            without_loss,
             "have a sample in which no token carries loss",
             "The question alone fills `training.max_length`, or the answer is empty. Raise it, set `training.overflow` to drop, "
-            "or take them out of the data",
+            "or remove them from the data",
         )
-    wrong = [name for name, entry in fitted.items() if not _is_right(entry, encoder)]
+    wrong = [name for name, entry in conversations.items() if not _is_correct(entry, encoder)]
     if wrong:
-        _refuse(
+        _reject(
             wrong,
             "have a loss mask that does not cover exactly their answers",
-            "The tokenizer and the chat template do not fit together; training would learn the wrong tokens",
+            "The tokenizer and the chat template do not fit together: the model would be trained on the wrong tokens",
         )
 
 
-def _is_right(entry: Fitted, encoder: Encoder) -> bool:
-    """Whether answers and ends carry loss and nothing else does; of whole samples also that they read back as written."""
+def _is_correct(entry: Truncation, encoder: Encoder) -> bool:
+    """Whether exactly answers and end tokens carry loss and, unless truncated, decode to the text of the answers."""
     tokenizer = encoder.tokenizer
     special = set(tokenizer.all_special_ids)
-    written = {tokenizer.eos_token_id, tokenizer.bos_token_id}
+    template_tokens = {tokenizer.eos_token_id, tokenizer.bos_token_id}
     for sample in entry.samples:
         if any(carries != (part in (ANSWER, END)) for part, carries in zip(sample.parts, sample.mask, strict=True)):
             return False
         # Only the template writes special tokens: the begin token at the start, the end token after an answer.
         for place, (token, part) in enumerate(zip(sample.ids, sample.parts, strict=True)):
-            if token in special and not (token in written and (part == END or place == 0)):
+            if token in special and not (token in template_tokens and (part == END or place == 0)):
                 return False
     if entry.truncated:
         return True
-    learnt = [
+    decoded = [
         tokenizer.decode(ids, clean_up_tokenization_spaces=False).strip()
         for sample in entry.samples
         for ids, carries in runs(sample.ids, sample.mask)
         if carries
     ]
     answers = [f"{exchange['output'].strip()}{tokenizer.eos_token}" for exchange in entry.conversation]
-    return not entry.samples or learnt == [answer.strip() for answer in answers]
+    return not entry.samples or decoded == [answer.strip() for answer in answers]
 
 
-def check_reading(fitted: dict[str, Fitted], encoder: Encoder) -> None:
-    """UserError if `apply_chat_template`, which chat servers use, would read a conversation as other tokens.
+def check_chat_template(conversations: dict[str, Truncation], encoder: Encoder) -> None:
+    """UserError if `apply_chat_template`, which chat servers use, gives other tokens for a conversation.
 
-    Conversations that spell out a special token are left out: there the two differ, and ours is right.
+    Conversations with the text of a special token are not checked: there the two differ, and the encoder is correct.
     """
     tokenizer = encoder.tokenizer
-    other = []
-    for name, entry in fitted.items():
+    different = []
+    for name, entry in conversations.items():
         messages = to_messages(entry.conversation)
         if any(text in message["content"] for message in messages for text in tokenizer.all_special_tokens):
             continue
         ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True)["input_ids"]
         if len(entry.samples) == 1 and ids[: len(entry.samples[0].ids)] != entry.samples[0].ids:
-            other.append(name)
-    if other:
-        _refuse(
-            other,
-            "are read as other tokens by the tokenizer's own chat template",
-            "A server that uses the template would see what training has not. Mend the tokenizer's end token in tokenizer.json",
+            different.append(name)
+    if different:
+        _reject(
+            different,
+            "give other tokens with the tokenizer's own chat template",
+            "A server that uses the template would prompt the model differently. Fix the tokenizer's end token in tokenizer.json",
         )
 
 
-def _refuse(names: list[str], what: str, advice: str) -> None:
+def _reject(names: list[str], problem: str, advice: str) -> None:
     for name in names:
-        logging.info("refused: %s", name)
-    more = f" and {len(names) - NAMED} more in this log" if len(names) > NAMED else ""
+        logging.info("rejected: %s", name)
+    more = f" and {len(names) - MAX_LISTED_IDS} more in this log" if len(names) > MAX_LISTED_IDS else ""
     raise UserError(
-        f"{len(names)} conversations {what}: {', '.join(names[:NAMED])}{more}. {advice}. Nothing was trained."
+        f"{len(names)} conversations {problem}: {', '.join(names[:MAX_LISTED_IDS])}{more}. {advice}. Nothing was trained."
     )
 
 
-def measure(fitted: dict[str, Fitted], encoder: Encoder, settings: Row) -> Row:
-    """What audit.json holds: counts of conversations, samples and tokens, what was lost, and one sample in pieces."""
-    entries = list(fitted.values())
+def measure(conversations: dict[str, Truncation], encoder: Encoder, settings: Row) -> Row:
+    """The content of audit.json: counts of conversations, samples and tokens, losses by truncation, an example sample."""
+    entries = list(conversations.values())
     samples = [sample for entry in entries for sample in entry.samples]
     lengths = [len(sample.ids) for sample in samples]
     roles = {part: {"tokens": 0, "with_loss": 0} for part in (FORMAT, USER, ANSWER, END)}
@@ -105,11 +107,11 @@ def measure(fitted: dict[str, Fitted], encoder: Encoder, settings: Row) -> Row:
             roles[part]["tokens"] += count
         for part, carries in zip(sample.parts, sample.mask, strict=True):
             roles[part]["with_loss"] += carries
-    dataset = tokens.table(fitted)
+    dataset = tokens.table(conversations)
     batched = prepare(dataset, settings, encoder.tokenizer.pad_token_id)
-    dropped = sorted(name for name, entry in fitted.items() if not entry.samples)
+    dropped = sorted(name for name, entry in conversations.items() if not entry.samples)
     return {
-        "conversations": len(fitted),
+        "conversations": len(conversations),
         "samples": len(samples),
         "tokens": sum(lengths),
         "trainable_tokens": sum(sum(sample.mask) for sample in samples),
@@ -130,22 +132,22 @@ def measure(fitted: dict[str, Fitted], encoder: Encoder, settings: Row) -> Row:
         "padding_share": round(padding_share(lengths, settings), 4),
         "pad_token": encoder.tokenizer.pad_token,
         "fingerprint": tokens.fingerprint(zip(dataset["input_ids"], dataset["labels"], strict=True)),
-        "sample": pieces(shown(samples), encoder),
+        "sample": segments(choose_example(samples), encoder),
     }
 
 
-def shown(samples: list[Encoded]) -> Encoded:
-    """The sample to show: the shortest of those with the most exchanges, up to three."""
+def choose_example(samples: list[Encoded]) -> Encoded:
+    """The sample to show: the shortest of those with the most exchanges (at most three)."""
     return min(samples, key=lambda sample: (-min(sample.parts.count(END), 3), len(sample.ids)))
 
 
-def pieces(sample: Encoded, encoder: Encoder) -> list[Row]:
-    """A sample's text in pieces of one part each, decoded token by token where a piece ends."""
+def segments(sample: Encoded, encoder: Encoder) -> list[Row]:
+    """A sample's text in segments of one part and one loss value each, as {text, part, loss}."""
     found, at = [], 0
     keys = [f"{part} {carries}" for part, carries in zip(sample.parts, sample.mask, strict=True)]
     for end in range(1, len(keys) + 1):
         if end == len(keys) or keys[end] != keys[at]:
-            # Decoded with all that stands before it: SentencePiece drops a space at the start of what it decodes.
+            # Decoded with the preceding tokens: SentencePiece drops a space at the start of a decoded text.
             before, after = (
                 encoder.tokenizer.decode(sample.ids[:place], clean_up_tokenization_spaces=False) for place in (at, end)
             )

@@ -1,4 +1,4 @@
-"""Turn the conversations into tokens and prove, before training, that exactly the answers carry loss; stop if not."""
+"""Tokenise the conversations and verify, before training, that exactly the answers carry loss."""
 
 import argparse
 import json
@@ -11,49 +11,52 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
-from workflow_scripts.training.audit import check, check_reading, measure
+from workflow_scripts.training.audit import check_chat_template, check_loss_mask, measure
 from workflow_scripts.training.template import Encoder, set_template
-from workflow_scripts.training.truncation import Fitted, fit
+from workflow_scripts.training.truncation import Truncation, truncate
 
 
-def encode_all(rows: list[Row], encoder: Encoder, settings: Row, told: str) -> dict[str, Fitted]:
-    """Every conversation's samples by its id."""
-    fitted = {}
-    with progress(len(rows), told, "conversation") as bar:
+def encode_all(rows: list[Row], encoder: Encoder, settings: Row, description: str) -> dict[str, Truncation]:
+    """The samples of each conversation, by id."""
+    encoded = {}
+    with progress(len(rows), description, "conversation") as bar:
         for row in rows:
-            fitted[row["id"]] = fit(encoder, row["conversation"], settings["max_length"], settings["overflow"])
+            encoded[row["id"]] = truncate(encoder, row["conversation"], settings["max_length"], settings["overflow"])
             bar.update()
-    return fitted
+    return encoded
 
 
-def as_many_tokens(fitted: dict[str, Fitted], wanted: int, random_seed: int) -> dict[str, Fitted]:
-    """Conversations, drawn by their ids, with about `wanted` tokens that carry loss; UserError if there are not so many."""
-    kept: dict[str, Fitted] = {}
+def limit_tokens(conversations: dict[str, Truncation], target: int, random_seed: int) -> dict[str, Truncation]:
+    """Conversations, sampled by their ids, with about `target` tokens with loss in total.
+
+    UserError if there are not enough tokens, or if the first conversation has more than twice as many.
+    """
+    kept: dict[str, Truncation] = {}
     count = 0
-    for name in sorted(fitted, key=lambda name: content_id(random_seed, name)):
-        size = sum(sum(sample.mask) for sample in fitted[name].samples)
-        if abs(count + size - wanted) > abs(count - wanted):
+    for name in sorted(conversations, key=lambda name: content_id(random_seed, name)):
+        size = sum(sum(sample.mask) for sample in conversations[name].samples)
+        if abs(count + size - target) > abs(count - target):
             break
-        kept[name] = fitted[name]
+        kept[name] = conversations[name]
         count += size
-    if count < 0.95 * wanted and len(kept) == len(fitted):
+    if count < 0.95 * target and len(kept) == len(conversations):
         raise UserError(
-            f"only {count} tokens carry loss, and as many as {wanted} are wanted (`tokens_of`). Name a model with fewer."
+            f"only {count} tokens carry loss, fewer than the {target} that `tokens_of` requires. Set it to a model with fewer."
         )
-    if fitted and not kept:
+    if conversations and not kept:
         raise UserError(
-            f"the first conversation drawn has more than twice the {wanted} tokens that are wanted (`tokens_of`). "
-            "Draw another with `training.random_seed`, or name a model with more."
+            f"the first sampled conversation has more than twice the {target} tokens that `tokens_of` requires. "
+            "Change `training.random_seed`, or set `tokens_of` to a model with more."
         )
-    return {name: fitted[name] for name in fitted if name in kept}  # in the order of the data
+    return {name: conversations[name] for name in conversations if name in kept}  # in the order of the data
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the tokens and audit.json, or stop with the conversations that are at fault."""
+    """Write the tokens and audit.json. UserError with the conversations that fail a check."""
     from transformers import AutoConfig, AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", required=True, type=Path, help="JSONL file of select_variant")
+    parser.add_argument("--train", required=True, type=Path, help="JSONL file of select_training_data")
     parser.add_argument("--test", required=True, type=Path, help="JSONL file of the held-out conversations")
     parser.add_argument("--base", required=True, type=Path, help="model folder, for its tokenizer")
     parser.add_argument("--settings", required=True, type=json.loads, help="the model's recipe, as JSON")
@@ -62,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         required=True,
         type=Path,
         nargs="*",
-        help="audit.json of a model to have as many trainable tokens as",
+        help="audit.json of the model whose number of trainable tokens is the limit",
     )
     parser.add_argument("--train-tokens", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--test-tokens", required=True, type=Path, help="parquet file to write")
@@ -73,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     context = getattr(AutoConfig.from_pretrained(args.base), "max_position_embeddings", None)
     if context and settings["max_length"] > context:
         raise UserError(
-            f"`training.max_length` {settings['max_length']} is more than the base model's context, {context} tokens."
+            f"`training.max_length` {settings['max_length']} is more than the base model's context of {context} tokens. Lower it."
         )
     encoder = Encoder(set_template(AutoTokenizer.from_pretrained(args.base)))
     train = encode_all(list(read_jsonl(args.train)), encoder, settings, "auditing the loss mask")
@@ -84,9 +87,9 @@ def main(argv: list[str] | None = None) -> None:
         "held-out conversations",
     )
     for path in args.tokens_of:
-        train = as_many_tokens(train, read_json(path)["trainable_tokens"], settings["random_seed"])
-    check(train, encoder)
-    check_reading(train, encoder)
+        train = limit_tokens(train, read_json(path)["trainable_tokens"], settings["random_seed"])
+    check_loss_mask(train, encoder)
+    check_chat_template(train, encoder)
     result = measure(train, encoder, settings)
     tokens.write(args.train_tokens, tokens.table(train))
     tokens.write(args.test_tokens, tokens.table(test))

@@ -1,8 +1,9 @@
-"""How samples come together in batches: padded, flat, or packed.
+"""Batching of samples: padded, padding-free or packed.
 
-`padded` fills the shorter samples of a micro-batch up. `flat` lays them end to end instead, each with positions of its
-own from 0. `packed` does so beforehand and fills rows of `max_length` tokens (TRL's best-fit decreasing); a row of the
-global batch is then such a row. In the last two no token may see another conversation: `packing.py` proves it.
+`padded`: the shorter samples of a micro-batch are padded. `padding_free`: the samples of a micro-batch are concatenated,
+with position ids from 0 for each. `packed`: samples are concatenated beforehand into rows of up to `max_length` tokens
+(TRL's best-fit decreasing), and the global batch size counts these rows. In the last two, no token may attend to another
+conversation; `packing.py` verifies it.
 """
 
 import random
@@ -12,11 +13,11 @@ from workflow_scripts.common.types import Row
 
 
 def prepare(dataset: Any, settings: Row, filler: int) -> Any:
-    """The rows that a trainer batches: `input_ids`, `labels`, and of packed ones `seq_lengths`.
+    """The rows that the trainer batches: `input_ids`, `labels`, and `seq_lengths` of packed rows.
 
-    Rows of the single token `filler` without loss make their number a multiple of the global batch. Without them the
-    last batch would be smaller, and several processes would fill it with samples that were seen already: the same run
-    on more GPUs would not be the same.
+    Rows of the single token `filler`, without loss, make their number a multiple of the global batch size. Without them
+    the last batch would be smaller, and several processes would fill it with repeated samples, so the result would depend
+    on the number of GPUs.
     """
     from datasets import concatenate_datasets
     from trl import pack_dataset
@@ -33,8 +34,7 @@ def prepare(dataset: Any, settings: Row, filler: int) -> Any:
 
 
 def padding_share(lengths: list[int], settings: Row) -> float:
-    """Share of the token positions that padding fills. Of padded micro-batches in one random order; it differs a
-    little from epoch to epoch."""
+    """Share of token positions that are padding, for one random order of the samples; it varies slightly by epoch."""
     if settings["batching"] != "padded":
         return 0.0
     order = random.Random(settings["random_seed"]).sample(lengths, len(lengths))
@@ -44,7 +44,7 @@ def padding_share(lengths: list[int], settings: Row) -> float:
 
 
 def samples(batch: Row) -> list[tuple[list[int], list[int]]]:
-    """The samples inside one batch of the trainer's collator, as (ids, labels)."""
+    """The samples in a batch of the trainer's collator, as (token ids, labels)."""
     found = []
     if "attention_mask" in batch:
         for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):

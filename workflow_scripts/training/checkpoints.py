@@ -1,4 +1,4 @@
-"""Checkpoints: where they lie, which are whole, and what a failure leaves."""
+"""Checkpoints: their folder, which of them are complete, and error messages for a full disk or memory."""
 
 import errno
 import shutil
@@ -9,16 +9,16 @@ from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Row
 from workflow_scripts.training.template import TEMPLATE
 
-# What safetensors and torch say of a full disk; neither raises an OSError with its number.
-FULL = ("No space left on device", "StorageFull", "code: 28", "file write failed", "unexpected pos")
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# Parts of the messages of safetensors and torch for a full disk; neither raises an OSError with its errno.
+DISK_FULL = ("No space left on device", "StorageFull", "code: 28", "file write failed", "unexpected pos")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def state_folder(checkpoints: Path, settings: Row, fingerprint: str, base: Path) -> Path:
-    """The folder of this training's checkpoints, named by all that it hangs on.
+    """The folder of this training's checkpoints, named by a hash of everything that the training depends on.
 
-    Checkpoints of other data, settings, template or base are never resumed from. The launcher and the number of
-    processes are not in the name: the batches are the same on any number.
+    A checkpoint of other data, settings, template or base is never resumed. The launcher and the number of processes are
+    not hashed, because the batches do not depend on them.
     """
     weights = sorted((file.name, file.stat().st_size) for file in base.glob("*.safetensors"))
     config = (base / "config.json").read_text(encoding="utf-8")
@@ -26,36 +26,36 @@ def state_folder(checkpoints: Path, settings: Row, fingerprint: str, base: Path)
 
 
 def drop_unfinished(state: Path) -> None:
-    """Remove checkpoints whose writing was interrupted: the trainer writes trainer_state.json last."""
+    """Delete incomplete checkpoints: the trainer writes trainer_state.json last."""
     for folder in state.glob("checkpoint-*"):
         if not (folder / "trainer_state.json").is_file():
             shutil.rmtree(folder)
 
 
 def last_step(state: Path) -> int:
-    """The step of the last whole checkpoint, 0 if there is none."""
-    whole = [folder for folder in state.glob("checkpoint-*") if (folder / "trainer_state.json").is_file()]
-    return max((int(folder.name.partition("-")[2]) for folder in whole), default=0)
+    """The step of the last complete checkpoint, or 0."""
+    complete = [folder for folder in state.glob("checkpoint-*") if (folder / "trainer_state.json").is_file()]
+    return max((int(folder.name.partition("-")[2]) for folder in complete), default=0)
 
 
-def explained(error: BaseException, settings: Row, state: Path) -> UserError | None:
-    """What to do about a disk or a memory that is full, or None for any other failure."""
+def explain_failure(error: BaseException, settings: Row, state: Path) -> UserError | None:
+    """The error message for a full disk or memory, or None for any other error."""
     text = f"{type(error).__name__}: {error}"
     step = last_step(state)
     kept = (
-        f"The checkpoint of step {step} is whole; the same command goes on from it"
+        f"The checkpoint of step {step} is complete; the same command resumes from it"
         if step
-        else "No checkpoint had been written"
+        else "No checkpoint has been written"
     )
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in FULL):
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(part in text for part in DISK_FULL):
         return UserError(
-            f"the disk is full, while training wrote to {state}. Free some space (a checkpoint of full fine-tuning takes 12 bytes a "
-            f"parameter, of an adapter a few megabytes) and run again. {kept}."
+            f"the disk is full: {state}. Free some space (a checkpoint takes 12 bytes per parameter with full fine-tuning, a few "
+            f"megabytes with an adapter) and run again. {kept}."
         )
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in NO_MEMORY):
+    if isinstance(error, MemoryError) or any(part in text.lower() for part in OUT_OF_MEMORY):
         method = {"full": "`training.method: lora`", "lora": "`training.method: qlora`"}.get(settings["method"])
-        ways = [
-            f"`training.micro_batch_size` below {settings['micro_batch_size']} (the global batch stays)"
+        remedies = [
+            f"`training.micro_batch_size` below {settings['micro_batch_size']} (the global batch size stays the same)"
             if settings["micro_batch_size"] > 1
             else None,
             None if settings["activation_checkpointing"] else "`training.activation_checkpointing: true`",
@@ -63,5 +63,7 @@ def explained(error: BaseException, settings: Row, state: Path) -> UserError | N
             method,
             "more GPUs with FSDP (profiles/accelerate/fsdp2.yaml)",
         ]
-        return UserError(f"out of memory in training. Lower it by {', by '.join(way for way in ways if way)}. {kept}.")
+        return UserError(
+            f"out of memory in training. Reduce memory use with {', '.join(text for text in remedies if text)}. {kept}."
+        )
     return None

@@ -1,4 +1,4 @@
-"""Bring the base model into the run: from the hub at its pinned revision, a local folder, or a GGUF file."""
+"""Copy the base model into the run: from the Hub at its pinned revision, a local folder, or a GGUF file."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ def from_gguf(path: Path, target: Path) -> None:
 
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    # The weights are plain floats now; left in place, this mark would make every later load a quantised one.
+    # The weights are float32 now; with this attribute every later load would expect quantised weights.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -29,10 +29,10 @@ def from_gguf(path: Path, target: Path) -> None:
 
 
 def from_folder(path: Path, target: Path) -> None:
-    """Link the files of a local model folder: a 70B model is not copied."""
+    """Link the files of a local model folder, so that a 70B model is not copied."""
     if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
         raise UserError(
-            f"{path}: a model folder holds config.json and *.safetensors, and this one does not. Correct `training.base.model`."
+            f"{path}: config.json or *.safetensors is missing. Set `training.base.model` to a model folder."
         )
     target.mkdir(parents=True)
     for file in path.iterdir():

@@ -1,5 +1,7 @@
-"""Merge the trained adapter into the base model: plain safetensors, a tokenizer with its chat template, a generation
-config. The adapter itself stays in `trained/`."""
+"""Merge the trained adapter into the base model: safetensors, tokenizer with chat template, generation config.
+
+The adapter remains in `trained/`.
+"""
 
 import argparse
 import json
@@ -12,8 +14,7 @@ from workflow_scripts.common.cli import run
 
 
 def generation_config(tokenizer: Any) -> Any:
-    """Where an answer ends and what pads it. Greedy unless a caller says otherwise: a base model's own sampling settings
-    were chosen for another model."""
+    """Begin, end and padding token, and greedy decoding: the base model's sampling settings are for another model."""
     from transformers import GenerationConfig
 
     return GenerationConfig(
@@ -25,9 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the merged model folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
-    parser.add_argument(
-        "--trained", required=True, type=Path, help="folder of train_model: an adapter, or a whole model"
-    )
+    parser.add_argument("--trained", required=True, type=Path, help="folder of train_model: an adapter or a full model")
     parser.add_argument("--settings", required=True, type=json.loads, help="`training` of the config, as JSON")
     parser.add_argument("--model", required=True, type=Path, help="folder to write")
     args = parser.parse_args(argv)

@@ -1,8 +1,8 @@
-"""Proof that conversations laid end to end do not see each other, on the attention implementation at hand.
+"""A check that concatenated conversations do not attend to each other with the current attention implementation.
 
-Position ids that begin again at 0 are all that separates them. Whether a model heeds them depends on its architecture,
-its attention implementation and their versions, and where it does not, nothing fails: it learns the wrong thing. So
-one layer of the model that is to be trained, with random weights, is asked before every training that lays rows so.
+Only position ids that restart at 0 separate them. Whether a model respects this depends on its architecture, its attention
+implementation and their versions; if it does not, training does not fail but learns the wrong thing. So one layer of the
+model, with random weights, is tested before every training with padding-free or packed batches.
 """
 
 from typing import Any
@@ -10,26 +10,28 @@ from typing import Any
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
-LENGTHS = (17, 23, 9)
-TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}  # nats a token
+LENGTHS = (17, 23, 9)  # tokens of the test conversations
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}  # nats per token
 
 
-def small(config: Any) -> Any:
-    """The configuration with one layer and few words: its attention stays as it is."""
+def tiny_config(config: Any) -> Any:
+    """The configuration with one layer and a small vocabulary; its attention is unchanged."""
     config.num_hidden_layers = 1
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[:1]
     config.vocab_size = 128
-    # Larger weights than models begin with, so that what a token sees shows in what it says.
+    # Larger than usual initial weights, so that attention has a visible effect on the logits.
     config.initializer_range = 0.1
     config.bos_token_id = config.eos_token_id = config.pad_token_id = None
     return config
 
 
-def leak(config: Any, attention: str, dtype: str) -> tuple[float, float, float]:
-    """Of three conversations laid end to end, in nats a token: how far the middle one's log-probabilities are from
-    those it has alone; how far they move when its neighbours change; and how far they are if nothing separates the
-    three, which shows what the first two figures would be if they were wrong."""
+def measure_leakage(config: Any, attention: str, dtype: str) -> tuple[float, float, float]:
+    """Largest differences of the log-probabilities of the second of three concatenated conversations, in nats per token.
+
+    Returned are the differences from the conversation alone; from the same row with other neighbours; and, as a control,
+    between the conversation alone and a row in which nothing separates the three.
+    """
     import torch
     from transformers import AutoModelForCausalLM
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -37,7 +39,7 @@ def leak(config: Any, attention: str, dtype: str) -> tuple[float, float, float]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(
-            small(config), attn_implementation=attention, dtype=getattr(torch, dtype)
+            tiny_config(config), attn_implementation=attention, dtype=getattr(torch, dtype)
         )
         talks = [torch.randint(config.vocab_size, (length,)).tolist() for length in (*LENGTHS, LENGTHS[0], LENGTHS[2])]
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -55,7 +57,7 @@ def leak(config: Any, attention: str, dtype: str) -> tuple[float, float, float]:
 
     alone = log_probabilities([talks[1]])
     packed = log_probabilities(talks[:3])
-    moved = log_probabilities([talks[3], talks[1], talks[4]])
+    changed_neighbours = log_probabilities([talks[3], talks[1], talks[4]])
     total = sum(LENGTHS)
     ends = torch.tensor([0, total], dtype=torch.int32)
     joined = log_probabilities(
@@ -64,24 +66,28 @@ def leak(config: Any, attention: str, dtype: str) -> tuple[float, float, float]:
         cu_seq_lens_q=ends, cu_seq_lens_k=ends, max_length_q=total, max_length_k=total,
         seq_idx=torch.zeros(1, total, dtype=torch.int32),
     )  # fmt: skip
-    distance = [float((one - other).abs().max()) for one, other in ((alone, packed), (packed, moved), (alone, joined))]
+    distance = [
+        float((one - other).abs().max())
+        for one, other in ((alone, packed), (packed, changed_neighbours), (alone, joined))
+    ]
     return distance[0], distance[1], distance[2]
 
 
-def prove(config: Any, settings: Row) -> None:
-    """UserError if conversations of one row would see each other, or the check could not tell."""
+def check_isolation(config: Any, settings: Row) -> None:
+    """UserError if conversations in a row attend to each other, or if the control shows no difference."""
     try:
-        apart, moved, joined = leak(config, settings["attention"], settings["dtype"])
+        alone, changed, joined = measure_leakage(config, settings["attention"], settings["dtype"])
     except ValueError as error:
         if "does not support an attention implementation" not in str(error):
             raise
         raise UserError(
-            f"{config.model_type} has no {settings['attention']} in transformers. Set `training.attention: sdpa` or eager."
+            f"{config.model_type} has no {settings['attention']} in transformers. Set `training.attention` to sdpa or eager."
         ) from error
     allowed = TOLERANCE[settings["dtype"]]
-    if max(apart, moved) > allowed or joined < 3 * allowed:
+    if max(alone, changed) > allowed or joined < 3 * allowed:
         raise UserError(
             f"`training.batching` {settings['batching']} is not safe for {config.model_type} with `training.attention` "
-            f"{settings['attention']}: conversations in one row are not kept apart (a token's loss differs by {apart:.2g}, "
-            f"moves by {moved:.2g} with its neighbours; if joined it would differ by {joined:.2g}). Set `training.batching: padded`, or another `training.attention`."
+            f"{settings['attention']}: conversations in a row are not isolated. A token's loss differs by {alone:.2g} nats from "
+            f"the conversation alone and by {changed:.2g} with other neighbours; without separation it differs by {joined:.2g}. "
+            "Set `training.batching: padded`, or another `training.attention`."
         )

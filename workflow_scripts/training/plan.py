@@ -1,7 +1,7 @@
-"""What a training will take, by arithmetic: steps, tokens, memory of each GPU, hours. Nothing here was measured.
+"""Estimate of a training's resources: steps, tokens, memory per GPU, hours. Computed, not measured.
 
-Memory counts weights, gradients, AdamW's two moments and kept activations; FLOPs are 6 a weight and token (2 of them
-forward), 4 where the weights themselves get no gradient, 2 more where activations are computed again, and attention's.
+Memory: weights, gradients, AdamW's two moments, stored activations. FLOPs per weight and token: 6 (2 of them forward), 4 if
+the weights get no gradient, 2 more if activations are recomputed; plus attention.
 """
 
 import math
@@ -13,43 +13,41 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
 GIB = 2**30
-UTILISATION = 0.4  # share of the data sheet's rate; our assumption
-SPARE = 0.9  # share of a card's memory that a plan may use
+UTILISATION = 0.4  # share of the data sheet's FLOP/s; our assumption
+USABLE_MEMORY = 0.9  # share of a GPU's memory
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Figures of one model on so many GPUs. `gib` is of each GPU, in parts by name."""
+    """Estimate for one model. `gib`: memory of each GPU by use; `hours`: on all GPUs together."""
 
     parameters: int
     trained: int
     samples: int
-    tokens: int  # of all epochs
+    tokens: int  # in all epochs
     steps: int
     gib: dict[str, float]
     hours: float
 
     @property
     def memory(self) -> float:
-        """GiB of each GPU."""
+        """Memory of each GPU in GiB."""
         return sum(self.gib.values())
 
 
 def model_config(base: str, shapes: dict[str, Row]) -> Any:
-    """The base's configuration: of its folder, or of the table. UserError if neither has it."""
+    """The base model's configuration, from its folder or the table `shapes`. UserError if neither contains it."""
     from transformers import AutoConfig
 
     if (Path(base) / "config.json").is_file():
         return AutoConfig.from_pretrained(base)
     if base in shapes:
         return AutoConfig.for_model(**shapes[base])
-    raise UserError(
-        f"the shape of {base} is not known here. Give the folder of a model that has been fetched with --base."
-    )
+    raise UserError(f"the shape of {base} is unknown. Set --base to the folder of a downloaded model.")
 
 
-def count(config: Any, settings: Row) -> tuple[int, int]:
-    """Weights of the model, and those that are trained: built without memory by the libraries that train it."""
+def count_parameters(config: Any, settings: Row) -> tuple[int, int]:
+    """Number of weights, and of trained weights; the libraries build the model without allocating memory."""
     import torch
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
@@ -65,15 +63,15 @@ def count(config: Any, settings: Row) -> tuple[int, int]:
 
 
 def memory(config: Any, settings: Row, weights: int, trained: int, gpus: int) -> dict[str, float]:
-    """GiB of one GPU, in parts; `gpus` share weights, gradients and moments (FSDP)."""
+    """Memory of one GPU in GiB by use; weights, gradients and moments are sharded over `gpus` (FSDP)."""
     width = {"float32": 4, "bfloat16": 2}[settings["dtype"]]
-    # Full: float32 weights, and with bfloat16 a copy of them to compute with. QLoRA: half a byte and its scales.
+    # Full: float32 weights, with bfloat16 also a copy for computing. QLoRA: half a byte per weight, and its scales.
     frozen = {"full": 0.0, "lora": width * weights, "qlora": 0.55 * weights}[settings["method"]]
     copies = width if settings["method"] == "full" and width == 2 else 0
     tokens = settings["max_length"] * settings["micro_batch_size"]
     layers, hidden, inner = config.num_hidden_layers, config.hidden_size, config.intermediate_size
-    # What one layer keeps for the way back: about 10 vectors of its width and 3 of its inner one, with attention that
-    # never writes its scores. Checkpointing keeps one vector a layer, and one layer at work.
+    # Activations that a layer stores for the backward pass: per token about 10 vectors of the hidden and 3 of the inner
+    # size, without attention scores. With checkpointing: one vector per layer, and one full layer.
     layer = tokens * (10 * hidden + 3 * inner) * width
     kept = layers * tokens * hidden * width + layer if settings["activation_checkpointing"] else layers * layer
     parts = {
@@ -88,25 +86,25 @@ def memory(config: Any, settings: Row, weights: int, trained: int, gpus: int) ->
 
 
 def plan(config: Any, settings: Row, samples: int, tokens: int, gpus: int, tflops: float) -> Plan:
-    """A training of so many samples with so many tokens in all (one epoch of them)."""
-    weights, trained = count(config, settings)
+    """The estimate for `samples` samples with `tokens` tokens in total in one epoch; `tflops` is the data sheet's TFLOP/s."""
+    weights, trained = count_parameters(config, settings)
     packed = settings["batching"] == "packed"
     rows = math.ceil(tokens / settings["max_length"]) if packed else samples
     steps = math.ceil(math.ceil(rows / settings["global_batch_size"]) * settings["epochs"])
-    every = round(tokens * settings["epochs"])
+    all_tokens = round(tokens * settings["epochs"])
     passes = (6 if settings["method"] == "full" else 4) + 2 * settings["activation_checkpointing"]
-    # Scores and sums of attention: 4 x layers x width x places seen, forward, on average half the sample.
+    # Attention scores and sums: 4 x layers x hidden size x attended tokens (on average half the sample), forward.
     attention = passes / 2 * 4 * config.num_hidden_layers * config.hidden_size * tokens / samples / 2
-    flops = every * (passes * weights + attention)
+    flops = all_tokens * (passes * weights + attention)
     return Plan(
-        weights, trained, samples, every, steps,
+        weights, trained, samples, all_tokens, steps,
         memory(config, settings, weights, trained, gpus),
         flops / (gpus * tflops * 1e12 * UTILISATION) / 3600,
     )  # fmt: skip
 
 
-def fitting(each: Plan, card: float) -> str:
-    """A verdict in words on a card of so many GiB."""
-    if each.memory <= SPARE * card:
+def memory_verdict(each: Plan, gpu_memory: float) -> str:
+    """Whether the plan fits a GPU with `gpu_memory` GiB, as text."""
+    if each.memory <= USABLE_MEMORY * gpu_memory:
         return "fits"
-    return f"does NOT fit: {each.memory:.0f} of {card:.0f} GiB; more GPUs with FSDP, lora or qlora, or a smaller max_length"
+    return f"does NOT fit: {each.memory:.0f} of {gpu_memory:.0f} GiB; use more GPUs with FSDP, lora or qlora, or a smaller max_length"

@@ -1,4 +1,4 @@
-"""`training:` of the config as what trl, peft and transformers take."""
+"""The `training` settings as arguments of trl, peft and transformers."""
 
 import importlib.util
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Any
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
-# Setting, its value: package that it needs, how to get it.
+# (setting, value): required package, installation.
 OPTIONAL = {
-    ("method", "qlora"): ("bitsandbytes", "pip install bitsandbytes==0.50.2; it wants an NVIDIA GPU"),
+    ("method", "qlora"): ("bitsandbytes", "pip install bitsandbytes==0.50.2; it needs an NVIDIA GPU"),
     ("attention", "flash_attention_2"): (
         "flash_attn",
         "pip install flash-attn==2.8.3.post2 --no-build-isolation, on a machine with CUDA",
     ),
-    ("liger", True): ("liger_kernel", "pip install liger-kernel==0.8.5, on a machine with Triton, that is with a GPU"),
+    ("liger", True): ("liger_kernel", "pip install liger-kernel==0.8.5, on a machine with a GPU"),
 }
 
 
 def check_installed(settings: Row) -> None:
-    """UserError for a setting whose package is not there."""
+    """UserError for a setting whose package is not installed."""
     for (key, value), (package, advice) in OPTIONAL.items():
         if settings[key] == value and importlib.util.find_spec(package) is None:
             raise UserError(
@@ -29,22 +29,22 @@ def check_installed(settings: Row) -> None:
 
 
 def accumulation_steps(global_batch_size: int, micro_batch_size: int, processes: int) -> int:
-    """Gradient accumulation that makes the global batch what the config says on any number of processes."""
-    at_once = micro_batch_size * processes
-    if global_batch_size % at_once:
+    """Gradient accumulation steps that give the global batch size. UserError if it is not divisible."""
+    concurrent = micro_batch_size * processes
+    if global_batch_size % concurrent:
         raise UserError(
-            f"`training.global_batch_size` {global_batch_size} is not a multiple of `training.micro_batch_size` {micro_batch_size} x {processes} processes. "
-            "Change one of them: the batch never silently follows the number of GPUs."
+            f"`training.global_batch_size` {global_batch_size} is not a multiple of `training.micro_batch_size` {micro_batch_size} x "
+            f"{processes} processes. Change one of them: the effective batch size never depends on the number of GPUs."
         )
-    return global_batch_size // at_once
+    return global_batch_size // concurrent
 
 
 def load_model(base: Path, settings: Row) -> Any:
-    """The base model, in the number format its method trains in.
+    """The base model, in the number format of the training method.
 
-    All weights trained: in float32, whatever `dtype` computes in. An AdamW step of 2e-5 is below half of bfloat16's
-    spacing for most weights, so bfloat16 weights would round it away. An adapter: the base in `dtype`, which only reads
-    it, and the adapter itself in float32 (peft). QLoRA: the base in NF4 with double quantisation (Dettmers et al. 2023).
+    Full fine-tuning: float32 weights, whatever `dtype` is used to compute. For most weights an AdamW step of 2e-5 is below
+    half of bfloat16's spacing and would be rounded away. LoRA: the frozen base in `dtype`, the adapter in float32 (peft).
+    QLoRA: the base in NF4 with double quantisation (Dettmers et al. 2023).
     """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -57,7 +57,7 @@ def load_model(base: Path, settings: Row) -> Any:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
-            bnb_4bit_quant_storage=dtype,  # one format for all, or FSDP cannot shard it
+            bnb_4bit_quant_storage=dtype,  # FSDP shards tensors of one format only
         )
     return AutoModelForCausalLM.from_pretrained(base, attn_implementation=settings["attention"], **options)
 
@@ -79,7 +79,7 @@ def adapter(settings: Row) -> Any:
 
 
 def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fresh: bool) -> Any:
-    """TRL's SFTConfig on so many processes, for rows that are prepared already; `fresh`: not resumed."""
+    """TRL's SFTConfig for tokenised rows and this number of processes; `fresh`: not resumed from a checkpoint."""
     import torch
     from trl import SFTConfig
 
@@ -93,20 +93,20 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         gradient_accumulation_steps=accumulation,
         learning_rate=settings["learning_rate"],
         lr_scheduler_type=settings["lr_scheduler"],
-        warmup_steps=settings["warmup_ratio"],  # a share of all steps, as it is below 1
+        warmup_steps=settings["warmup_ratio"],  # below 1: a share of all steps
         weight_decay=settings["weight_decay"],
-        max_length=None,  # the audit has brought every sample under `training.max_length`
-        dataset_kwargs={"skip_prepare_dataset": True},  # tokens and labels are the audit's
-        packing=False,  # packed rows are packed beforehand, with the same function
+        max_length=None,  # the audit limits every sample to `training.max_length`
+        dataset_kwargs={"skip_prepare_dataset": True},  # tokens and labels come from the audit
+        packing=False,  # rows are packed beforehand, with the same function
         padding_free=settings["batching"] != "padded",
         activation_checkpointing=settings["activation_checkpointing"],
         use_liger_kernel=settings["liger"],
         bf16=settings["dtype"] == "bfloat16",
         fp16=False,
         use_cpu=not cuda,
-        ddp_find_unused_parameters=False,  # every weight that is trained is used
+        ddp_find_unused_parameters=False,  # every trained weight is used
         eval_strategy="epoch" if evaluate else "no",
-        eval_on_start=evaluate and fresh,  # a resumed run measured it when it began
+        eval_on_start=evaluate and fresh,  # a resumed run evaluated at its start
         logging_steps=1,
         logging_first_step=True,
         save_strategy="steps",
@@ -115,6 +115,6 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         seed=settings["random_seed"],
         data_seed=settings["random_seed"],
         report_to="none",
-        disable_tqdm=True,  # its place is taken by `report_steps`
+        disable_tqdm=True,  # replaced by `report_steps`
         dataloader_pin_memory=cuda,
     )

@@ -1,4 +1,4 @@
-"""Progress of a training, as lines."""
+"""Progress of a training, printed as lines."""
 
 import logging
 from typing import Any
@@ -7,8 +7,7 @@ from workflow_scripts.common.progress import progress
 
 
 def report_steps() -> Any:
-    """A trainer callback that prints a line of progress: steps, loss, learning rate, tokens a second, time left; and the
-    callback whose place it takes."""
+    """A trainer callback that prints steps, loss, tokens/s and time left, and the callback class that it replaces."""
     from transformers import PrinterCallback, TrainerCallback
 
     class ReportSteps(TrainerCallback):

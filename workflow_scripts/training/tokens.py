@@ -1,27 +1,27 @@
-"""The tokens that are trained on, on disk: written by the audit, read by training, which trains on nothing else."""
+"""The training tokens on disk, written by the audit and read by the training."""
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.training.truncation import Fitted
+from workflow_scripts.training.truncation import Truncation
 
-Sample = tuple[list[int], list[int]]  # token ids; labels, -100 where there is no loss
+Sample = tuple[list[int], list[int]]  # token ids; labels, -100 for tokens without loss
 
 
-def table(fitted: dict[str, Fitted]) -> Any:
-    """Conversations by id as a `datasets.Dataset`: `id`, `part` of it, `input_ids`, `labels`, a row a sample."""
+def table(conversations: dict[str, Truncation]) -> Any:
+    """Conversations by id as a `datasets.Dataset` with one row per sample: `id`, `part`, `input_ids`, `labels`."""
     from datasets import Dataset, Features, Sequence, Value
 
     ints = Sequence(Value("int32"))
     rows = [
         {"id": name, "part": part, "input_ids": sample.ids, "labels": sample.labels()}
-        for name, entry in fitted.items()
+        for name, entry in conversations.items()
         for part, sample in enumerate(entry.samples)
     ]
     features = Features({"id": Value("string"), "part": Value("int32"), "input_ids": ints, "labels": ints})
-    columns = {name: [row[name] for row in rows] for name in features}  # also of no rows at all
+    columns = {name: [row[name] for row in rows] for name in features}  # also without any rows
     return Dataset.from_dict(columns, features=features)
 
 
@@ -31,7 +31,7 @@ def write(path: Path, dataset: Any) -> None:
 
 
 def read(path: Path) -> Any:
-    """The table as it was written, held in memory and cached nowhere."""
+    """Read a table into memory, without the cache of `datasets`."""
     import pyarrow.parquet as pq
     from datasets import Dataset
 
@@ -39,6 +39,6 @@ def read(path: Path) -> Any:
 
 
 def fingerprint(samples: Iterable[Sample]) -> str:
-    """SHA-256 of samples in any order: equal exactly if the same ids carry the same labels."""
+    """SHA-256 of the samples, independent of their order; equal for equal token ids and labels."""
     digests = sorted(hashlib.sha256(repr((list(ids), list(labels))).encode()).digest() for ids, labels in samples)
     return hashlib.sha256(b"".join(digests)).hexdigest()

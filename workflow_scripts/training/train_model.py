@@ -1,4 +1,4 @@
-"""Supervised fine-tuning with TRL on the audited tokens, resumed from the last checkpoint after a crash."""
+"""Supervised fine-tuning with TRL on the audited tokens; resumes from the last checkpoint after a failure."""
 
 import argparse
 import json
@@ -14,31 +14,31 @@ from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
 from workflow_scripts.training.batching import prepare, samples
-from workflow_scripts.training.checkpoints import drop_unfinished, explained, last_step, state_folder
+from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
 from workflow_scripts.training.reporting import report_steps
 from workflow_scripts.training.template import set_template
 
 
 def check_batches(trainer: Any, audit: Row) -> None:
-    """UserError unless the trainer's own batches hold exactly the audited samples with exactly their labels.
+    """UserError unless the trainer's batches contain exactly the audited samples and labels.
 
-    Rows go through the trainer's collator one by one; fillers, which carry no loss, are left out.
+    Rows pass through the trainer's collator one by one; filler rows, which have no loss, are ignored.
     """
     found = []
     for row in trainer.train_dataset:
         batch = trainer.data_collator([row])
         found += [(ids, labels) for ids, labels in samples(batch) if any(label != -100 for label in labels)]
     if tokens.fingerprint(found) != audit["fingerprint"]:
-        learnt = sum(label != -100 for _, labels in found for label in labels)
+        trainable = sum(label != -100 for _, labels in found for label in labels)
         raise UserError(
-            f"the trainer would see {len(found)} samples with {learnt} trainable tokens, which are not the "
+            f"the trainer would use {len(found)} samples with {trainable} trainable tokens, which are not the "
             f"{audit['samples']} samples with {audit['trainable_tokens']} that were audited. Nothing was trained. "
             "Delete the model's audit.json and run again."
         )
 
 
 def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
-    """TRL's trainer over the audited tokens."""
+    """TRL's trainer for the audited tokens."""
     from transformers import AutoTokenizer
     from trl import SFTTrainer
 
@@ -61,29 +61,29 @@ def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
 
 
 def save(trainer: Any, folder: Path) -> None:
-    """The trained weights in one piece, from all processes' shards, with the tokenizer."""
+    """Save the trained weights, gathered from all processes."""
     if trainer.is_fsdp_enabled:
-        # Sharded is the right form for checkpoints; of a sharded state `save_model` would write nothing.
+        # Checkpoints are sharded; `save_model` would not write a sharded state.
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
-        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle: it would run code where it is loaded
+        (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, which can run code when it is loaded
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the trained adapter (or model) and metrics.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train-tokens", required=True, type=Path, help="parquet file of audit_loss_mask")
-    parser.add_argument("--test-tokens", required=True, type=Path, help="the same of the held-out conversations")
+    parser.add_argument("--test-tokens", required=True, type=Path, help="parquet file of the held-out conversations")
     parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
-    parser.add_argument("--audit", required=True, type=Path, help="audit.json: training on other tokens is refused")
+    parser.add_argument("--audit", required=True, type=Path, help="audit.json; training on other tokens is an error")
     parser.add_argument("--settings", required=True, type=json.loads, help="the model's recipe, as JSON")
     parser.add_argument("--threads", required=True, type=int, help="CPU threads")
     parser.add_argument(
         "--checkpoints", required=True, type=Path, help="folder of checkpoints; kept when the job fails"
     )
     parser.add_argument("--trained", required=True, type=Path, help="folder to write")
-    parser.add_argument("--metrics", required=True, type=Path, help="JSONL file to write: one row a logged step")
+    parser.add_argument("--metrics", required=True, type=Path, help="JSONL file to write: one row per logged step")
     args = parser.parse_args(argv)
 
     settings = args.settings
@@ -99,32 +99,32 @@ def main(argv: list[str] | None = None) -> None:
     state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
     state.mkdir(parents=True, exist_ok=True)
     if settings["batching"] != "padded":
-        packing.prove(AutoConfig.from_pretrained(args.base), settings)
+        packing.check_isolation(AutoConfig.from_pretrained(args.base), settings)
     try:
         trainer = make_trainer(args, state, processes)
         check_batches(trainer, audit)
         if trainer.is_world_process_zero():
             drop_unfinished(state)
         else:
-            logging.disable(logging.INFO)  # the first process speaks for all
+            logging.disable(logging.INFO)  # only the first process logs
         trainer.accelerator.wait_for_everyone()
         sharded = ", sharded by FSDP" if trainer.is_fsdp_enabled else ""
         logging.info(
-            f"{processes} process{'es' * (processes > 1)}{sharded}; {settings['global_batch_size']} rows a step: "
-            f"{settings['micro_batch_size']} at once, {trainer.args.gradient_accumulation_steps} times"
+            f"{processes} process{'es' * (processes > 1)}{sharded}; {settings['global_batch_size']} rows per step: "
+            f"{settings['micro_batch_size']} per process, gradient accumulation {trainer.args.gradient_accumulation_steps}"
         )
         step = last_step(state)
-        logging.info(f"going on from the checkpoint of step {step}" if step else "no checkpoint: from the beginning")
+        logging.info(f"resuming from the checkpoint of step {step}" if step else "no checkpoint: starting from step 0")
         trainer.train(resume_from_checkpoint=str(state / f"checkpoint-{step}") if step else None)
         save(trainer, args.trained)
     except Exception as error:
-        if told := explained(error, settings, state):
-            raise told from error
+        if explanation := explain_failure(error, settings, state):
+            raise explanation from error
         raise
     if trainer.is_world_process_zero():
         trainer.processing_class.save_pretrained(args.trained)
         write_jsonl(args.metrics, trainer.state.log_history)
-        shutil.rmtree(state)  # what is finished is never resumed
+        shutil.rmtree(state)  # a finished training is never resumed
 
 
 if __name__ == "__main__":

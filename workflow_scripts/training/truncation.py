@@ -1,17 +1,17 @@
-"""Conversations brought under the longest length that is trained on, by the rule that the config names."""
+"""Truncation of conversations to `training.max_length` tokens, according to `training.overflow`."""
 
 from dataclasses import dataclass, field
 
-from workflow_scripts.common.conversations import Exchange
+from workflow_scripts.common.types import Exchange
 from workflow_scripts.training.template import Encoded, Encoder
 
 
 @dataclass
-class Fitted:
-    """One conversation's samples, and what was lost on the way.
+class Truncation:
+    """The samples of one conversation, and what was lost.
 
-    `length` is its tokens before; `truncated` counts samples that were cut, `tokens_cut` and `answer_tokens_cut` what
-    the cuts took: all tokens, and those that would have carried loss.
+    `length`: tokens of the whole conversation. `truncated`: number of samples that were cut. `tokens_cut` and
+    `answer_tokens_cut`: tokens that were lost, all and those with loss.
     """
 
     conversation: list[Exchange]
@@ -22,7 +22,7 @@ class Fitted:
     answer_tokens_cut: int = 0
 
     def add(self, encoded: Encoded, max_length: int) -> None:
-        """One sample, cut to `max_length` tokens if it is longer."""
+        """Add a sample, cut to `max_length` tokens."""
         kept = encoded.cut(max_length)
         self.samples.append(kept)
         self.truncated += len(encoded.ids) > max_length
@@ -30,33 +30,33 @@ class Fitted:
         self.answer_tokens_cut += sum(encoded.mask) - sum(kept.mask)
 
 
-def fit(encoder: Encoder, conversation: list[Exchange], max_length: int, overflow: str) -> Fitted:
-    """A conversation's samples of at most `max_length` tokens.
+def truncate(encoder: Encoder, conversation: list[Exchange], max_length: int, overflow: str) -> Truncation:
+    """The samples of a conversation, of at most `max_length` tokens each.
 
-    A longer one is, by `overflow`: `split` on whole exchanges, each part a conversation of its own (an exchange that
-    is too long by itself is cut); `cut` at `max_length`; or `drop`, left out with all its tokens.
+    `overflow` decides about a longer conversation. `split`: split on whole exchanges, each part a conversation of its own;
+    an exchange that is too long by itself is cut. `cut`: cut at `max_length`. `drop`: no sample.
     """
     encoded = encoder.encode(conversation)
-    fitted = Fitted(conversation, len(encoded.ids))
+    truncation = Truncation(conversation, len(encoded.ids))
     if len(encoded.ids) <= max_length or overflow == "cut":
-        fitted.add(encoded, max_length)
+        truncation.add(encoded, max_length)
     elif overflow == "split":
-        for part in parts(encoder, conversation, max_length):
-            fitted.add(encoder.encode(part), max_length)
+        for part in split_conversation(encoder, conversation, max_length):
+            truncation.add(encoder.encode(part), max_length)
     else:
-        fitted.tokens_cut, fitted.answer_tokens_cut = len(encoded.ids), sum(encoded.mask)
-    return fitted
+        truncation.tokens_cut, truncation.answer_tokens_cut = len(encoded.ids), sum(encoded.mask)
+    return truncation
 
 
-def parts(encoder: Encoder, conversation: list[Exchange], max_length: int) -> list[list[Exchange]]:
-    """The conversation in as few consecutive parts of whole exchanges as fit; an exchange too long by itself is one.
+def split_conversation(encoder: Encoder, conversation: list[Exchange], max_length: int) -> list[list[Exchange]]:
+    """The fewest consecutive parts of whole exchanges with at most `max_length` tokens; a longer exchange is a part.
 
-    Vicuna's conversations were split so too (FastChat, fastchat/data/split_long_conversation.py), there in characters.
+    Vicuna's conversations were split the same way, by characters (FastChat, fastchat/data/split_long_conversation.py).
     """
-    found: list[list[Exchange]] = []
+    parts: list[list[Exchange]] = []
     for exchange in conversation:
-        if found and len(encoder.encode([*found[-1], exchange]).ids) <= max_length:
-            found[-1].append(exchange)
+        if parts and len(encoder.encode([*parts[-1], exchange]).ids) <= max_length:
+            parts[-1].append(exchange)
         else:
-            found.append([exchange])
-    return found
+            parts.append([exchange])
+    return parts

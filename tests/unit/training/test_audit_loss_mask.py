@@ -1,4 +1,4 @@
-"""The audit proves the mask or stops before anything is trained."""
+"""The audit verifies the loss mask, or stops before training."""
 
 import json
 
@@ -9,10 +9,10 @@ from tests.tiny_training import SETTINGS, TinyTraining, conversations
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.training import tokens
-from workflow_scripts.training.audit import check, check_reading, measure
-from workflow_scripts.training.audit_loss_mask import as_many_tokens
+from workflow_scripts.training.audit import check_chat_template, check_loss_mask, measure
+from workflow_scripts.training.audit_loss_mask import limit_tokens
 from workflow_scripts.training.template import Encoder, set_template
-from workflow_scripts.training.truncation import fit
+from workflow_scripts.training.truncation import truncate
 
 SHORT = [{"input": "Why?", "output": "So."}]
 LONG = [{"input": "Why so?", "output": "Its crystals interlock. " * 9}] * 2
@@ -23,12 +23,12 @@ def encoder():
     return Encoder(set_template(KINDS["llama-2"]()))
 
 
-def fitted(encoder, talks, max_length=1000, overflow="split"):
-    return {f"talk-{at}": fit(encoder, talk, max_length, overflow) for at, talk in enumerate(talks)}
+def truncated(encoder, talks, max_length=1000, overflow="split"):
+    return {f"talk-{at}": truncate(encoder, talk, max_length, overflow) for at, talk in enumerate(talks)}
 
 
-def test_what_is_counted(encoder):
-    found = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
+def test_the_counts_of_an_audit(encoder):
+    found = measure(truncated(encoder, [LONG, SHORT]), encoder, SETTINGS)
     answers = [exchange["output"].strip() for exchange in [*LONG, *SHORT]]
     expected = sum(len(encoder.tokenizer(answer, add_special_tokens=False).input_ids) + 1 for answer in answers)
     assert found["trainable_tokens"] == expected
@@ -40,36 +40,36 @@ def test_what_is_counted(encoder):
     assert roles["end"]["tokens"] == 3
 
 
-def test_the_shown_sample_is_told_in_pieces(encoder):
-    found = measure(fitted(encoder, [SHORT]), encoder, SETTINGS)
+def test_the_example_sample_is_split_into_segments(encoder):
+    found = measure(truncated(encoder, [SHORT]), encoder, SETTINGS)
     assert [(piece["text"], piece["part"], piece["loss"]) for piece in found["sample"]] == [
         ("<s> USER:", "format", False), (" Why?", "user", False), (" ASSISTANT:", "format", False),
         (" So.", "answer", True), ("</s>", "end", True),
     ]  # fmt: skip
 
 
-def test_what_is_cut_off_is_counted(encoder):
-    whole = measure(fitted(encoder, [LONG, SHORT]), encoder, SETTINGS)
-    cut = measure(fitted(encoder, [LONG, SHORT], 40, "cut"), encoder, SETTINGS)
+def test_tokens_that_are_cut_are_counted(encoder):
+    whole = measure(truncated(encoder, [LONG, SHORT]), encoder, SETTINGS)
+    cut = measure(truncated(encoder, [LONG, SHORT], 40, "cut"), encoder, SETTINGS)
     assert (cut["truncated"], cut["longest"]) == (1, 40)
     assert cut["longest_conversation"] == whole["longest"]
     assert cut["tokens"] + cut["tokens_cut_off"] == whole["tokens"]
     assert cut["trainable_tokens"] + cut["answer_tokens_cut_off"] == whole["trainable_tokens"]
 
 
-def test_what_is_split_or_dropped_is_counted(encoder):
+def test_split_and_dropped_conversations_are_counted(encoder):
     length = len(encoder.encode(LONG[:1]).ids)
-    split = measure(fitted(encoder, [LONG, SHORT], length, "split"), encoder, SETTINGS)
+    split = measure(truncated(encoder, [LONG, SHORT], length, "split"), encoder, SETTINGS)
     assert (split["split"], split["samples"], split["truncated"], split["dropped"]) == (1, 3, 0, [])
-    dropped = measure(fitted(encoder, [LONG, SHORT], length, "drop"), encoder, SETTINGS)
+    dropped = measure(truncated(encoder, [LONG, SHORT], length, "drop"), encoder, SETTINGS)
     assert (dropped["dropped"], dropped["samples"]) == (["talk-0"], 1)
 
 
-def test_a_conversation_without_anything_to_learn_stops_it(encoder):
+def test_a_conversation_without_loss_is_an_error(encoder):
     question = encoder.encode(SHORT).mask.index(1)
-    check(fitted(encoder, [SHORT], question + 1, "cut"), encoder)
+    check_loss_mask(truncated(encoder, [SHORT], question + 1, "cut"), encoder)
     with pytest.raises(UserError) as caught:
-        check(fitted(encoder, [SHORT, SHORT], question, "cut"), encoder)
+        check_loss_mask(truncated(encoder, [SHORT, SHORT], question, "cut"), encoder)
     assert str(caught.value).startswith("2 conversations have a sample in which no token carries loss: talk-0, talk-1.")
     assert str(caught.value).endswith("Nothing was trained.")
 
@@ -82,7 +82,7 @@ def test_a_conversation_without_anything_to_learn_stops_it(encoder):
     ],
     ids=["no end token", "everything"],
 )
-def test_a_template_that_marks_something_else_stops_it(before, after):
+def test_a_template_with_other_generation_marks_is_an_error(before, after):
     tokenizer = set_template(KINDS["llama-2"]())
     template = tokenizer.chat_template
     assert before in template
@@ -91,49 +91,49 @@ def test_a_template_that_marks_something_else_stops_it(before, after):
     tokenizer.chat_template = template.replace(before, after)
     encoder = Encoder(tokenizer)
     with pytest.raises(UserError, match="does not cover exactly their answers"):
-        check(fitted(encoder, [SHORT]), encoder)
+        check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
 
-def test_a_template_without_marks_stops_it():
+def test_a_template_without_generation_marks_is_an_error():
     tokenizer = set_template(KINDS["llama-2"]())
     tokenizer.chat_template = tokenizer.chat_template.replace("{%- generation -%}", "").replace(
         "{%- endgeneration -%}", ""
     )
     encoder = Encoder(tokenizer)
     with pytest.raises(UserError, match="no token carries loss"):
-        check(fitted(encoder, [SHORT]), encoder)
+        check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
 
-def test_a_tokenizer_that_does_not_keep_the_answers_stops_it(make_tokenizer):
+def test_a_tokenizer_that_changes_the_answers_is_an_error(make_tokenizer):
     encoder = Encoder(set_template(make_tokenizer(lower=True)))
     with pytest.raises(UserError, match="does not cover exactly their answers"):
-        check(fitted(encoder, [SHORT]), encoder)
+        check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
 
-def test_a_template_that_a_server_would_read_otherwise_stops_it(encoder):
+def test_a_template_that_a_server_tokenises_differently_is_an_error(encoder):
     other = set_template(KINDS["llama-2"]())
-    talks = fitted(encoder, [SHORT])
-    check_reading(talks, Encoder(other))
+    talks = truncated(encoder, [SHORT])
+    check_chat_template(talks, Encoder(other))
     other.chat_template = other.chat_template.replace("USER: ", "USER:  ")
-    with pytest.raises(UserError, match="read as other tokens by the tokenizer's own chat template"):
-        check_reading(talks, Encoder(other))
+    with pytest.raises(UserError, match="give other tokens with the tokenizer's own chat template"):
+        check_chat_template(talks, Encoder(other))
 
 
-def test_as_many_tokens_are_whole_conversations_near_the_wanted_number(encoder):
-    talks = fitted(encoder, [row["conversation"] for row in conversations(60)])
+def test_limit_tokens_keeps_whole_conversations_with_about_the_target_number(encoder):
+    talks = truncated(encoder, [row["conversation"] for row in conversations(60)])
     sizes = {name: sum(sum(sample.mask) for sample in entry.samples) for name, entry in talks.items()}
-    wanted = sum(sizes.values()) // 3
-    kept = as_many_tokens(talks, wanted, 0)
-    assert abs(sum(sizes[name] for name in kept) - wanted) <= max(sizes.values()) / 2
+    target = sum(sizes.values()) // 3
+    kept = limit_tokens(talks, target, 0)
+    assert abs(sum(sizes[name] for name in kept) - target) <= max(sizes.values()) / 2
     assert list(kept) == [name for name in talks if name in kept]
-    assert kept != as_many_tokens(talks, wanted, 1)
-    with pytest.raises(UserError, match="Name a model with fewer"):
-        as_many_tokens(talks, 2 * sum(sizes.values()), 0)
-    with pytest.raises(UserError, match="more than twice the 1 tokens that are wanted"):
-        as_many_tokens(talks, 1, 0)
+    assert kept != limit_tokens(talks, target, 1)
+    with pytest.raises(UserError, match="Set it to a model with fewer"):
+        limit_tokens(talks, 2 * sum(sizes.values()), 0)
+    with pytest.raises(UserError, match="more than twice the 1 tokens that `tokens_of` requires"):
+        limit_tokens(talks, 1, 0)
 
 
-def test_main_writes_the_tokens_that_it_audited(tmp_path):
+def test_main_writes_the_audited_tokens(tmp_path):
     tiny = TinyTraining(tmp_path, kind="phi", max_length=60)
     audit = tiny.audit()
     table = tokens.read(tmp_path / "train.parquet")
@@ -142,7 +142,7 @@ def test_main_writes_the_tokens_that_it_audited(tmp_path):
     assert tokens.fingerprint(zip(table["input_ids"], table["labels"], strict=True)) == audit["fingerprint"]
 
 
-def test_a_refused_set_names_its_conversations_and_writes_nothing(tmp_path):
+def test_a_failed_check_names_the_conversations_and_writes_nothing(tmp_path):
     tiny = TinyTraining(tmp_path, overflow="cut", max_length=16)
     write_jsonl(
         tmp_path / "train.jsonl", [{"id": "too-long", "conversation": [{"input": "stone " * 40, "output": "So."}]}]
@@ -152,19 +152,19 @@ def test_a_refused_set_names_its_conversations_and_writes_nothing(tmp_path):
     assert not (tmp_path / "audit.json").exists() and not (tmp_path / "train.parquet").exists()
 
 
-def test_a_set_of_which_nothing_is_left_is_refused(encoder):
-    with pytest.raises(UserError, match="none of 1 conversations is short enough"):
-        check(fitted(encoder, [LONG], 20, "drop"), encoder)
+def test_data_of_which_nothing_is_left_are_an_error(encoder):
+    with pytest.raises(UserError, match=r"none of 1 conversations fits into `training\.max_length`"):
+        check_loss_mask(truncated(encoder, [LONG], 20, "drop"), encoder)
 
 
-def test_a_length_beyond_the_bases_context_is_refused(tmp_path):
+def test_a_length_beyond_the_context_of_the_base_is_an_error(tmp_path):
     with pytest.raises(
-        UserError, match=r"`training.max_length` 4096 is more than the base model's context, 512 tokens"
+        UserError, match=r"`training.max_length` 4096 is more than the base model's context of 512 tokens"
     ):
         TinyTraining(tmp_path, max_length=4096).audit()
 
 
-def test_tokens_of_another_audit(tmp_path):
+def test_tokens_of_limits_the_tokens_to_those_of_another_model(tmp_path):
     tiny = TinyTraining(tmp_path)
     whole = tiny.audit()["trainable_tokens"]
     (tmp_path / "other.json").write_text(json.dumps({"trainable_tokens": whole // 2}))
@@ -173,7 +173,7 @@ def test_tokens_of_another_audit(tmp_path):
     assert read_json(tmp_path / "audit.json") == half
 
 
-def test_a_run_may_hold_out_nothing(tmp_path):
+def test_a_run_without_held_out_conversations(tmp_path):
     tiny = TinyTraining(tmp_path)
     write_jsonl(tmp_path / "test.jsonl", [])
     tiny.audit()

@@ -1,4 +1,4 @@
-"""Padded, flat and packed batches hold the same samples with the same labels."""
+"""Padded, padding-free and packed batches contain the same samples with the same labels."""
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ def rows(ids):
 @pytest.mark.parametrize("batching", ["padded", "padding_free", "packed"])
 @settings(deadline=None, max_examples=30)
 @given(ids=SAMPLES)
-def test_the_collators_batches_hold_the_samples(batching, ids):
+def test_the_batches_of_the_collator_contain_the_samples(batching, ids):
     from datasets import Dataset
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
@@ -33,13 +33,13 @@ def test_the_collators_batches_hold_the_samples(batching, ids):
     found = [sample for batch in batches for sample in samples(batch)]
     fillers = sum(labels == [-100] for _, labels in found)
     assert len(found) == len(ids) + fillers
-    # TRL takes the loss off the first token of each packed sample; here it carries none in the first place.
+    # TRL removes the loss of the first token of each packed sample; here that token has no loss.
     expected = sorted((row["input_ids"], row["labels"]) for row in made)
     assert sorted(sample for sample in found if sample[1] != [-100]) == expected
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=30))
-def test_padding(lengths):
+def test_the_padding_share_is_a_share(lengths):
     padded = padding_share(lengths, SETTINGS)
     assert 0 <= padded < 1
     assert padding_share(lengths, {**SETTINGS, "batching": "padding_free"}) == 0
@@ -47,5 +47,5 @@ def test_padding(lengths):
     assert padding_share([7] * 10, SETTINGS) == 0
 
 
-def test_padding_of_a_known_pair():
+def test_the_padding_share_of_a_known_pair():
     assert padding_share([30, 10], SETTINGS) == pytest.approx(1 / 3)

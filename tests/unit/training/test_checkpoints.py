@@ -1,11 +1,11 @@
-"""Which checkpoints are whole, whose they are, and what is said when a disk or a memory is full."""
+"""Complete checkpoints, their folders, and the messages for a full disk or memory."""
 
 import errno
 
 import pytest
 
 from tests.tiny_training import SETTINGS
-from workflow_scripts.training.checkpoints import drop_unfinished, explained, last_step, state_folder
+from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def state(tmp_path):
     return tmp_path
 
 
-def test_a_checkpoint_whose_writing_was_interrupted_is_dropped(state):
+def test_an_incomplete_checkpoint_is_deleted(state):
     assert last_step(state) == 15
     drop_unfinished(state)
     assert sorted(path.name for path in state.iterdir()) == ["checkpoint-15", "checkpoint-5"]
     assert last_step(state) == 15
 
 
-def test_checkpoints_of_other_data_settings_or_base_are_not_found(tmp_path):
+def test_other_data_settings_or_bases_have_other_folders(tmp_path):
     base = tmp_path / "base"
     base.mkdir()
     (base / "config.json").write_text("{}")
@@ -51,21 +51,23 @@ def test_checkpoints_of_other_data_settings_or_base_are_not_found(tmp_path):
         RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
     ],
 )
-def test_a_full_disk(error, state):
-    told = str(explained(error, SETTINGS, state))
-    assert told.startswith(f"the disk is full, while training wrote to {state}.")
-    assert "The checkpoint of step 15 is whole; the same command goes on from it." in told
+def test_the_message_for_a_full_disk(error, state):
+    message = str(explain_failure(error, SETTINGS, state))
+    assert message.startswith(f"the disk is full: {state}.")
+    assert "The checkpoint of step 15 is complete; the same command resumes from it." in message
 
 
-def test_a_full_memory(tmp_path):
+def test_the_message_for_a_full_memory(tmp_path):
     error = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
-    told = str(explained(error, SETTINGS, tmp_path))
-    assert "`training.micro_batch_size` below 2" in told and "`training.method: lora`" in told
-    assert told.endswith("No checkpoint had been written.")
+    message = str(explain_failure(error, SETTINGS, tmp_path))
+    assert "`training.micro_batch_size` below 2" in message and "`training.method: lora`" in message
+    assert message.endswith("No checkpoint has been written.")
     least = {**SETTINGS, "method": "qlora", "micro_batch_size": 1, "activation_checkpointing": True}
-    told = str(explained(MemoryError(), least, tmp_path))
-    assert told.startswith("out of memory in training. Lower it by `training.max_length` below 256, by more GPUs")
+    message = str(explain_failure(MemoryError(), least, tmp_path))
+    assert message.startswith(
+        "out of memory in training. Reduce memory use with `training.max_length` below 256, more GPUs"
+    )
 
 
-def test_any_other_failure_is_not_explained_away(tmp_path):
-    assert explained(ValueError("no"), SETTINGS, tmp_path) is None
+def test_any_other_error_has_no_explanation(tmp_path):
+    assert explain_failure(ValueError("no"), SETTINGS, tmp_path) is None

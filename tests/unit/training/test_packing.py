@@ -1,4 +1,4 @@
-"""Conversations in one row do not see each other: on every attention implementation that a CPU has."""
+"""Conversations in a row do not attend to each other, with every attention implementation for CPUs."""
 
 import pytest
 from transformers import LlamaConfig, MistralConfig, PhiConfig, StableLmConfig
@@ -18,38 +18,38 @@ def config(kind):
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("kind", ["llama", "mistral", "phi", "stablelm"])
-def test_a_packed_token_has_the_loss_that_it_has_alone(kind, attention):
-    apart, moved, joined = packing.leak(config(kind), attention, "float32")
-    assert apart < 1e-4 and moved < 1e-4
-    assert joined > 0.5  # and the check would notice
-    packing.prove(config(kind), {**SETTINGS, "attention": attention})
+def test_a_packed_token_has_the_same_loss_as_alone(kind, attention):
+    alone, changed, joined = packing.measure_leakage(config(kind), attention, "float32")
+    assert alone < 1e-4 and changed < 1e-4
+    assert joined > 0.5  # the control: the check would notice
+    packing.check_isolation(config(kind), {**SETTINGS, "attention": attention})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "phi"])
-def test_flex_attention_too(kind):
-    apart, moved, joined = packing.leak(config(kind), "flex_attention", "float32")
-    assert apart < 1e-4 and moved < 1e-4 < joined
+def test_flex_attention_isolates_conversations(kind):
+    alone, changed, joined = packing.measure_leakage(config(kind), "flex_attention", "float32")
+    assert alone < 1e-4 and changed < 1e-4 < joined
 
 
-def test_a_model_that_does_not_keep_them_apart_is_refused(monkeypatch):
-    """A batch whose positions run on over the conversations."""
+def test_a_model_that_does_not_isolate_conversations_is_an_error(monkeypatch):
+    """A collator whose positions do not restart at each conversation."""
     import torch
     from trl.trainer import sft_trainer
 
     collate = sft_trainer.DataCollatorForLanguageModeling.torch_call
 
-    def careless(self, rows):
+    def without_restart(self, rows):
         batch = collate(self, rows)
         if "position_ids" in batch:
             batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
         return batch
 
-    monkeypatch.setattr(sft_trainer.DataCollatorForLanguageModeling, "torch_call", careless)
-    with pytest.raises(UserError, match="conversations in one row are not kept apart"):
-        packing.prove(config("llama"), {**SETTINGS, "batching": "padding_free"})
+    monkeypatch.setattr(sft_trainer.DataCollatorForLanguageModeling, "torch_call", without_restart)
+    with pytest.raises(UserError, match="conversations in a row are not isolated"):
+        packing.check_isolation(config("llama"), {**SETTINGS, "batching": "padding_free"})
 
 
-def test_an_attention_that_the_model_does_not_have_is_refused():
+def test_an_attention_that_the_model_does_not_have_is_an_error():
     with pytest.raises(UserError, match="stablelm has no flex_attention"):
-        packing.prove(config("stablelm"), {**SETTINGS, "attention": "flex_attention"})
+        packing.check_isolation(config("stablelm"), {**SETTINGS, "attention": "flex_attention"})

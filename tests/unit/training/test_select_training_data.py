@@ -1,4 +1,4 @@
-"""An ablation's conversations are those of the data set, whole or only their beginnings."""
+"""The training data of a model: whole conversations or their first exchanges."""
 
 import json
 
@@ -6,23 +6,23 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.common.rows import read_json, read_jsonl
-from workflow_scripts.training.select_training_data import main, rewritten, variant
+from workflow_scripts.training.select_training_data import main, rewritten, select_exchanges
 
 TALK = [{"input": "Why?", "output": "So."}, {"input": "How?", "output": "With water."}]
 
 
-def test_a_variant():
+def test_select_exchanges():
     row = {"id": "a", "conversation": TALK}
-    assert variant(row, "conversations") == row
-    assert variant(row, "first_exchange") == {"id": "a", "conversation": TALK[:1]}
+    assert select_exchanges(row, "conversations") == row
+    assert select_exchanges(row, "first_exchange") == {"id": "a", "conversation": TALK[:1]}
 
 
 @pytest.mark.parametrize(("techniques", "expected"), [(["amplify"], False), (["orca", "amplify"], True), (None, False)])
-def test_a_rewritten_opening(techniques, expected):
+def test_whether_an_opening_was_rewritten(techniques, expected):
     assert rewritten({"techniques": techniques}) is expected
 
 
-def test_main_keeps_ids_and_counts(tmp_path):
+def test_main_keeps_ids_and_writes_counts(tmp_path):
     messages = [
         {"role": role, "content": exchange[key]}
         for exchange in TALK

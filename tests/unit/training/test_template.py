@@ -1,4 +1,4 @@
-"""The chat template and its loss mask, byte for byte, with tokenizers of every kind that the presets' bases have."""
+"""The chat template and its loss mask, exactly, with tokenizers of every kind among the presets' base models."""
 
 import itertools
 
@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from tests.small_tokenizers import KINDS, phi
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.training.template import ANSWER, BOS, END, FORMAT, TEMPLATE, USER, Encoder, runs, set_template
+from workflow_scripts.training.template import (
+    ANSWER,
+    BOS_LINE,
+    END,
+    FORMAT,
+    TEMPLATE,
+    USER,
+    Encoder,
+    runs,
+    set_template,
+)
 
 TALK = [
     {"input": " Why? ", "output": "So.\n"},
@@ -37,11 +47,11 @@ def written(encoder, ids):
     return encoder.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
 
 
-def learnt(encoder, encoded):
+def trained_texts(encoder, encoded):
     return [written(encoder, ids) for ids, carries in runs(encoded.ids, encoded.mask) if carries]
 
 
-# Llama-2's own file writes a space before every stretch of text, also after an end token; newer ones only at the start.
+# Llama-2's own file writes a space before every piece of text, also after an end token; newer files only at the start.
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
@@ -68,16 +78,16 @@ def test_the_format_is_capybaras(kind, text):
 def test_spaces_and_begin_tokens_are_the_tokenizers_own(kind, tokens):
     encoder = Encoder(set_template(KINDS[kind]()))
     found = encoder.tokenizer.convert_ids_to_tokens(encoder.encode(TALK).ids)
-    # Mistral-like files read what follows an end token without a space before it.
+    # Mistral-like files tokenise the text after an end token without a leading space.
     assert found[: len(tokens)] == tokens
     begins = found.count("<s>")
     assert begins == (kind in ("llama-2", "mistral"))
 
 
-def test_three_exchanges_have_loss_on_exactly_three_answers_and_their_end_tokens(encoder, kind):
+def test_three_exchanges_have_loss_on_exactly_their_answers_and_end_tokens(encoder, kind):
     end = END_TOKENS[kind]
     encoded = encoder.encode(TALK)
-    assert [text.lstrip(" ") for text in learnt(encoder, encoded)] == [
+    assert [text.lstrip(" ") for text in trained_texts(encoder, encoded)] == [
         f"So.{end}",
         f"With water, naïvely.{end}",
         f"It does:\n\n- stone\n- water{end}",
@@ -87,7 +97,7 @@ def test_three_exchanges_have_loss_on_exactly_three_answers_and_their_end_tokens
     assert all(encoded.mask[place] for place in ends)
 
 
-def test_parts_and_mask_agree_though_they_are_found_apart(encoder):
+def test_parts_and_mask_agree_though_they_are_found_independently(encoder):
     encoded = encoder.encode(TALK)
     assert {part for part, carries in zip(encoded.parts, encoded.mask, strict=True) if carries} == {ANSWER, END}
     assert {part for part, carries in zip(encoded.parts, encoded.mask, strict=True) if not carries} == {FORMAT, USER}
@@ -106,7 +116,7 @@ def test_only_the_template_writes_special_tokens(encoder, conversation):
     places = [place for place, token in enumerate(encoded.ids) if token in special]
     ends = [place for place, part in enumerate(encoded.parts) if part == END]
     begins = [0] if encoded.ids[0] == tokenizer.bos_token_id and encoded.parts[0] == FORMAT else []
-    if tokenizer.unk_token_id != tokenizer.eos_token_id:  # of phi's they are the same
+    if tokenizer.unk_token_id != tokenizer.eos_token_id:  # phi uses the same token for both
         assert places == [*begins, *ends]
     assert [encoded.ids[place] for place in ends] == [tokenizer.eos_token_id] * len(conversation)
 
@@ -117,32 +127,32 @@ def test_exactly_the_answers_and_their_end_tokens_carry_loss(encoder, conversati
     assert len(encoded.ids) == len(encoded.mask) == len(encoded.parts)
     end = encoder.tokenizer.eos_token
     expected = [f"{exchange['output'].strip()}{end}" for exchange in conversation]
-    assert [text.strip() for text in learnt(encoder, encoded)] == [text.strip() for text in expected]
+    assert [text.strip() for text in trained_texts(encoder, encoded)] == [text.strip() for text in expected]
 
 
 @given(TALKS)
-def test_a_prompt_is_how_training_began(encoder, conversation):
-    """What the model is asked to go on from is the very beginning of what it was trained on."""
+def test_a_prompt_is_a_prefix_of_the_training_tokens(encoder, conversation):
+    """The tokens of a prompt are the first tokens of the training sample."""
     *before, last = conversation
     prompt = encoder.prompt(before, last["input"])
     assert encoder.encode(conversation).ids[: len(prompt)] == prompt
 
 
 @given(TALKS, st.integers(1, 40))
-def test_cutting_takes_tokens_from_the_end(encoder, conversation, most):
-    whole, cut = encoder.encode(conversation), encoder.encode(conversation).cut(most)
-    assert (cut.ids, cut.mask, cut.parts) == (whole.ids[:most], whole.mask[:most], whole.parts[:most])
+def test_cutting_removes_tokens_from_the_end(encoder, conversation, length):
+    whole, cut = encoder.encode(conversation), encoder.encode(conversation).cut(length)
+    assert (cut.ids, cut.mask, cut.parts) == (whole.ids[:length], whole.mask[:length], whole.parts[:length])
 
 
 @given(TALKS)
-def test_labels_are_the_ids_where_there_is_loss(encoder, conversation):
+def test_labels_are_the_ids_of_tokens_with_loss(encoder, conversation):
     encoded = encoder.encode(conversation)
     assert [label != -100 for label in encoded.labels()] == [bool(carries) for carries in encoded.mask]
     assert all(label in (-100, token) for label, token in zip(encoded.labels(), encoded.ids, strict=True))
 
 
-def test_offsets_without_their_space_make_no_difference():
-    """Some byte-level tokenizers leave the leading space out of a token's place in the text."""
+def test_offsets_without_the_leading_space_make_no_difference():
+    """Some byte-level tokenizers do not count the leading space of a token in its offsets."""
     one, other = (Encoder(set_template(phi(trim_offsets=trim))) for trim in (False, True))
     assert one.encode(TALK).ids == other.encode(TALK).ids
     assert one.encode(TALK).mask == other.encode(TALK).mask
@@ -157,30 +167,30 @@ def test_the_pad_token_of_a_base_without_one(kind):
     tokenizer = KINDS[kind]()
     before = tokenizer.pad_token
     assert set_template(tokenizer).pad_token == (before or tokenizer.unk_token or tokenizer.eos_token)
-    assert len(tokenizer) == len(KINDS[kind]())  # no token is added: the model's embeddings keep their size
+    assert len(tokenizer) == len(KINDS[kind]())  # no token is added, so the embeddings keep their size
 
 
-def test_a_base_without_an_end_token_is_refused(make_tokenizer):
+def test_a_base_without_an_end_token_is_an_error(make_tokenizer):
     tokenizer = make_tokenizer()
     tokenizer.eos_token = None
     with pytest.raises(UserError, match="has no end token, so no answer could ever end"):
         set_template(tokenizer)
 
 
-def test_a_special_token_that_messages_could_write_is_refused():
+def test_a_special_token_that_messages_could_write_is_an_error():
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    # Every word is looked up as it stands, also where special tokens are switched off.
+    # Every word is looked up in the vocabulary, also with special tokens disabled.
     words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "stone": 2}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>")
-    with pytest.raises(UserError, match="reads the text </s> as a special token"):
+    with pytest.raises(UserError, match="turns the text </s> into a special token"):
         Encoder(set_template(tokenizer))
 
 
-def test_the_line_to_leave_out_is_in_the_template():
-    assert TEMPLATE.read_text().count(BOS) == 1
+def test_the_template_contains_the_line_of_the_begin_token():
+    assert TEMPLATE.read_text().count(BOS_LINE) == 1
 
 
 def test_the_template_is_saved_with_the_tokenizer(encoder, tmp_path):
@@ -193,8 +203,8 @@ def test_the_template_is_saved_with_the_tokenizer(encoder, tmp_path):
 
 
 @given(st.lists(st.tuples(st.integers(), st.integers(0, 1))))
-def test_runs_are_the_longest_stretches_of_one_value(tokens):
+def test_runs_are_the_longest_sequences_of_one_value(tokens):
     found = runs([token for token, _ in tokens], [value for _, value in tokens])
-    assert [(token, bool(value)) for token, value in tokens] == [(t, c) for stretch, c in found for t in stretch]
-    assert all(stretch for stretch, _ in found)
+    assert [(token, bool(value)) for token, value in tokens] == [(t, c) for run, c in found for t in run]
+    assert all(run for run, _ in found)
     assert all(one[1] != other[1] for one, other in itertools.pairwise(found))

@@ -1,4 +1,4 @@
-"""Over-long conversations: split on whole exchanges, cut or dropped, and always counted."""
+"""Conversations longer than max_length: split on whole exchanges, cut or dropped, with counts."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.small_tokenizers import KINDS
 from tests.tiny_training import conversations
 from workflow_scripts.training.template import Encoder, set_template
-from workflow_scripts.training.truncation import fit, parts
+from workflow_scripts.training.truncation import split_conversation, truncate
 
 TALKS = st.integers(0, 200).map(lambda seed: conversations(1, seed)[0]["conversation"])
 
@@ -20,18 +20,18 @@ def encoder(request):
 
 
 @given(TALKS, st.integers(20, 120))
-def test_parts_are_the_whole_conversation_in_order_and_fit(encoder, talk, length):
-    found = parts(encoder, talk, length)
-    assert [exchange for part in found for exchange in part] == talk
-    assert all(len(part) == 1 or len(encoder.encode(part).ids) <= length for part in found)
-    # As few as can be: what follows would not have fitted in.
-    assert all(len(encoder.encode([*one, other[0]]).ids) > length for one, other in itertools.pairwise(found))
+def test_parts_are_the_whole_conversation_in_order(encoder, talk, length):
+    parts = split_conversation(encoder, talk, length)
+    assert [exchange for part in parts for exchange in part] == talk
+    assert all(len(part) == 1 or len(encoder.encode(part).ids) <= length for part in parts)
+    # As few parts as possible: the next exchange does not fit into a part.
+    assert all(len(encoder.encode([*one, other[0]]).ids) > length for one, other in itertools.pairwise(parts))
 
 
 @given(TALKS, st.integers(20, 120), st.sampled_from(["split", "cut", "drop"]))
-def test_nothing_is_lost_uncounted(encoder, talk, length, overflow):
+def test_every_lost_token_is_counted(encoder, talk, length, overflow):
     whole = encoder.encode(talk)
-    entry = fit(encoder, talk, length, overflow)
+    entry = truncate(encoder, talk, length, overflow)
     assert entry.length == len(whole.ids)
     assert all(len(sample.ids) <= length for sample in entry.samples)
     kept = sum(sum(sample.mask) for sample in entry.samples)
