@@ -1,7 +1,7 @@
-"""Hand on what a teacher has answered: finished requests as one file, which repeats a run byte for byte without a key.
+"""Save all answers of a run's teacher and judge to one file, or load them, to replay the run without a key.
 
-python -m workflow_scripts.cli.cache export --cache results/RUN/synthesis/cache --file answers.jsonl.zst
-python -m workflow_scripts.cli.cache import --cache results/RUN/synthesis/cache --file answers.jsonl.zst
+capybara cache export answers.jsonl.zst --configfile mine.yaml
+capybara cache import answers.jsonl.zst --configfile mine.yaml
 """
 
 import argparse
@@ -16,66 +16,73 @@ from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.common.cli import run
+from workflow_scripts.cli.configuration import checked_configuration, configfile_option
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Row
+from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.teacher.cache import RequestCache
 
 CODECS = {".zst": "zstd", ".gz": "gzip", ".jsonl": None}
-# All that an answer consists of; nothing else leaves the machine.
-ANSWER = {"text": str, "finish_reason": (str, type(None)), "prompt_tokens": int, "completion_tokens": int}
-# What no request of ours holds; a file with any of it was not made here, and may give a key away.
-SECRET = {"api_key", "authorization", "headers", "extra_headers", "extra_body", "extra_query"}
+# The fields of an answer; no other field is exported.
+ANSWER_FIELDS = {"text": str, "finish_reason": (str, type(None)), "prompt_tokens": int, "completion_tokens": int}
+# Fields that no request of this workflow has; a file with any of them is from elsewhere and may contain a key.
+SECRET_FIELDS = {"api_key", "authorization", "headers", "extra_headers", "extra_body", "extra_query"}
 
 
 def codec(file: Path) -> str | None:
-    """The compression that a file's name stands for."""
+    """The compression that the suffix of a file selects; UserError for an unknown suffix."""
     if file.suffix not in CODECS:
-        raise UserError(f"{file}: unknown kind of file. End its name in {', '.join(CODECS)}.")
+        raise UserError(f"{file}: unknown file type. End its name in {', '.join(CODECS)}.")
     return CODECS[file.suffix]
 
 
 def export_answers(cache: RequestCache, file: Path) -> int:
-    """Write all finished requests, sorted by their keys; how many. The same cache makes the same file."""
+    """Write all finished requests, sorted by key; their number. The same cache produces the same file.
+
+    UserError for a cache without answers, and for a request that may contain a key.
+    """
     compression = codec(file)
     total = len(cache.files())
     if not total:
-        raise UserError(f"{cache.folder} holds no finished request. Name the `cache` folder of a run.")
+        raise UserError(
+            f"no answers in {cache.folder}. Name the configuration of a finished run, or its folder with --cache."
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    written = broken = 0
+    written = invalid = 0
     try:
         with (
             pa.output_stream(str(unfinished), compression=compression) as out,
             progress(total, "export", "answer") as bar,
         ):
-            for found in cache.rows():
+            for entry in cache.rows():
                 bar.update()
-                if found is None or not _whole(found[2]):
-                    broken += 1
+                if entry is None or not _is_complete(entry[2]):
+                    invalid += 1
                     continue
-                key, request, answer = found
+                key, request, answer = entry
                 _no_secrets(f"{cache.folder}: {key}.json", request)
                 row = {
                     "key": key,
                     "request": request,
-                    "answer": {name: answer[name] for name in ANSWER},
+                    "answer": {name: answer[name] for name in ANSWER_FIELDS},
                 }
                 out.write(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
                 written += 1
         os.replace(unfinished, file)
     finally:
         unfinished.unlink(missing_ok=True)
-    if broken:
-        logging.warning("%d files of %s hold no finished request and were left out", broken, cache.folder)
+    if invalid:
+        logging.warning("skipped in %s: %s without a finished request", cache.folder, counted(invalid, "file"))
     return written
 
 
 def import_answers(cache: RequestCache, file: Path) -> Row:
-    """Store every answer that is not there yet: {new, kept}. A file with a wrong row is refused as a whole."""
-    total = sum(1 for _ in _rows(file))  # all are checked before the first is stored
+    """Store the answers that are not stored yet: {new, kept}. UserError for a file with an invalid row; nothing is stored."""
+    total = sum(1 for _ in _rows(file))  # checks every row before the first is stored
     counts = {"new": 0, "kept": 0}
     with progress(total, "import", "answer") as bar:
         for row in _rows(file):
@@ -98,7 +105,7 @@ def _rows(file: Path) -> Iterator[Row]:
             for number, line in enumerate(lines, 1):
                 yield _checked(f"{file}, line {number}", line)
     except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{file}: broken after line {number} ({error}). Fetch the file again.") from error
+        raise UserError(f"{file}: damaged after line {number} ({error}). Copy the file again.") from error
 
 
 def _checked(where: str, line: bytes) -> Row:
@@ -107,44 +114,49 @@ def _checked(where: str, line: bytes) -> Row:
         key, request, answer = row["key"], row["request"], row["answer"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{where}: not {{key, request, answer}}. The file is no export of a cache; nothing was imported."
+            f"{where}: not {{key, request, answer}}, so this is not an exported cache. Nothing was imported."
         ) from error
     if not isinstance(request, dict) or content_id(request) != key:
         raise UserError(
-            f"{where}: the request does not hash to its key {key!s:.40}. The file was changed; nothing was imported."
+            f"{where}: the request does not match its key {key!s:.40}: the file was changed. Nothing was imported."
         )
-    if not _whole(answer):
+    if not _is_complete(answer):
         raise UserError(
-            f"{where}: the answer is not of {', '.join(ANSWER)}. The file was changed; nothing was imported."
+            f"{where}: the answer does not have {', '.join(ANSWER_FIELDS)}: the file was changed. Nothing was imported."
         )
     _no_secrets(where, request)
-    return {"request": request, "answer": {name: answer[name] for name in ANSWER}}
+    return {"request": request, "answer": {name: answer[name] for name in ANSWER_FIELDS}}
 
 
-def _whole(answer: Any) -> bool:
-    """Whether an answer has all its parts."""
-    return isinstance(answer, dict) and all(isinstance(answer.get(name, ...), kind) for name, kind in ANSWER.items())
+def _is_complete(answer: Any) -> bool:
+    """Whether an answer has all its fields, with the right types."""
+    return isinstance(answer, dict) and all(
+        isinstance(answer.get(name, ...), kind) for name, kind in ANSWER_FIELDS.items()
+    )
 
 
 def _no_secrets(where: str, request: dict[str, Any]) -> None:
-    if found := sorted(SECRET & {name.lower() for name in request}):
-        raise UserError(f"{where}: the request holds {', '.join(found)}, which may be a key. Remove that file.")
+    if fields := sorted(SECRET_FIELDS & {name.lower() for name in request}):
+        raise UserError(f"{where}: the request has {', '.join(fields)}, which may contain a key. Delete it.")
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str]) -> None:
     """Export or import."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("direction", choices=["export", "import"])
-    parser.add_argument("--cache", required=True, type=Path, help="folder of finished requests of a run")
-    parser.add_argument("--file", required=True, type=Path, help="answers.jsonl.zst, .jsonl.gz or .jsonl")
+    parser = argparse.ArgumentParser(
+        prog="capybara cache", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="direction", required=True, metavar="export | import")
+    for name, purpose in {"export": "write all answers to a file", "import": "store the answers of a file"}.items():
+        command = commands.add_parser(name, help=purpose, parents=[configfile_option()])
+        command.add_argument("file", type=Path, metavar="FILE", help="answers.jsonl.zst, .jsonl.gz or .jsonl")
+        command.add_argument(
+            "--cache", type=Path, metavar="FOLDER", help="folder of the answers; default <results>/<run>/teacher/cache"
+        )
     args = parser.parse_args(argv)
-    cache = RequestCache(args.cache)
+    folder = args.cache or run_folder(checked_configuration(args.configfile)) / "teacher" / "cache"
+    cache = RequestCache(folder)
     if args.direction == "export":
-        logging.info("%d answers in %s", export_answers(cache, args.file), args.file)
+        logging.info("%s in %s", counted(export_answers(cache, args.file), "answer"), args.file)
     else:
         counts = import_answers(cache, args.file)
-        logging.info("%d answers new in %s, %d were there and are kept", counts["new"], args.cache, counts["kept"])
-
-
-if __name__ == "__main__":
-    run(main)
+        logging.info("%s stored in %s; %d already stored", counted(counts["new"], "new answer"), folder, counts["kept"])

@@ -1,38 +1,67 @@
-"""Talk to a trained model, in the template it was trained on.
+"""Talk to a trained model, in the template it was trained with.
 
-    python -m workflow_scripts.cli.chat --model results/pocket/training/capybara/final
-    echo "Why is granite hard?" | python -m workflow_scripts.cli.chat --model results/pocket/training/capybara/final
+    capybara chat --configfile mine.yaml
+    capybara chat --model results/mine/training/capybara/final
+    echo "Why is granite hard?" | capybara chat
 
-At the prompt, /new begins another conversation, /quit (or the end of the input) ends. Every line is one question of the
-same conversation.
+Every line is a question in the same conversation. /new starts another conversation, /quit or the end of the input ends.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import Exchange
-from workflow_scripts.training.generation import answers, load
+from workflow_scripts.cli.configuration import checked_configuration, configfile_option
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.suggest import suggest
+from workflow_scripts.common.types import Exchange
+from workflow_scripts.config.run_folder import run_folder
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read questions from the standard input until it ends."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, type=Path, help="model folder: results/RUN/training/MODEL/final")
-    parser.add_argument("--max-new-tokens", type=int, default=512, help="most tokens of an answer")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0: always the likeliest token")
-    parser.add_argument("--random-seed", type=int, default=0, help="draws other answers, at a temperature above 0")
+def model_folder(model: str | None, configfiles: list[Path]) -> Path:
+    """The folder of a model that is given by its name in `training.models`, by a path, or not at all (the first name).
+
+    A path with a separator needs no configuration. UserError for a name that is neither a model nor a folder.
+    """
+    if model and os.sep in model:
+        return Path(model)
+    config = checked_configuration(configfiles)
+    names = list(config["training"]["models"])
+    if model is not None and model not in names:
+        if not Path(model).is_dir():
+            raise UserError(f"--model {model}: neither a folder nor one of `training.models`; {suggest(model, names)}")
+        return Path(model)
+    return run_folder(config) / "training" / (model or names[0]) / "final"
+
+
+def main(argv: list[str]) -> None:
+    """Answer the questions of the standard input until it ends."""
+    parser = argparse.ArgumentParser(
+        prog="capybara chat",
+        description=__doc__,
+        parents=[configfile_option()],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", help="a name in `training.models`, or a model folder; default the first name")
+    parser.add_argument("--max-new-tokens", type=int, default=512, help="maximum tokens of an answer; default 512")
+    parser.add_argument(
+        "--temperature", type=float, default=0.0, help="sampling temperature; default 0, greedy decoding"
+    )
+    parser.add_argument("--random-seed", type=int, default=0, help="seed of the sampling; default 0")
     args = parser.parse_args(argv)
+    folder = model_folder(args.model, args.configfile)
 
-    model, encoder = load(args.model)
+    from workflow_scripts.training.generation import generate_answers, load_model
+
+    model, encoder = load_model(folder)
     from transformers import TextStreamer, set_seed
 
     set_seed(args.random_seed)
-    person = sys.stdin.isatty()
+    interactive = sys.stdin.isatty()
     conversation: list[Exchange] = []
     while True:
-        if person:
+        if interactive:
             print("\nUSER: ", end="", flush=True)
         line = sys.stdin.readline()
         question = line.strip()
@@ -43,14 +72,11 @@ def main(argv: list[str] | None = None) -> None:
             continue
         if not question:
             continue
-        if not person:
+        if not interactive:
             print(f"USER: {question}")
         print("ASSISTANT: ", end="", flush=True)
         streamer = TextStreamer(encoder.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        asked = [(conversation, question)]
-        (said,) = answers(model, encoder, asked, args.max_new_tokens, args.temperature, streamer)
-        conversation.append({"input": question, "output": said})
-
-
-if __name__ == "__main__":
-    run(main)
+        (answer,) = generate_answers(
+            model, encoder, [(conversation, question)], args.max_new_tokens, args.temperature, streamer
+        )
+        conversation.append({"input": question, "output": answer})

@@ -1,13 +1,15 @@
-"""Find and remove what your data shares with benchmarks, losslessly: any JSONL or parquet files, any benchmarks.
+"""Search any JSONL or parquet files for benchmark items, and remove the rows that contain them.
 
-A text of a benchmark is a hit at T % if some part of a row is within (100 - T) % of its length in edits (letters changed,
-missing or added), capitals, punctuation, markdown and line breaks aside. None is missed and none is invented.
+A benchmark text is a hit at T % if part of a row differs from it in at most (100 - T) % of its length in edits (characters
+changed, deleted or inserted). Case, punctuation, Markdown and line breaks are ignored. The search is exact: no hit is
+missed, and every reported hit is one.
 
-Rows are conversations (`conversation`, `conversations` or `messages`), or whatever --columns names. Written to --output:
-  hits.jsonl       each hit: row, turn, place, benchmark, item, distance, similarity, both texts
-  stats.json       per benchmark, tier and level: items and rows hit
-  rejected.jsonl   which rows were removed, and why
-  clean/           the files without them, in their own format
+Rows are conversations (`conversation`, `conversations` or `messages`), or the text columns named by --columns. Written to
+--output:
+  hits.jsonl       one row per hit: row, turn, position, benchmark, item, distance, similarity, both texts
+  stats.json       items and rows hit, per benchmark, tier and level
+  rejected.jsonl   the removed rows, with their hits as evidence
+  clean/           the files without the removed rows, in their own format
 """
 
 import argparse
@@ -19,11 +21,10 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
 from workflow_scripts.common.types import Row
-from workflow_scripts.config.check import part_mistakes
+from workflow_scripts.config.schema import section_errors
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.clean import write_clean
@@ -35,23 +36,24 @@ from workflow_scripts.decontamination.scan import scan
 from workflow_scripts.decontamination.tables import contamination_table
 
 EXAMPLES = """examples:
-  python -m workflow_scripts.cli.decontaminate data.jsonl --benchmarks mmlu gpt4all --output checked
-  python -m workflow_scripts.cli.decontaminate pairs.parquet --columns question answer --benchmarks gsm8k --output checked
-  python -m workflow_scripts.cli.decontaminate data.jsonl --benchmark-file mine.yaml --benchmarks mine --output checked
+  capybara decontaminate data.jsonl --benchmarks mmlu gpt4all --output checked
+  capybara decontaminate pairs.parquet --columns question answer --benchmarks gsm8k --output checked
+  capybara decontaminate data.jsonl --benchmark-file mine.yaml --benchmarks mine --output checked
 
-  A benchmark of your own, in mine.yaml: the name, where it is, and which columns make an item
+  Your own benchmark, in mine.yaml: its name, its file, and the columns of an item
     mine: {path: items.jsonl, id: id, question: question, choices: choices, answer: answer, answer_is: index}
-  Every key is explained in workflow_scripts/decontamination/benchmarks.yaml.
+  All keys are explained in docs/configuration.md, under decontamination.custom.
 
-  On a cluster: make the index once, then one job for each shard. The shards' JSON Lines, one after the other, are those of a single run.
-    python -m workflow_scripts.cli.decontaminate --benchmarks mmlu gpt4all --index index
-    python -m workflow_scripts.cli.decontaminate data.jsonl --index index --shard 3/8 --output checked
+  On a cluster: create the index once, then run one job per shard. The shards' JSON Lines files, concatenated in order, are
+  identical to those of a single run.
+    capybara decontaminate --benchmarks mmlu gpt4all --index index
+    capybara decontaminate data.jsonl --index index --shard 3/8 --output checked
 """
-KEPT = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
+TABLE_COLUMNS = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Check files, or make an index."""
+def main(argv: list[str]) -> None:
+    """Search files, or create an index only."""
     args = _parser().parse_args(argv)
     if args.list:
         print(*_names(), sep="\n")
@@ -62,11 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     if args.processes < 1:
         raise UserError("--processes must be at least 1.")
     if not args.files and (swallowed := [name for name in args.benchmarks if Path(name).is_file()]):
-        raise UserError(f"{', '.join(swallowed)} is taken for a benchmark: put the files first.")
+        raise UserError(f"--benchmarks: {', '.join(swallowed)} is a file. Name the files before the options.")
     if not args.files and not args.index:
-        raise UserError("nothing to check: name files, or --index to make an index only.")
+        raise UserError("nothing to search. Name files, or --index to create only an index.")
     if args.files and not args.output:
-        raise UserError("name a folder to write to with --output.")
+        raise UserError("no output folder. Set it with --output.")
     number, count = args.shard
     mine = shard(blocks(args.files), number, count)
     if args.files:
@@ -80,14 +82,16 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workflow_scripts.cli.decontaminate",
+        prog="capybara decontaminate",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".jsonl or .parquet files to check")
-    parser.add_argument("--benchmarks", nargs="+", default=[], metavar="NAME", help="what to look for; see --list")
-    parser.add_argument("--benchmark-file", type=Path, metavar="YAML", help="benchmarks of your own")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".jsonl or .parquet files to search")
+    parser.add_argument(
+        "--benchmarks", nargs="+", default=[], metavar="NAME", help="benchmarks or suites to search for; see --list"
+    )
+    parser.add_argument("--benchmark-file", type=Path, metavar="YAML", help="file of your own benchmarks")
     parser.add_argument("--list", action="store_true", help="print the names of the known benchmarks and suites")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="folder to write to")
     parser.add_argument(
@@ -95,14 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="columns that hold text, where rows are no conversations",
+        help="text columns, if the rows are not conversations",
     )
     parser.add_argument(
         "--remove-at",
         type=int,
         default=97,
         metavar="PERCENT",
-        help="remove rows with a hit from this level on (default: 97)",
+        help="remove rows with a hit at this level or above; default 97",
     )
     parser.add_argument(
         "--levels",
@@ -110,24 +114,24 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[100, 99, 98, 97],
         metavar="PERCENT",
-        help="levels to count (default: 100 99 98 97)",
+        help="levels to count; default 100 99 98 97",
     )
     parser.add_argument(
         "--allow",
         type=Path,
         metavar="YAML",
-        help="hits to let pass: a list of {benchmark, item, id, reason}; without id in all rows",
+        help="hits to keep: a list of {benchmark, item, id, reason}; without id, in all rows",
     )
     parser.add_argument("--hits-only", action="store_true", help="do not write clean/")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="processes to search with (default: 1)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="number of processes; default 1")
     parser.add_argument(
         "--index",
         type=Path,
         metavar="FOLDER",
-        help="index of the benchmarks: read if it is there, else made (default: OUTPUT/index)",
+        help="index of the benchmarks, created if it does not exist; default OUTPUT/index",
     )
     parser.add_argument(
-        "--shard", type=_shard, default=(1, 1), metavar="I/N", help="check only part I of N of the files"
+        "--shard", type=_shard, default=(1, 1), metavar="I/N", help="search only part I of N of the files"
     )
     return parser
 
@@ -135,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
 def _shard(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise argparse.ArgumentTypeError(f"{text} is no shard; write 3/8 for the third of eight")
+        raise argparse.ArgumentTypeError(f"{text} is not a shard; write 3/8 for the third of eight")
     return int(found[1]), int(found[2])
 
 
@@ -150,59 +154,59 @@ def _yaml(path: Path, kind: type) -> Any:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}). Fix the file.") from error
     if not isinstance(value, kind):
-        raise UserError(f"{path}: a {'mapping of names' if kind is dict else 'list'} was expected.")
+        raise UserError(f"{path}: expected a {'mapping of names' if kind is dict else 'list'}. Fix the file.")
     return value
 
 
 def _validate(path: Path, key: str, value: Any) -> None:
-    """UserError with the mistakes of a file that holds what `decontamination.<key>` of a configuration does."""
-    if mistakes := part_mistakes("decontamination", key, value):
-        raise UserError("\n  ".join([f"{path} has mistakes:", *mistakes]))
+    """UserError with all errors of a file that has the form of `decontamination.<key>` of a configuration."""
+    if errors := section_errors("decontamination", key, value):
+        raise UserError("\n  ".join([f"{path} has errors:", *errors]))
 
 
 def _check_paths(files: list[Path], output: Path) -> None:
-    """UserError if two results, or a result and a file to check, would be the same file."""
+    """UserError if two outputs, or an output and an input, would be the same file."""
     names: set[str] = set()
     for path in files:
         if path.name in names:
             raise UserError(
-                f"two files are named {path.name}: check them one after the other, into folders of their own."
+                f"two files are named {path.name}. Search them one after the other, with different --output folders."
             )
         if path.resolve().is_relative_to((output / "clean").resolve()):
-            raise UserError(f"{path} lies in the folder to write to. Name another --output.")
+            raise UserError(f"{path} is in the output folder. Name another --output.")
         names.add(path.name)
 
 
 def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: list[Block]) -> dict[str, list[str]]:
-    """Make the index, unless it is there and would be the same; returns the suites to count by."""
+    """Create the index unless it exists and is up to date; the members of each suite to count."""
     own = {}
     if args.benchmark_file:
         own = {str(name): entry for name, entry in _yaml(args.benchmark_file, dict).items()}
         _validate(args.benchmark_file, "custom", own)
     entries, suites = catalogue.resolve(args.benchmarks or list(own), own)
-    there = read_json(folder / "items.json") if (folder / "items.json").is_file() else None
+    existing = read_json(folder / "items.json") if (folder / "items.json").is_file() else None
     if not entries:
-        if there is None:
-            raise UserError("name the benchmarks to look for with --benchmarks; --list prints what is known.")
-        if lowest < there["lowest_level"]:
+        if existing is None:
+            raise UserError("no benchmark to search for. Name one with --benchmarks; --list prints all.")
+        if lowest < existing["lowest_level"]:
             raise UserError(
-                f"{folder} is an index for levels from {there['lowest_level']} % on. Delete it and run again."
+                f"{folder} is an index for levels of {existing['lowest_level']} % and above. Delete it and run again."
             )
         path = folder / "suites.json"
-        return read_json(path) if path.is_file() else {name: [name] for name in there["benchmarks"]}
+        return read_json(path) if path.is_file() else {name: [name] for name in existing["benchmarks"]}
     items, origins = [], {}
     for name, entry in entries.items():
-        some, origins[name] = read_benchmark(name, entry)
-        logging.info("%s: %d items of %s at %s", name, len(some), origins[name]["dataset"], origins[name]["revision"])
-        items += some
-    made_of = {"format": FORMAT, "lowest_level": lowest, "items": content_id(items)}
+        new, origins[name] = read_benchmark(name, entry)
+        logging.info("%s: %d items of %s at %s", name, len(new), origins[name]["dataset"], origins[name]["revision"])
+        items += new
+    contents = {"format": FORMAT, "lowest_level": lowest, "items": content_id(items)}
     stamp = folder / "made_of.json"
-    if there is None or not stamp.is_file() or read_json(stamp) != made_of:
+    if existing is None or not stamp.is_file() or read_json(stamp) != contents:
         stamp.unlink(missing_ok=True)
         write_benchmark_index(folder, items, lowest, _texts(sample, args.columns), origins)
-        write_json(stamp, made_of)
+        write_json(stamp, contents)
     write_json(folder / "suites.json", suites)
     return suites
 
@@ -222,7 +226,7 @@ def _check_files(
         _validate(args.allow, "allow", allowed)
     allow = AllowList(allowed)
     removed: dict[tuple[str, int], Row] = {}
-    seen: list[Row] = []  # what the table needs of each hit
+    table_rows: list[Row] = []  # what the table needs of each hit
     rows = 0
 
     def judged() -> Iterator[Row]:
@@ -230,7 +234,7 @@ def _check_files(
         for found in scan(mine, index, args.columns, args.processes):
             rows += found.conversations
             for hit in judge(found.hits, levels, args.remove_at, allow):
-                seen.append({key: hit[key] for key in KEPT})
+                table_rows.append({key: hit[key] for key in TABLE_COLUMNS})
                 if hit["counts"]:
                     row = removed.setdefault(
                         (hit["file"], hit["row"]),
@@ -250,7 +254,7 @@ def _check_files(
     benchmarks = read_json(index / "items.json")["benchmarks"]
     for entry in allow.unused():
         logging.warning("--allow: no hit for %s %s", entry["benchmark"], entry["item"])
-    table = contamination_table(seen, None, benchmarks, suites, levels)
+    table = contamination_table(table_rows, None, benchmarks, suites, levels)
     write_json(
         args.output / f"stats{suffix}.json",
         {"in": rows, "out": rows - len(removed), "rejected": {"contaminated": len(removed)}, "levels": levels,
@@ -258,11 +262,13 @@ def _check_files(
     )  # fmt: skip
     if not args.hits_only:
         write_clean(args.files, mine, set(removed), args.output / "clean", suffix)
-    _tell(table, levels)
-    logging.info("%d of %d rows have a hit at %d %% or above: see %s", len(removed), rows, args.remove_at, args.output)
+    _log_table(table, levels)
+    logging.info(
+        "%d of %d rows have a hit at %d %% or above; results in %s", len(removed), rows, args.remove_at, args.output
+    )
 
 
-def _tell(table: Row, levels: list[int]) -> None:
+def _log_table(table: Row, levels: list[int]) -> None:
     names = table["suites"]
     width = max(map(len, names))
     logging.info("%s  %8s  %s", "".ljust(width), "items", "  ".join(f"{f'{level} %':>11}" for level in levels))
@@ -272,8 +278,4 @@ def _tell(table: Row, levels: list[int]) -> None:
             "%s  %8d  %s", name.ljust(width), entry["items"],
             "  ".join(f"{cell['items']:>5}/{cell['conversations']:<5}" for cell in cells),
         )  # fmt: skip
-    logging.info("%s  (items found / rows that hold them)", "".ljust(width))
-
-
-if __name__ == "__main__":
-    run(main)
+    logging.info("%s  (items found / rows that contain them)", "".ljust(width))

@@ -1,43 +1,42 @@
-"""What a synthesis will ask of its teacher, before anything is paid: requests, tokens, money and hours.
+"""Print requests, tokens, cost and hours of a synthesis before it starts.
 
-    python -m workflow_scripts.cli.estimate --configfile presets/capybara-7b-v1.yaml mine.yaml
+    capybara estimate --configfile mine.yaml
+    capybara estimate --configfile mine.yaml --tokens-per-second 2500
 
-Reads the seeds of the run if they are made already, and counts what is in its cache; asks nothing.
+If the run's seeds exist, they are counted, and the answers in its cache are subtracted. No request is sent.
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.cli import run
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.cli.configuration import checked_configuration, configfile_option
 from workflow_scripts.common.rows import read_jsonl
-from workflow_scripts.common.types import Row
-from workflow_scripts.config.check import mistakes
-from workflow_scripts.config.files import merged_config
+from workflow_scripts.common.types import Config
+from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
 from workflow_scripts.synthesis.cost_model import (
-    CHARS,
-    FIRST_ANSWER,
-    OPENING,
-    PROMPT,
+    CHARS_PER_TOKEN,
+    FIRST_ANSWER_TOKENS,
+    OPENING_TOKENS,
+    PROMPT_TOKENS,
     Calls,
-    by_kind,
-    calls_of,
+    Measured,
+    count_cached,
+    estimate_calls,
+    estimate_hours,
     expected_groups,
-    hours,
-    in_cache,
-    measured,
+    merge_by_kind,
+    read_measurements,
     seed_groups,
-    total,
+    sum_calls,
 )
 from workflow_scripts.teacher.budget import Ledger, price_of
 from workflow_scripts.teacher.cache import RequestCache
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
-    """A text table: the first column to the left, numbers to the right."""
+    """A text table: first column left-aligned, the others right-aligned; numbers without decimals."""
     cells = [head, *([value if isinstance(value, str) else f"{value:,.0f}" for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
@@ -50,13 +49,14 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])])
 
 
-def report(config: Row, tokens_per_second: float | None = None) -> str:
-    """The estimate as text."""
+def report(config: Config, tokens_per_second: float | None = None) -> str:
+    """The estimate as text. `tokens_per_second` is the throughput in completion tokens, of all requests together."""
     settings, teacher = config["synthesis"], config["teacher"]
-    folder = Path(config["results"]) / config["run"]
-    cache = RequestCache(folder / "synthesis" / "cache")
-    known = measured(folder / "synthesis" / "stats.json")
-    again = known.again or 1.0
+    folder = run_folder(config)
+    cache = RequestCache(folder / "teacher" / "cache")
+    known = read_measurements(folder / "synthesis" / "stats.json")
+    requests_per_text = known.requests_per_text or 1.0
+    speed = tokens_per_second or known.tokens_per_second
     price = teacher.get("price") or {}
     currency = price.get("currency", "")
     seeds_file = folder / "seeds" / "data.jsonl"
@@ -67,10 +67,10 @@ def report(config: Row, tokens_per_second: float | None = None) -> str:
         seeds = [seed for seed in read_jsonl(seeds_file) if seed["kind"] != "conversation"]
         seeds.sort(key=lambda seed: seed["id"])
         groups = seed_groups(seeds, settings)
-        cached = in_cache(seeds, config, cache)
+        cached = count_cached(seeds, config, cache)
         parts.append(f"Run {config['run']}: {len(seeds):,} single-turn seeds in {seeds_file}")
         unfinished = seed_groups([seed for seed in seeds if seed["id"] not in cached["finished"]], settings)
-        assumed.append("paths, lengths of openings and what is in the cache: of these very seeds")
+        assumed.append("paths, lengths of openings and stored answers are those of these seeds")
     else:
         limit = config["seeds"]["limit"]
         composition = config["seeds"].get("composition")
@@ -79,19 +79,19 @@ def report(config: Row, tokens_per_second: float | None = None) -> str:
         amplified = sum(count for label, count in wanted.items() if label not in ready) if composition else limit
         unfinished = groups = expected_groups(amplified, settings)
         cached = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); counted are `seeds.limit` = {limit:,}")
+        parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used")
         if composition:
             rows = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
-            told = [[label, count, "as they are" if label in ready else "amplified"] for label, count in rows]
-            parts.append(table(["source", "seeds", "which are"], told))
+            sources = [[label, count, "unchanged" if label in ready else "amplified"] for label, count in rows]
+            parts.append(table(["source", "seeds", "use"], sources))
         assumed.append(
-            f"every source is full, every path fits every seed, every seed has an answer and skills; an opening has {OPENING} tokens, its answer {FIRST_ANSWER}"
+            f"every source has enough rows; every path fits every seed; every seed has an answer and skills; an opening has {OPENING_TOKENS} tokens, its answer {FIRST_ANSWER_TOKENS}"
         )
 
     every: list[Calls] = []
     rows = []
     for group in groups:
-        per_draft = by_kind(calls_of(group, settings, known.reply, again))
+        per_draft = merge_by_kind(estimate_calls(group, settings, known.reply, requests_per_text))
         name = " > ".join(group.path)
         rows.append([name, group.seeds, "", "", "", ""])
         for one in per_draft:
@@ -101,75 +101,88 @@ def report(config: Row, tokens_per_second: float | None = None) -> str:
             )  # fmt: skip
             every.append(one.times(group.seeds))
     for group in unfinished:
-        left += [one.times(group.seeds) for one in calls_of(group, settings, known.reply, again)]
-    parts.append(table(["path and step", "seeds", "a seed", "requests", "prompt tokens", "completion tokens"], rows))
+        left += [one.times(group.seeds) for one in estimate_calls(group, settings, known.reply, requests_per_text)]
+    parts.append(table(["path and step", "seeds", "per seed", "requests", "prompt tokens", "completion tokens"], rows))
 
-    whole, rest = total(every), total(left)
+    whole, rest = sum_calls(every), sum_calls(left)
     for name in ("requests", "prompt_tokens", "completion_tokens"):
         setattr(rest, name, max(getattr(rest, name) - cached[name], 0.0))
 
     def line(label: str, calls: Calls) -> list[Any]:
         money = price_of(round(calls.prompt_tokens), round(calls.completion_tokens), price)
-        time = hours(calls, tokens_per_second or known.tokens_per_second, teacher.get("rate") or {})
+        time = estimate_hours(calls, speed, teacher.get("rate") or {})
         return [label, calls.requests, calls.prompt_tokens, calls.completion_tokens, f"{money:,.2f} {currency}".strip(),
                 "unknown" if time is None else f"{time:,.1f}"]  # fmt: skip
 
-    most = Calls("", "", whole.most_requests, whole.most_prompt_tokens, whole.most_completion_tokens)
-    head = ["", "requests", "prompt tokens", "completion tokens", "money", "hours"]
+    most = Calls("", "", whole.max_requests, whole.max_prompt_tokens, whole.max_completion_tokens)
+    head = ["", "requests", "prompt tokens", "completion tokens", "cost", "hours"]
     parts.append(
         table(
             head,
             [
-                line("expected, from nothing", whole),
-                line("at most, from nothing", most),
-                line("expected, still to ask", rest),
+                line("expected, from scratch", whole),
+                line("at most, from scratch", most),
+                line("expected, not yet requested", rest),
             ],
         )
     )
     tokens, money = Ledger(cache.folder / "ledger").spent()
     parts.append(
-        f"In the cache: {len(cache.files()):,} answers; {len(cached['finished']):,} seeds need nothing more, others have "
-        f"{cached['requests']:,} requests answered. Spent so far: {tokens:,} tokens, {money:,.2f} {currency}".rstrip()
+        f"Stored answers: {len(cache.files()):,}; {len(cached['finished']):,} seeds are complete, the others have "
+        f"{cached['requests']:,} answers. Spent so far: {tokens:,} tokens, {money:,.2f} {currency}".rstrip()
         + "."
     )
-    assumed += [
-        f"{CHARS} characters a token; a prompt adds {PROMPT} tokens; replies have " + ", ".join(f"{count} ({kind})" for kind, count in known.reply.items()) + " tokens, at most max_tokens"
-        + ("; follow-ups and answers as measured in this run" if known.again else "; follow-ups and answers as long as the released file's"),
-        f"a text is asked for {again:.2f} times" + (", as measured in this run" if known.again else ": all good at once") + f"; at most `synthesis.attempts` = {settings['attempts']}, each as long as max_tokens",
-        "money by `teacher.price`" + (" (0: nothing is priced)" if not (price.get("input") or price.get("output")) else f": {price['input']} {currency} and {price['output']} {currency} a million tokens of prompt and completion") + "; a provider's own prompt cache not counted",
-        "hours for one job at a time"
-        + (f" at {tokens_per_second or known.tokens_per_second:,.0f} completion tokens/s" if tokens_per_second or known.tokens_per_second else "; give --tokens-per-second, or `teacher.rate`, to have them"),
-        "no conversation ends early; labels of seeds (`seeds.labels.by: teacher`) are not in it",
-    ]  # fmt: skip
+    assumed += _assumptions(settings, price, known, requests_per_text, speed)
     parts.append("Assumed:\n" + "\n".join(f"- {text}" for text in assumed))
     return "\n\n".join(parts)
 
 
-def finished_labels(config: dict[str, Any]) -> set[str]:
-    """Labels of sources whose rows need no teacher: all of them are conversations, or go in as they are."""
+def _assumptions(
+    settings: Config, price: Config, known: Measured, requests_per_text: float, speed: float | None
+) -> list[str]:
+    """What the estimate assumes, apart from the seeds."""
+    replies = ", ".join(f"{count} ({kind})" for kind, count in known.reply.items())
+    if known.requests_per_text:
+        lengths, repeats = "follow-ups and answers as measured in this run", ", as measured in this run"
+    else:
+        lengths, repeats = "follow-ups and answers as long as in the released file", " (every first reply is valid)"
+    cost = "no price is set"
+    if price.get("input") or price.get("output"):
+        currency = price["currency"]
+        cost = f"{price['input']} {currency} per million prompt tokens, {price['output']} {currency} per million completion tokens"
+    throughput = (
+        f"at {speed:,.0f} completion tokens/s" if speed else "set --tokens-per-second or `teacher.rate` to compute them"
+    )
+    return [
+        f"{CHARS_PER_TOKEN} characters per token; a prompt adds {PROMPT_TOKENS} tokens; replies have {replies} tokens, at most max_tokens; {lengths}",
+        f"{requests_per_text:.2f} requests per text{repeats}; at most `synthesis.attempts` = {settings['attempts']}, each with max_tokens",
+        f"cost by `teacher.price`: {cost}; discounts for cached prompts are not included",
+        f"hours for one job at a time: {throughput}",
+        "no conversation ends early; requests for labels (`seeds.labels.by: teacher`) are not included",
+    ]
+
+
+def finished_labels(config: Config) -> set[str]:
+    """Labels whose rows need no teacher: all of their sources contain conversations or are included unchanged."""
     sources = [resolve(entry, registry()) for entry in config["seeds"]["sources"]]
-    grown = {source["label"] for source in sources if source["layout"] != "conversation" and not source.get("as_is")}
-    return {source["label"] for source in sources} - grown
+    amplified = {
+        source["label"] for source in sources if source["layout"] != "conversation" and not source.get("as_is")
+    }
+    return {source["label"] for source in sources} - amplified
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str]) -> None:
     """Print the estimate."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--configfile", type=Path, nargs="*", default=[], help="presets or files of your own, upon config.yaml"
+    parser = argparse.ArgumentParser(
+        prog="capybara estimate",
+        description=__doc__,
+        parents=[configfile_option()],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--tokens-per-second",
         type=float,
-        help="completion tokens that the teacher writes in a second, all requests together",
+        help="throughput of the teacher in completion tokens per second, of all requests together",
     )
     args = parser.parse_args(argv)
-    config = merged_config(args.configfile)
-    keyless = config | {"teacher": config["teacher"] | {"api_key_env": None}}  # nothing is asked
-    if wrong := mistakes(keyless, ["config.yaml", *map(str, args.configfile)]):
-        raise UserError("\n".join(["the configuration has mistakes:", *wrong]))
-    print(report(config, args.tokens_per_second))
-
-
-if __name__ == "__main__":
-    run(main)
+    print(report(checked_configuration(args.configfile), args.tokens_per_second))

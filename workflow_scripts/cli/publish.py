@@ -1,102 +1,106 @@
-"""Publish a run's release on the hub: the model, the data set, or both.
+"""Upload the release of a run to the Hub: the model, the dataset, or both.
 
-    python -m workflow_scripts.cli.publish --run results/mine --model-repo org/model --data-repo org/data          # only tells
-    HF_TOKEN=... python -m workflow_scripts.cli.publish --run results/mine --model-repo org/model --data-repo org/data --yes
+    capybara publish --configfile mine.yaml --model-repo org/model --data-repo org/data         # print what would be uploaded
+    HF_TOKEN=... capybara publish --configfile mine.yaml --model-repo org/model --data-repo org/data --yes
 
-Without --yes nothing is sent, and the network is not used. The token is taken from the environment variable HF_TOKEN and
-nowhere else. After a broken upload run the same command again: what has arrived is not sent twice. HF_ENDPOINT names
-another hub.
+Without --yes nothing is sent and the network is not used. The token is read only from the environment variable HF_TOKEN.
+After an interrupted upload, run the same command again: uploaded files are not sent twice. HF_ENDPOINT names another Hub.
 """
 
 import argparse
 import datetime
 import logging
 import os
-from pathlib import Path
 
-from workflow_scripts.common.cli import run
+from workflow_scripts.cli.configuration import checked_configuration, configfile_option
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.release.upload import Repository, check, plan, repositories, upload
 
 TOKEN = "HF_TOKEN"
 
 
 def explain(error: BaseException, repository: Repository) -> str | None:
-    """What went wrong between here and the hub, and what to do, in one line; None for anything else."""
+    """A one-line message for an error of the Hub or of the connection; None for any other error."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     name = f"{repository.kind} {repository.name}"
-    chain = []
-    while error is not None:
-        chain.append(error)
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    for found in chain:
-        if isinstance(found, OfflineModeIsEnabled):
-            return f"{name}: HF_HUB_OFFLINE is set, so nothing can be sent. Unset it."
-        if isinstance(found, HFValidationError):
-            return f"{name}: not a repository's name ({_line(found)}). Write it as organisation/name."
-        if isinstance(found, HfHubHTTPError):
-            return _refused(found.response.status_code, name, _line(found))
-        if isinstance(found, ValueError) and "metadata" in str(found).casefold():
-            return f"{name}: the hub refuses the card: {_line(found)}. Mend its template."
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for each in chain:
+        if isinstance(each, OfflineModeIsEnabled):
+            return f"{name}: HF_HUB_OFFLINE is set, so nothing can be uploaded. Unset it."
+        if isinstance(each, HFValidationError):
+            return f"{name}: not a valid repository name ({_message(each)}). Write it as organisation/name."
+        if isinstance(each, HfHubHTTPError):
+            return _http_error(each.response.status_code, name, _message(each))
+        if isinstance(each, ValueError) and "metadata" in str(each).casefold():
+            return f"{name}: the Hub rejected the card: {_message(each)}. Fix its template."
     if any(
-        type(found).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
-        or isinstance(found, ConnectionError)
-        for found in chain
+        type(each).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
+        or isinstance(each, ConnectionError)
+        for each in chain
     ):
-        return f"{name}: the connection to the hub was lost ({_line(chain[-1])}). Run the same command again; what has arrived is not sent twice."
+        return f"{name}: the connection to the Hub failed ({_message(chain[-1])}). Run the same command again; uploaded files are not sent twice."
     return None
 
 
-def _refused(status: int, name: str, words: str) -> str:
+def _http_error(status: int, name: str, message: str) -> str:
     if status == 401:
-        return f"{name}: the hub does not know the token in {TOKEN} (401). Make a new one with the right to write."
+        return f"{name}: the Hub rejected the token in {TOKEN} (401). Create a token with write permission."
     if status == 403:
-        return f"{name}: the token in {TOKEN} may not write there (403). Give it the right to write, or name a repository of yours."
+        return f"{name}: the token in {TOKEN} has no write permission there (403). Add it, or name your own repository."
     if status == 404:
-        return f"{name}: the hub knows no such organisation or repository, or hides it from the token in {TOKEN} (404)."
-    if status == 409:
-        return f"{name}: somebody else changed it meanwhile (409). Look at it, and run the same command again."
-    if status == 429:
-        return f"{name}: the hub asks for patience (429). Run the same command again in an hour; what has arrived is not sent twice."
-    if status >= 500:
         return (
-            f"{name}: the hub fails ({status}). Run the same command again later; what has arrived is not sent twice."
+            f"{name}: no such organisation or repository, or not visible to the token in {TOKEN} (404). Check the name."
         )
-    return f"{name}: the hub refuses ({status}): {words}"
+    if status == 409:
+        return f"{name}: changed by another user during the upload (409). Check the repository, then run the same command again."
+    if status == 429:
+        return f"{name}: rate-limited by the Hub (429). Run the same command again in an hour; uploaded files are not sent twice."
+    if status >= 500:
+        return f"{name}: server error of the Hub ({status}). Run the same command again later; uploaded files are not sent twice."
+    return f"{name}: the Hub rejected the request ({status}): {message}"
 
 
-def _line(error: BaseException) -> str:
-    """An error's words without the token, should they hold it."""
-    words = " ".join(str(error).split()) or type(error).__name__
+def _message(error: BaseException) -> str:
+    """The text of an error on one line, at most 300 characters, without the token."""
+    text = " ".join(str(error).split()) or type(error).__name__
     token = os.environ.get(TOKEN)
-    return (words.replace(token, "***") if token else words)[:300]
+    return (text.replace(token, "***") if token else text)[:300]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Tell what would be published; with --yes publish it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", required=True, type=Path, help="folder of the run, such as results/mine")
-    parser.add_argument("--model-repo", help="organisation/name of the model's repository")
-    parser.add_argument("--data-repo", help="organisation/name of the data set's repository")
-    parser.add_argument("--yes", action="store_true", help="really send it")
-    parser.add_argument(
-        "--public", action="store_true", help="make new repositories public; they are private otherwise"
+def main(argv: list[str]) -> None:
+    """Print what would be uploaded; with --yes, upload it."""
+    parser = argparse.ArgumentParser(
+        prog="capybara publish",
+        description=__doc__,
+        parents=[configfile_option()],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--update", action="store_true", help="replace what an existing repository holds")
+    parser.add_argument("--model-repo", help="organisation/name of the model's repository")
+    parser.add_argument("--data-repo", help="organisation/name of the dataset's repository")
+    parser.add_argument("--yes", action="store_true", help="upload")
+    parser.add_argument("--public", action="store_true", help="create new repositories as public; default private")
+    parser.add_argument("--update", action="store_true", help="replace the contents of an existing repository")
     args = parser.parse_args(argv)
 
     given = {"dataset": args.data_repo, "model": args.model_repo}
     names = {kind: name for kind, name in given.items() if name}
     if not names:
-        raise UserError("name a repository: --model-repo organisation/name, --data-repo organisation/name, or both.")
+        raise UserError(
+            "no repository. Name one: --model-repo organisation/name, --data-repo organisation/name, or both."
+        )
     for kind, name in names.items():
         if name.count("/") != 1 or not all(name.split("/")):
             raise UserError(f"{name}: not the name of a {kind} repository. Write it as organisation/name.")
     token = os.environ.get(TOKEN)
     if args.yes and not token:
-        raise UserError(f"{TOKEN} is not set. Put a token with the right to write into this environment variable.")
-    release = args.run / "release"
+        raise UserError(f"{TOKEN} is not set. Export a token with write permission in this environment variable.")
+    release = run_folder(checked_configuration(args.configfile)) / "release"
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     planned = repositories(release, check(release), names, day)
     for repository in planned:
@@ -118,7 +122,3 @@ def main(argv: list[str] | None = None) -> None:
                 raise
             raise UserError(line) from error
         logging.info("%s %s: %s", repository.kind, repository.name, address)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,1 +1,1 @@
-"""The configuration: checked before anything runs, and the code each rule depends on."""
+"""The configuration: files, schema, checks before any job starts, and what rules derive from it."""

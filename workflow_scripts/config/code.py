@@ -15,7 +15,7 @@ from jinja2 import meta
 from workflow_scripts.common.package_files import PACKAGE
 
 PACKAGE_FILE_CALL = re.compile(r'\bpackage_file\((?:"([^"]*)"\))?')
-PAGE_TEMPLATES = (".html.jinja", ".css.jinja", ".md.jinja")  # the templates that include others
+PAGE_TEMPLATES = (".html.jinja", ".css.jinja", ".md.jinja")  # templates that may include others; prompts do not
 
 
 @functools.cache
@@ -26,8 +26,8 @@ def _graph() -> grimp.ImportGraph:
 def code_hash(entry_point: str) -> str:
     """SHA-256 (16 hex digits) of the source of `workflow_scripts.<entry_point>` and of all that it uses.
 
-    As a rule's parameter it makes Snakemake run the rule again exactly when its own code, prompts, templates or tables
-    change, and not when a file is merely touched.
+    As a parameter of a rule it makes Snakemake rerun the rule exactly when its code, prompts, templates or tables change,
+    and not when a file is only touched.
     """
     digest = hashlib.sha256()
     for path in source_files(entry_point):
@@ -36,7 +36,7 @@ def code_hash(entry_point: str) -> str:
 
 
 def source_files(entry_point: str) -> list[Path]:
-    """The modules that an entry point imports, directly or not, their packages, and the package files that these read."""
+    """The modules that an entry point imports, directly or indirectly, their packages, and the package files they read."""
     module = f"{PACKAGE.name}.{entry_point}"
     modules = {module, *_graph().find_upstream_modules(module)}
     parents = {name.rsplit(".", cut)[0] for name in modules for cut in range(1, name.count(".") + 1)}
@@ -51,9 +51,9 @@ def _path(module: str) -> Path:
 
 @functools.cache
 def _package_files(path: Path) -> frozenset[Path]:
-    """The files that a module names by `package_file`; of a folder all files, of a template all that it includes.
+    """The files that a module names with `package_file`: all files of a folder, a template with all that it includes.
 
-    ValueError for a name that is not written as a literal.
+    ValueError for a name that is not a literal.
     """
     found: set[Path] = set()
     if path.name == "package_files.py":
@@ -71,9 +71,9 @@ def _folder_files(folder: Path) -> Iterator[Path]:
 
 
 def _with_included(path: Path) -> Iterator[Path]:
-    """A file and, if it is a template, every template of its folder that it includes or imports, directly or not.
+    """A file and, if it is a page template, every template that it includes or imports, directly or indirectly.
 
-    ValueError for an include whose name is not a literal: the files it reads could not be known beforehand.
+    ValueError for an include whose name is not a literal: it could refer to any file.
     """
     found, todo = set(), [path]
     while todo:
@@ -90,7 +90,7 @@ def _with_included(path: Path) -> Iterator[Path]:
 
 
 def use_this_python() -> None:
-    """Put the running environment first on PATH: jobs call `python`, and a rule's conda environment still precedes it."""
+    """Put the running environment first on PATH, because jobs call `python`. A rule's conda environment still precedes it."""
     folder = os.path.dirname(sys.executable)
     path = os.environ.get("PATH", "").split(os.pathsep)
     if path[0] != folder:

@@ -1,7 +1,8 @@
-"""SLURM jobs that outlived the snakemake which submitted them.
+"""SLURM jobs that outlived the snakemake that submitted them.
 
-`kill -9` of snakemake, or a reboot of the login node, leaves its jobs at work. Snakemake would submit them once more, to
-write the same files at the same time. So a new start waits until they have ended; what they finished is taken as done.
+`kill -9` of snakemake, or a reboot of the login node, leaves its jobs running. Snakemake would submit them again, and two
+jobs would write the same files at the same time. A new start therefore waits until they have ended; Snakemake then treats
+what they finished as done.
 """
 
 import logging
@@ -10,37 +11,36 @@ import subprocess
 import time
 from pathlib import Path
 
-PATIENCE = 10.0  # seconds between two looks into the queue
+POLL_SECONDS = 10.0  # between two queries of the queue
 
 
 def jobs_of_folder(folder: Path) -> list[str]:
-    """Ids of this user's SLURM jobs that Snakemake submitted from `folder` and that wait or run; none without SLURM."""
+    """Ids of this user's pending and running SLURM jobs that Snakemake submitted from `folder`; empty without SLURM."""
     if shutil.which("squeue") is None:
         return []
-    # %i: id of the job, or of an array's task; %k: comment, where Snakemake names the rule; %Z: folder
+    # %i: id of the job or of an array task; %k: comment, in which Snakemake names the rule; %Z: working directory
     done = subprocess.run(["squeue", "--me", "--noheader", "--format=%i|%k|%Z"], capture_output=True, text=True)
     rows = [line.split("|", maxsplit=2) for line in done.stdout.splitlines()] if done.returncode == 0 else []
-    return [job for job, comment, begun_in in rows if comment.startswith("rule_") and Path(begun_in) == folder]
+    return [job for job, comment, working_dir in rows if comment.startswith("rule_") and Path(working_dir) == folder]
 
 
 def wait_for_earlier_jobs() -> None:
-    """Return when no job of an earlier start is at work in the current folder.
+    """Return when no job of an earlier start is pending or running in the current folder.
 
-    While Snakemake's lock lies there nothing is waited for: the jobs may be those of a start that is alive, and Snakemake
-    refuses to begin anyway.
+    It does not wait while Snakemake's lock exists: the jobs may belong to a start that is still alive, and Snakemake
+    refuses to start anyway.
     """
-    told: list[str] = []
+    reported: list[str] = []
     while not _locked() and (jobs := jobs_of_folder(Path.cwd().resolve())):
-        if jobs != told:
+        if jobs != reported:
             logging.getLogger("snakemake").warning(
-                "Waiting for %d SLURM jobs of an earlier start in this folder: %s. What they finish is not done again. "
-                "To end the wait: scancel %s",
-                len(jobs),
+                "Waiting for SLURM jobs of an earlier start in this folder: %s. What they finish is not repeated. "
+                "To stop waiting: scancel %s",
                 ", ".join(jobs),
                 " ".join(jobs),
             )
-            told = jobs
-        time.sleep(PATIENCE)
+            reported = jobs
+        time.sleep(POLL_SECONDS)
 
 
 def _locked() -> bool:

@@ -7,6 +7,7 @@ import yaml
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 
 DEFAULT = Path("config.yaml")
@@ -17,27 +18,39 @@ def read_file(path: Path) -> Config:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from error
+        raise UserError(f"{path}: no such file; {_advice(path)}") from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise UserError(f"{path}: not a file. Name a YAML file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}). Fix the file.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping of keys to values.")
+        raise UserError(f"{path}: expected a mapping of keys to values. Fix the file.")
     return content
+
+
+def _advice(path: Path) -> str:
+    """What to do about a file that does not exist."""
+    if path == DEFAULT:
+        return "run the command in the folder of the workflow."
+    there = sorted(map(str, path.parent.glob("*.yaml")))
+    return suggest(str(path), there) if there else "fix the path."
 
 
 def with_extended(overlays: Sequence[Path]) -> list[Path]:
     """The files to merge, in order: every overlay is preceded by the file that it `extends`, and that by its own.
 
-    A file that was given explicitly or is extended twice is read once, at its first place. UserError for a cycle.
+    A file that is also given explicitly, or extended twice, is read once, at its first place. UserError for a cycle.
     """
     files: list[Path] = []
 
     def add(path: Path, extended_by: tuple[Path, ...]) -> None:
-        if path in extended_by:
-            raise UserError(f"{path}: extends itself by way of {', '.join(map(str, extended_by))}. Remove one `extends:`.")
-        if base := read_file(path).get("extends"):
-            add(_place(base, path), (*extended_by, path))
-        if path not in files:
+        if any(_same(path, other) for other in extended_by):
+            chain = " → ".join(map(str, (*extended_by, path)))
+            raise UserError(f"{path}: extends itself ({chain}). Delete one `extends:`.")
+        base = read_file(path).get("extends")
+        if isinstance(base, str):  # any other value is an error of the schema
+            add(_location(base, path), (*extended_by, path))
+        if not any(_same(path, other) for other in files):
             files.append(path)
 
     for overlay in overlays:
@@ -45,14 +58,18 @@ def with_extended(overlays: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _place(base: str, path: Path) -> Path:
-    """`extends` names a file relative to the working directory, as all paths of a configuration, or next to the overlay."""
-    beside = path.parent / base
-    return Path(base) if Path(base).is_file() or not beside.is_file() else beside
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
+def _location(base: str, path: Path) -> Path:
+    """The file that `path` extends: relative to the working directory, like all paths of a configuration, or to `path`."""
+    neighbour = path.parent / base
+    return neighbour if neighbour.is_file() and not Path(base).is_file() else Path(base)
 
 
 def merged_config(overlays: Sequence[Path], default: Path = DEFAULT) -> Config:
-    """The configuration as Snakemake merges it: mappings key by key, lists as a whole."""
+    """`default`, the overlays and what they extend, merged as Snakemake does: mappings key by key, lists as a whole."""
     config: Config = {}
     for path in (default, *with_extended(overlays)):
         update_config(config, read_file(path))

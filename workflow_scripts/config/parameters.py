@@ -1,4 +1,4 @@
-"""Values that rules take from the configuration: parameters as JSON, resources that grow with the attempt."""
+"""Values that rules take from the configuration: parameters as JSON, resources that scale with the attempt."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -45,9 +45,9 @@ def scale_with_attempt(amount: int) -> Callable[..., int]:
 
 def stage_resources(section: Config) -> dict[str, Any]:
     """`resources` of a section of the configuration as those of a rule: mem_mb (MiB), runtime (minutes), gpu (count)."""
-    asked = section["resources"]
+    resources = section["resources"]
     return {
-        "mem_mb": scale_with_attempt(int(asked["memory_gb"] * 1024)),
-        "runtime": scale_with_attempt(asked["minutes"]),
-        "gpu": asked["gpus"],
+        "mem_mb": scale_with_attempt(int(resources["memory_gb"] * 1024)),
+        "runtime": scale_with_attempt(resources["minutes"]),
+        "gpu": resources["gpus"],
     }

@@ -1,4 +1,7 @@
-"""What a run was started with: `run.json` in its folder, for the page and the cards. It is a record, no input of any rule."""
+"""`run.json` in the run's folder: configuration, commit, versions and machine of the last start.
+
+The report and the cards print it. It is not an input of any rule.
+"""
 
 import datetime
 import importlib.metadata
@@ -14,7 +17,7 @@ import psutil
 import yaml
 
 from workflow_scripts.common.rows import write_json
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Row
 
 NAME = "run.json"
 PACKAGES = (
@@ -23,8 +26,8 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def write(config: Row, config_files: list[str], folder: Path, project: Path) -> None:
-    """Write the record of a start. `project` is the folder of the Snakefile, config.yaml and envs/."""
+def write(config: Config, config_files: list[str], folder: Path, project: Path) -> None:
+    """Write `run.json` into `folder`. `project` is the folder of the Snakefile, config.yaml and envs/."""
     defaults = yaml.safe_load((project / "config.yaml").read_text(encoding="utf-8"))
     write_json(
         folder / NAME,
@@ -41,18 +44,18 @@ def write(config: Row, config_files: list[str], folder: Path, project: Path) -> 
 
 
 def differences(defaults: Any, values: Any, key: str = "") -> dict[str, list[Any]]:
-    """{dotted key: [default, value]} of what differs; lists are compared as a whole, what is missing is None."""
+    """{dotted key: [default, value]} of the values that differ; lists are compared as a whole, a missing value is None."""
     if not (isinstance(defaults, dict) and isinstance(values, dict)):
         return {} if defaults == values else {key: [defaults, values]}
-    found: dict[str, list[Any]] = {}
+    changes: dict[str, list[Any]] = {}
     for name in [*defaults, *(name for name in values if name not in defaults)]:
         dotted = f"{key}.{name}" if key else str(name)
-        found |= differences(defaults.get(name), values.get(name), dotted)
-    return found
+        changes |= differences(defaults.get(name), values.get(name), dotted)
+    return changes
 
 
-def _printed(command: list[str], folder: Path) -> str | None:
-    """What a command printed, or None where it is missing, fails or hangs."""
+def _output(command: list[str], folder: Path) -> str | None:
+    """The standard output of a command; None if it is not installed, fails or takes more than 20 s."""
     if shutil.which(command[0]) is None:
         return None
     try:
@@ -63,35 +66,35 @@ def _printed(command: list[str], folder: Path) -> str | None:
 
 
 def commit(project: Path) -> Row | None:
-    """The workflow's commit and the files that differ from it; None outside a checkout of its own."""
-    if _printed(["git", "ls-files", "--error-unmatch", "Snakefile"], project) is None:
+    """{commit, changed: files that differ from it}; None unless git tracks the project's Snakefile."""
+    if _output(["git", "ls-files", "--error-unmatch", "Snakefile"], project) is None:
         return None
-    found = _printed(["git", "rev-parse", "HEAD"], project)
-    changed = _printed(["git", "status", "--porcelain", "--untracked-files=no", "--", "."], project)
-    if found is None or changed is None:
+    head = _output(["git", "rev-parse", "HEAD"], project)
+    changed = _output(["git", "status", "--porcelain", "--untracked-files=no", "--", "."], project)
+    if head is None or changed is None:
         return None
-    return {"commit": found.strip(), "changed": [line[3:] for line in changed.splitlines()]}
+    return {"commit": head.strip(), "changed": [line[3:] for line in changed.splitlines()]}
 
 
 def packages(environments: Path) -> dict[str, Row]:
-    """The main packages: the version installed here, and the one that the rules' conda environments pin, if any."""
+    """{name: {installed, pinned}} of the main packages; `pinned` is the version in the rules' conda environments."""
     pins: dict[str, str] = {}
     for path in sorted(environments.glob("*.yaml")):
         pins |= dict(re.findall(r"([\w-]+)(?:\[[\w,]+\])?==([\w.]+)", path.read_text(encoding="utf-8")))
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             installed = None
         if installed or name in pins:
-            found[name] = {"installed": installed, "pinned": pins.get(name)}
-    return found
+            versions[name] = {"installed": installed, "pinned": pins.get(name)}
+    return versions
 
 
 def machine() -> Row:
-    """This machine: system, processor, cores, memory in GiB, GPUs by name and memory."""
-    gpus = _printed(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], Path("."))
+    """This machine: system, Python, processor, number of cores, memory in GiB, GPUs with their memory."""
+    gpus = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], Path("."))
     return {
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -103,8 +106,9 @@ def machine() -> Row:
 
 
 def _processor() -> str:
+    """The model of the processor. On Linux neither `platform` nor psutil reports it, but /proc/cpuinfo does."""
     try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Seed sources: what the config says of one, completed by its entry in the registry."""
+"""Seed sources: an entry of `seeds.sources`, completed by its entry in the registry."""
 
 import functools
 
@@ -10,6 +10,7 @@ from workflow_scripts.common.types import Config
 REGISTRY = package_file("seeds/registry.yaml")
 PLACES = ("path", "hub", "url", "graphql")
 POST_TASKS = ["complex_summary", "argument"]
+# The keys that the rules fetch_source and adapt_source depend on.
 FETCH = ("id", *PLACES, "rows")
 ADAPT = ("id", "label", "license", "layout", "columns", "as_is", "benchmark", "domain", "post_chars", "post_tasks")
 
@@ -21,28 +22,28 @@ def registry() -> dict[str, Config]:
 
 
 def resolve(source: Config, registered: dict[str, Config]) -> Config:
-    """A source's entry with what its registered one adds; the id is then that name unless the config gives one.
+    """An entry completed by its registered one. `id` is the registered name unless the entry sets another.
 
-    A place in the config (`path`, `hub`, ...) takes the place of the registered one, `revision` only its commit.
+    A place in the entry (`path`, `hub`, ...) replaces the registered place; `revision` replaces only its commit.
     KeyError for a name that is not registered.
     """
     name = source.get("registered")
     entry = registered[name] if name else {}
     if any(place in source for place in PLACES):
         entry = {key: value for key, value in entry.items() if key not in PLACES}
-    whole = {"id": name, **entry, **source}
-    if "revision" in whole and "hub" in whole:
-        whole["hub"] = {**whole["hub"], "revision": whole["revision"]}
-    if whole.get("layout") == "post":
-        whole.setdefault("post_tasks", POST_TASKS)
-    return whole
+    resolved = {"id": name, **entry, **source}
+    if "revision" in resolved and "hub" in resolved:
+        resolved["hub"] = {**resolved["hub"], "revision": resolved["revision"]}
+    if resolved.get("layout") == "post":
+        resolved.setdefault("post_tasks", POST_TASKS)
+    return resolved
 
 
 def subset(source: Config, keys: tuple[str, ...]) -> Config:
-    """The keys of a source that one step needs: changing other keys triggers no rerun."""
+    """The given keys of a source, as the parameter of a rule: changing other keys triggers no rerun."""
     return {key: source[key] for key in keys if key in source}
 
 
 def cleaning(source: Config, settings: Config) -> Config:
-    """`seeds.cleaning` with the source's own settings in place of some."""
+    """`seeds.cleaning`, overridden by the source's own settings."""
     return {**settings, **source.get("cleaning", {})}

@@ -1,88 +1,105 @@
-"""What the schema cannot say of `training:`: models that fit together, GPUs that divide the batch, options that exclude."""
+"""Errors in `training:` that the schema cannot find: models that fit together, GPUs that divide the batch, launchers."""
 
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import yaml
 
+from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
+from workflow_scripts.config.schema import renamed_key, schema, validation_errors
 
-OWN = ("data", "tokens_of")  # keys of a model's entry that are none of `training`
-COUNTS = ("--nproc_per_node", "--nnodes", "--num_processes", "--num_machines")  # options of launchers
-SHARED = ("base", "models", "launcher", "resources")  # keys of `training` that no model may have for itself
+MODEL_KEYS = ("data", "tokens_of")  # keys of a model's entry that `training` itself does not have
+PROCESS_OPTIONS = ("--nproc_per_node", "--nnodes", "--num_processes", "--num_machines")  # of the launchers
+SHARED_KEYS = ("base", "models", "launcher", "resources")  # keys of `training` that no model can override
 
 
 def model_settings(training: Config, model: str) -> Config:
-    """The training settings of one model: those of `training` that a model may override, and its own."""
+    """The training settings of one model: those of `training`, overridden by its entry in `training.models`."""
     own = training["models"][model] or {}
-    shared = {key: value for key, value in training.items() if key not in SHARED}
-    return shared | {key: value for key, value in own.items() if key not in (*OWN, *SHARED)}
+    shared = {key: value for key, value in training.items() if key not in SHARED_KEYS}
+    return shared | {key: value for key, value in own.items() if key not in (*MODEL_KEYS, *SHARED_KEYS)}
 
 
-def training_mistakes(training: Config, schema: Config) -> Iterator[str]:
-    """One line a mistake. `schema` is that of the whole configuration."""
-    models = training["models"]
-    for name, entry in models.items():
-        where = f"training.models.{name}"
-        for key in entry:
-            if key in SHARED:
-                yield f"{where}.{key}: is the same for all models of a run. Give it in `training`, or make another run."
-            elif key not in OWN and key not in schema["properties"]["training"]["properties"]:
-                yield f"{where}.{key}: unknown key; an entry may hold {', '.join(OWN)} and keys of `training`."
-        own = {key: value for key, value in entry.items() if key not in (*OWN, *SHARED)}
-        part = {"$defs": schema["$defs"], "properties": schema["properties"]["training"]["properties"]}
-        for error in jsonschema.Draft202012Validator(part).iter_errors(own):
-            yield f"{where}.{'.'.join(map(str, error.absolute_path))}: {error.message}."
-        seen, other = [name], entry.get("tokens_of")
-        while other is not None:
-            if other not in models:
-                yield f"{where}.tokens_of: {other} is not one of `training.models`."
-                break
-            if other in seen:
-                yield f"{where}.tokens_of: leads back to {other}. One of them must say by itself what it is trained on."
-                break
-            seen.append(other)
-            other = (models[other] or {}).get("tokens_of")
+def training_mistakes(training: Config) -> Iterator[str]:
+    """One line for each error in a `training` section that is valid under the schema."""
+    for name in training["models"]:
+        yield from _entry(training["models"], name)
     yield from _launcher(training)
-    for name in models:
+    processes = number_of_processes(training["launcher"])
+    for name in training["models"]:
         settings = model_settings(training, name)
-        processes = number_of_processes(training["launcher"])
-        if settings["global_batch_size"] % (settings["micro_batch_size"] * processes):
+        if any(not isinstance(settings[key], int) for key in ("global_batch_size", "micro_batch_size")):
+            continue  # reported by `_entry`
+        if settings["global_batch_size"] % max(1, settings["micro_batch_size"] * processes):
             yield (
-                f"training.global_batch_size: {settings['global_batch_size']} ({name}) is not a multiple of micro_batch_size {settings['micro_batch_size']} x "
-                f"{processes} processes of `training.launcher`. Change one of them: the batch never silently follows the number of GPUs."
+                f"training.global_batch_size: {settings['global_batch_size']} ({name}) is not a multiple of "
+                f"micro_batch_size {settings['micro_batch_size']} × {processes} processes of `training.launcher`. Change "
+                "one of them: the effective batch size never depends silently on the number of GPUs."
             )
         if settings["attention"] == "flash_attention_2" and settings["dtype"] == "float32":
-            yield f"training.attention: flash_attention_2 ({name}) computes in bfloat16 only. Set `training.dtype: bfloat16`, or sdpa."
+            yield (
+                f"training.attention: flash_attention_2 ({name}) computes only in bfloat16. Set `training.dtype: bfloat16`, "
+                "or `training.attention: sdpa`."
+            )
+
+
+def _entry(models: Config, name: str) -> Iterator[str]:
+    """Errors of one entry of `training.models`."""
+    where, entry = f"training.models.{name}", models[name]
+    known = schema()["properties"]["training"]["properties"]
+    for key in entry:
+        if key in SHARED_KEYS:
+            yield f"{where}.{key}: cannot differ between the models of a run. Set it in `training`, or use another run."
+        elif key not in MODEL_KEYS and key not in known:
+            renamed = renamed_key(f"{where}.{key}", f"training.{key}")
+            options = [*MODEL_KEYS, *(other for other in known if other not in SHARED_KEYS)]
+            yield renamed or f"{where}.{key}: unknown key; {suggest(key, options)}"
+    own = {key: value for key, value in entry.items() if key not in (*MODEL_KEYS, *SHARED_KEYS)}
+    part = {"$defs": schema()["$defs"], "properties": known}
+    yield from validation_errors(own, part, name=where, key="training")
+    path, other = [name], entry.get("tokens_of")
+    while other is not None:
+        if other not in models:
+            yield f"{where}.tokens_of: {other} is not one of `training.models`."
+            break
+        if other in path:
+            yield f"{where}.tokens_of: refers back to {other}. Remove `tokens_of` from one of these models."
+            break
+        path.append(other)
+        other = (models[other] or {}).get("tokens_of")
 
 
 def _launcher(training: Config) -> Iterator[str]:
+    """Errors of `training.launcher`: a number of processes that is unknown or does not match the GPUs."""
     words, gpus = shlex.split(training["launcher"]), training["resources"]["gpus"]
     if not words:
-        yield "training.launcher: empty. Write python, or the command that starts several processes."
+        yield "training.launcher: empty. Set python, or the command that starts several processes."
         return
-    if named := [name for name in COUNTS if not (_option(words, name) or "1").isdecimal()]:
-        yield f"training.launcher: {named[0]} is {_option(words, named[0])}. Write the number: the global batch is checked by it."
+    if unclear := [name for name in PROCESS_OPTIONS if not (_option(words, name) or "1").isdecimal()]:
+        yield (
+            f"training.launcher: {unclear[0]} is {_option(words, unclear[0])}. Write the number: the effective batch size "
+            "is computed from it."
+        )
         return
-    file = _option(words, "--config_file")
+    file, processes = _option(words, "--config_file"), number_of_processes(training["launcher"])
     if file and not Path(file).is_file():
         yield f"training.launcher: no such file: {file}."
-    elif gpus > 1 and number_of_processes(training["launcher"]) == 1:
+    elif gpus > 1 and processes == 1:
         yield (
-            f"training.launcher: starts one process, and `training.resources.gpus` are {gpus}. Use accelerate launch "
-            f"--num_processes {gpus} --config_file profiles/accelerate/fsdp2.yaml, or ask for one GPU."
+            f"training.launcher: starts 1 process for {gpus} GPUs (`training.resources.gpus`). Use accelerate launch "
+            f"--num_processes {gpus} --config_file profiles/accelerate/fsdp2.yaml, or request 1 GPU."
         )
-    elif 1 < gpus < number_of_processes(training["launcher"]) / max(1, int(_option(words, "--num_machines") or 1)):
-        yield f"training.launcher: starts {number_of_processes(training['launcher'])} processes for {gpus} GPUs. Each takes one."
+    elif 1 < gpus < processes / max(1, int(_option(words, "--num_machines") or 1)):
+        yield f"training.launcher: starts {processes} processes for {gpus} GPUs. Start one process per GPU."
 
 
 def number_of_processes(launcher: str) -> int:
-    """Processes that a launcher starts on all machines: its option, or that of its configuration file, or 1."""
+    """Processes that a launcher starts on all machines: by its options, else by its configuration file, else 1."""
     words = shlex.split(launcher)
-    if not all((_option(words, name) or "1").isdecimal() for name in COUNTS):
-        return 1  # which is told as a mistake of its own
+    if not all((_option(words, name) or "1").isdecimal() for name in PROCESS_OPTIONS):
+        return 1  # an error of its own
     if any(Path(word).name == "torchrun" or word == "torch.distributed.run" for word in words):
         return int(_option(words, "--nproc_per_node") or 1) * int(_option(words, "--nnodes") or 1)
     if number := _option(words, "--num_processes"):
@@ -94,9 +111,9 @@ def number_of_processes(launcher: str) -> int:
 
 
 def _option(words: list[str], name: str) -> str | None:
-    """The value of `--name value` or `--name=value`, dashes and underscores alike."""
-    for place, word in enumerate(words):
+    """The value of `--name value` or `--name=value`; dashes and underscores are the same."""
+    for position, word in enumerate(words):
         key, equals, value = word.partition("=")
         if key.replace("-", "_") == name.replace("-", "_"):
-            return value if equals else (words[place + 1] if place + 1 < len(words) else None)
+            return value if equals else (words[position + 1] if position + 1 < len(words) else None)
     return None

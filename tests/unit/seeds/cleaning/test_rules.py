@@ -297,9 +297,9 @@ def test_the_config_may_name_exactly_the_rules_there_are(config):
     from workflow_scripts.config.check import mistakes
 
     config["seeds"]["cleaning"]["rules"] = list(RULES)
-    assert mistakes(config, ["config.yaml"]) == []
+    assert mistakes(config) == []
     config["seeds"]["cleaning"]["rules"] = ["other"]
-    (line,) = mistakes(config, ["config.yaml"])
+    (line,) = mistakes(config)
     assert f"is not one of {', '.join(RULES)}" in line
     assert set(ANSWER_RULES) < set(RULES)
     assert next(reversed(RULES)) == "foreign_language"  # the slowest sees only what passed the others

@@ -1,0 +1,125 @@
+"""The schema of the configuration, and its validation errors as one line each."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from workflow_scripts.common.suggest import suggest
+from workflow_scripts.common.types import Config
+from workflow_scripts.config.renamed import RENAMED, RENAMED_VALUES
+
+SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
+TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "a string",
+}
+LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+SHOWN_CHARS = 80  # a longer value is shortened in a message
+
+
+@functools.cache
+def schema() -> Config:
+    """The schema of the whole configuration."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def section_errors(section: str, key: str, value: Any) -> list[str]:
+    """The errors of a value from another file that has the form of `section.key` of the configuration."""
+    part = schema()["properties"][section]["properties"][key]
+    return validation_errors(value, {"$defs": schema()["$defs"], **part}, key=f"{section}.{key}")
+
+
+def validation_errors(value: Any, part: Config, *, name: str = "", key: str = "") -> list[str]:
+    """One line for each error of `value` under the schema `part`, sorted by key.
+
+    `name` precedes the keys in the messages. `key` is the dotted key of `value` in the configuration, by which the names
+    of earlier versions are recognised.
+    """
+    errors = jsonschema.Draft202012Validator(part).iter_errors(value)
+    ordered = sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
+    return list(dict.fromkeys(line for error in ordered for line in _explain(error, name, key)))
+
+
+def renamed_key(name: str, key: str) -> str | None:
+    """The message for a key of earlier versions, or None. `name` is the key as shown, `key` as the table has it."""
+    if key not in RENAMED:
+        return None
+    parent = name.removesuffix(key.rpartition(".")[2])
+    return f"{name}: renamed to {parent}{RENAMED[key].rpartition('.')[2]}."
+
+
+def _dotted(start: str, *path: Any) -> str:
+    """A dotted key with list positions in brackets: seeds.sources[2].path."""
+    text = start
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator[str]:
+    where = _dotted(name, *error.absolute_path) or "the configuration"
+    key = _dotted(key, *error.absolute_path)
+    value, meaning = _shown(error.instance), error.schema.get("description")
+    because = f" ({meaning})" if meaning else ""
+    if key.rpartition(".")[2] == "api_key_env":  # the value may be the key itself: it is not repeated
+        yield f"{where}: not the name of an environment variable. Export the key in one and write its name here."
+        return
+    match error.validator:
+        case "additionalProperties" if error.validator_value is False:
+            known = list(error.schema["properties"])
+            for unknown in sorted(set(error.instance) - set(known), key=str):
+                shown = _dotted(name, *error.absolute_path, unknown)
+                hint = renamed_key(shown, _dotted(key, unknown))
+                yield hint or f"{shown}: unknown key; {suggest(str(unknown), known)}"
+        case "required":
+            for missing in sorted(set(error.validator_value) - set(error.instance)):
+                yield f"{_dotted(name, *error.absolute_path, missing)}: missing."
+        case "type":
+            kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            expected = " or ".join(TYPES[kind] for kind in kinds)
+            yield f"{where}: {value}{_is_type(error.instance)}; expected {expected}{because}."
+        case "enum" if new := RENAMED_VALUES.get((key, str(error.instance))):
+            yield f"{where}: {error.instance} was renamed to {new}."
+        case "enum":
+            yield f"{where}: {value} is not one of {', '.join(map(str, error.validator_value))}{because}."
+        case "oneOf":
+            yield f"{where}: give either `path` or `hub`, not both."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            yield f"{where}: {value} must be {LIMITS[error.validator]} {error.validator_value}{because}."
+        case "pattern":
+            yield f"{where}: {value} does not match the pattern {error.validator_value}{because}."
+        case _:
+            yield f"{where}: {error.message}{because}."
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it, shortened."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) < SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
+
+
+def _is_type(value: Any) -> str:
+    """` is a string` and so on; nothing for null, which is its own name."""
+    kinds = {
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "a mapping",
+    }
+    return next((f" is {kinds[kind]}" for kind in type(value).__mro__ if kind in kinds), "")
