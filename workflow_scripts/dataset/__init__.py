@@ -1,1 +1,1 @@
-"""The published dataset: decontaminated conversations, split by group into train and test."""
+"""Dataset: split the decontaminated conversations into train and test, and publish them."""

@@ -1,4 +1,4 @@
-"""Split the clean conversations into train and test and publish them in the layouts that trainers read."""
+"""Split the clean conversations into train and test, and write them in the layouts that trainers read."""
 
 import argparse
 import json
@@ -13,26 +13,28 @@ from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_jsonl, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Conversation
 
 
-def split(rows: list[Row], test_fraction: float, random_seed: int) -> tuple[list[Row], list[Row]]:
-    """(train, test), each in the order of the ids; at least one row in each.
+def split(
+    rows: list[Conversation], test_fraction: float, random_seed: int
+) -> tuple[list[Conversation], list[Conversation]]:
+    """(train, test), each sorted by id, with at least one row in each; UserError for fewer than two rows.
 
-    A row's place is drawn from its id, so that a row added or removed moves at most one other across the border.
+    The draw is seeded by the rows' ids, so an added or removed row moves at most one other row to the other side.
     """
     if len(rows) < 2:
         raise UserError(
-            f"{len(rows)} conversation is left after decontamination; two are needed to train and to test. "
-            "The rejected.jsonl of seeds, synthesis and decontamination say why the others are gone."
+            f"too few conversations after decontamination: {len(rows)}; at least 2 are required, to train and to test. "
+            "See the rejected.jsonl of the earlier stages for the reasons, and add seeds or conversations."
         )
     drawn = sorted(rows, key=lambda row: content_id(random_seed, row["id"]))
-    tests = min(max(1, round(len(rows) * test_fraction)), len(rows) - 1)
-    return tuple(sorted(part, key=lambda row: row["id"]) for part in (drawn[tests:], drawn[:tests]))  # type: ignore[return-value]
+    test_rows = min(max(1, round(len(rows) * test_fraction)), len(rows) - 1)
+    return tuple(sorted(part, key=lambda row: row["id"]) for part in (drawn[test_rows:], drawn[:test_rows]))  # type: ignore[return-value]
 
 
-def publish(rows: list[Row], jsonl: Path, parquet: Path) -> None:
-    """Capybara's own layout as JSONL; `messages` with id and provenance as parquet."""
+def publish(rows: list[Conversation], jsonl: Path, parquet: Path) -> None:
+    """Write the rows in Capybara's layout as JSONL, and as `messages` with id and provenance as parquet."""
     write_jsonl(jsonl, ({"source": row["source"], "conversation": row["conversation"]} for row in rows))
     frame = pd.DataFrame(
         {
@@ -48,15 +50,17 @@ def publish(rows: list[Row], jsonl: Path, parquet: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write train and test as JSONL and parquet, and the statistics."""
+    """Write train and test as JSONL and parquet, rejected.jsonl and stats.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of decontaminate_conversations")
-    parser.add_argument("--test-fraction", required=True, type=float, help="share of the conversations held out")
-    parser.add_argument("--random-seed", required=True, type=int, help="draws another split")
+    parser.add_argument("--test-fraction", required=True, type=float, help="share of the conversations in the test set")
+    parser.add_argument("--random-seed", required=True, type=int, help="seed of the draw")
     for part in ("train", "test"):
         parser.add_argument(f"--{part}", required=True, type=Path, help="JSONL file to write")
         parser.add_argument(f"--{part}-parquet", required=True, type=Path, help="parquet file to write")
-    parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write; splitting rejects nothing")
+    parser.add_argument(
+        "--rejected", required=True, type=Path, help="JSONL file to write: empty, as the split rejects nothing"
+    )
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 

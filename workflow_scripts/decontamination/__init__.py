@@ -1,1 +1,1 @@
-"""Benchmark items and the lossless search for them in conversations."""
+"""Decontamination: benchmark items and the lossless search for them in conversations."""

@@ -12,16 +12,16 @@ from workflow_scripts.common.types import Row
 
 @functools.cache
 def known() -> tuple[dict[str, Row], dict[str, list[str]]]:
-    """Entries of benchmarks.yaml, and of suites.yaml."""
+    """The entries of benchmarks.yaml and of suites.yaml, by name."""
     files = package_file("decontamination/benchmarks.yaml"), package_file("decontamination/suites.yaml")
     benchmarks, suites = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
     return benchmarks, suites
 
 
 def resolve(names: list[str], custom: dict[str, Row]) -> tuple[dict[str, Row], dict[str, list[str]]]:
-    """The entry of each benchmark named, alone or by its suite, and the members of each name, in the order given.
+    """The entry of each benchmark, named alone or by its suite, and the benchmarks of each name, in the given order.
 
-    UserError for a name that is neither known nor one of `custom`.
+    UserError for a name that is neither known nor in `custom`.
     """
     benchmarks, suites = known()
     benchmarks = benchmarks | custom
@@ -33,5 +33,5 @@ def resolve(names: list[str], custom: dict[str, Row]) -> tuple[dict[str, Row], d
             members[name] = suites[name]
         else:
             raise UserError(f"unknown benchmark {name}; {suggest(name, sorted([*benchmarks, *suites]))}")
-    entries = {name: benchmarks[name] for some in members.values() for name in some}
+    entries = {name: benchmarks[name] for benchmarks_of_name in members.values() for name in benchmarks_of_name}
     return entries, members

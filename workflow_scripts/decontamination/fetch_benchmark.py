@@ -1,4 +1,4 @@
-"""Fetch one benchmark, from the hub or a local file, as items to look for."""
+"""Fetch the items of one benchmark from the hub or a local file."""
 
 import argparse
 import json
@@ -11,11 +11,14 @@ from workflow_scripts.decontamination.items import read_benchmark
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the benchmark's items, and beside them dataset, revision and their number."""
+    """Write the items, and a file with dataset, revision and number of items."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", required=True, help="the benchmark's name")
     parser.add_argument(
-        "--settings", required=True, type=json.loads, help="its entry (see decontamination/benchmarks.yaml), as JSON"
+        "--settings",
+        required=True,
+        type=json.loads,
+        help="the benchmark's entry (see decontamination/benchmarks.yaml), as JSON",
     )
     parser.add_argument("--items", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--origin", required=True, type=Path, help="JSON file to write: dataset, revision, items")

@@ -1,4 +1,4 @@
-"""Make the index of all benchmark items that the search for them reads: once, for any number of jobs and shards."""
+"""Build the index of all benchmark items once, for any number of search jobs."""
 
 import argparse
 import logging
@@ -14,12 +14,10 @@ def main(argv: list[str] | None = None) -> None:
     """Write texts.npz, queries.jsonl and items.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", required=True, type=Path, nargs="*", help="JSONL files of fetch_benchmark")
-    parser.add_argument("--origins", required=True, type=Path, nargs="*", help="its JSON files, one for each benchmark")
+    parser.add_argument("--origins", required=True, type=Path, nargs="*", help="JSON files of fetch_benchmark")
+    parser.add_argument("--lowest-level", required=True, type=int, help="lowest similarity of a hit, in percent")
     parser.add_argument(
-        "--lowest-level", required=True, type=int, help="similarity, in percent, from which hits are found"
-    )
-    parser.add_argument(
-        "--sample", required=True, type=Path, help="JSONL file of conversations; it decides on speed alone"
+        "--sample", required=True, type=Path, help="JSONL file of conversations; affects only the speed"
     )
     parser.add_argument("--index", required=True, type=Path, help="folder to write to")
     args = parser.parse_args(argv)
@@ -30,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample, origins)
     for name, entry in benchmarks.items():
         logging.info(
-            "%s: %d items, in tiers A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")
+            "%s: %d items; tier A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")
         )
 
 

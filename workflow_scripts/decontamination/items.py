@@ -1,7 +1,7 @@
 """Benchmark rows as items: {id, benchmark, question, choices, answer, context, passage}, texts as published.
 
-`context` is a text of the item's own that the question is about (the puzzle of a logic question); `passage` is one taken
-from elsewhere (an article, a novel), public text that proves nothing by itself.
+`context` is a text written for the item (the puzzle of a logic question); `passage` is taken from elsewhere (an article,
+a novel) and is public text, so finding it proves no contamination.
 """
 
 import re
@@ -14,8 +14,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load_hub, load_local
 from workflow_scripts.common.types import Row
 
-# The marks before a choice that are no part of it: "(A)", as AGIEval prints them.
-_LABEL = re.compile(r"^\s*\([A-Z]\)\s*")
+# The label before a choice, which is not part of it: "(A)" in AGIEval.
+_CHOICE_LABEL = re.compile(r"^\s*\([A-Z]\)\s*")
 
 
 def column(row: Row, path: str, benchmark: str) -> Any:
@@ -23,20 +23,22 @@ def column(row: Row, path: str, benchmark: str) -> Any:
     value: Any = row
     for name in path.split("."):
         if not isinstance(value, dict) or name not in value:
-            raise UserError(f"benchmark {benchmark}: no column {path}; there are {', '.join(row)}. Correct its entry.")
+            raise UserError(
+                f"benchmark {benchmark}: no column {path}; the columns are {', '.join(row)}. Correct its entry."
+            )
         value = value[name]
     return value
 
 
 def to_items(row: Row, number: int, split: str, entry: Row) -> Iterator[Row]:
-    """The items of a benchmark row: one, or one for each turn where the question is a list of them."""
+    """The items of a benchmark row: one, or one for each turn if the question is a list of turns."""
     name = entry["id_of_benchmark"]
     choices: list[str] = []
     if spec := entry.get("choices"):
         values = [column(row, path, name) for path in spec] if isinstance(spec, list) else column(row, spec, name)
         if isinstance(values, str):
-            raise ValueError("`choices` is one text; a list of texts was expected")
-        choices = [_LABEL.sub("", _text(value)) for value in values or []]
+            raise ValueError("`choices`: expected a list of texts, not one text")
+        choices = [_CHOICE_LABEL.sub("", _text(value)) for value in values or []]
     asked = column(row, entry["question"], name)
     turns = asked if isinstance(asked, list) else [asked]
     row_id = str(column(row, entry["id"], name)) if "id" in entry else f"{split}/{number}"
@@ -54,15 +56,15 @@ def to_items(row: Row, number: int, split: str, entry: Row) -> Iterator[Row]:
 
 
 def _text(value: Any) -> str:
-    """A value as text; nothing for a null."""
+    """A value as text; empty for None."""
     return "" if value is None else str(value)
 
 
 def _parts(text: str, entry: Row) -> dict[str, str]:
-    """Question, context and passage of a column that may hold a whole prompt."""
-    found = re.search(entry["pattern"], text) if "pattern" in entry else None
+    """Question, context and passage of a column that may contain a whole prompt."""
+    match = re.search(entry["pattern"], text) if "pattern" in entry else None
     parts = {"question": text, "context": "", "passage": ""}
-    return parts | {name: (part or "").strip() for name, part in found.groupdict().items()} if found else parts
+    return parts | {name: (part or "").strip() for name, part in match.groupdict().items()} if match else parts
 
 
 def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> str:
@@ -76,7 +78,7 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> s
             return _text(value)
         case "index" | "index1" if value is None or str(value).strip() == "":  # hidden labels of some test splits
             return ""
-        case "index" if isinstance(value, list):  # several choices may be right; then there is no one gold answer
+        case "index" if isinstance(value, list):  # with several correct choices there is no single gold answer
             return _choice(choices, int(value[0])) if len(value) == 1 else ""
         case "index":
             return _choice(choices, int(value))
@@ -88,19 +90,19 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> s
 
 
 def _choice(choices: list[str], number: int) -> str:
-    """A choice, or nothing for the -1 that stands for a hidden label: in Python that would be the last choice."""
+    """A choice; empty for -1, which marks a hidden label and would be the last choice in Python."""
     return choices[number] if 0 <= number < len(choices) else ""
 
 
 def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
-    """The items of a benchmark, from the hub or a local file, and {dataset, revision} of what was read.
+    """The items of a benchmark, from the hub or a local file, and its {dataset, revision}.
 
-    UserError naming the benchmark, and where it can be the row.
+    UserError with the benchmark and, where possible, the row.
     """
     try:
         re.compile(entry.get("pattern", ""))
     except re.error as error:
-        raise UserError(f"benchmark {name}: `pattern` is no regular expression: {error}.") from error
+        raise UserError(f"benchmark {name}: `pattern` is not a regular expression ({error}). Fix it.") from error
     entry = {**entry, "id_of_benchmark": name}
     try:
         if "path" in entry:
@@ -120,13 +122,13 @@ def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
             try:
                 for item in to_items(row, number, split, entry):
                     seen[item["id"]] += 1
-                    # Items are counted and allowed by their names, so no two have the same.
-                    again = f"#{seen[item['id']]}" if seen[item["id"]] > 1 else ""
-                    items.append({**item, "id": item["id"] + again})
+                    # Items are counted and allowed by id, so ids must be unique.
+                    suffix = f"#{seen[item['id']]}" if seen[item["id"]] > 1 else ""
+                    items.append({**item, "id": item["id"] + suffix})
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise UserError(
                     f"benchmark {name}, {split}, row {number + 1}: {type(error).__name__} {error}. "
-                    "Its entry does not fit its columns: correct `answer_is`, `labels`, `choices` or `pattern`."
+                    "The entry does not fit the columns. Correct `answer_is`, `labels`, `choices` or `pattern`."
                 ) from error
     if not items:
         raise UserError(f"benchmark {name}: no items. Check its entry.")

@@ -1,25 +1,27 @@
 """Lossless search for benchmark texts inside conversations.
 
-similarity = 1 - d / m, where m is the length of a text in normal form and d the least Levenshtein distance between
-the text, padded by one space on both sides, and any part of the padded conversation. A hit at T % is
-d <= floor(m (100 - T) / 100). The pads make it word-aligned: "what is art" is not inside "what is artificial".
+similarity = 1 - d / m, where m is the length of a text in normal form, and d the least Levenshtein distance between the
+text, padded by a space at both ends, and any part of the padded conversation. A hit at T % is
+d <= floor(m (100 - T) / 100). The padding aligns matches with words: "what is art" is not in "what is artificial".
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.decontamination import kernels
+from workflow_scripts.decontamination import search_kernels
 from workflow_scripts.decontamination.index import TextIndex, words_of
 from workflow_scripts.decontamination.text import NormalTexts, normal_texts
 
-ROOM = 4096  # hits of a batch before more room is made
+INITIAL_HIT_ROWS = 4096  # of the array for the hits of a batch, which grows when needed
 
 
 @dataclass(frozen=True)
 class Match:
-    """The best place of text `query` of the index in conversation `number` of a batch: [start, end) in its padded
-    normal form, and the distance in edits."""
+    """The best match of text `query` of the index in text `number` of a batch.
+
+    It is at [start, end) of the padded normal form; `distance` is in edits.
+    """
 
     number: int
     query: int
@@ -29,32 +31,32 @@ class Match:
 
 
 def find_matches(index: TextIndex, texts: list[str]) -> list[Match]:
-    """Every text of the index within its edits in every one of these, each with its best place, by number and query."""
-    found = [match for normal in normal_texts(texts) for match in _search(index, normal)]
-    return sorted(found, key=lambda match: (match.number, match.query))
+    """The best match of every text of the index in each of `texts`, if within its distance; by number and query."""
+    matches = [match for normal in normal_texts(texts) for match in _search(index, normal)]
+    return sorted(matches, key=lambda match: (match.number, match.query))
 
 
 def _search(index: TextIndex, texts: NormalTexts) -> list[Match]:
     words = words_of(texts.folds)
-    found = []
+    matches = []
     for kind in index.anchors:
         best_text = np.full(len(index), -1, np.int32)
         best_hit = np.empty(len(index), np.int32)
-        hits = np.empty((ROOM, 5), np.int64)
+        hits = np.empty((INITIAL_HIT_ROWS, 5), np.int64)
         run_text, run_diagonal, run_end = np.full(len(index), -1), np.empty(len(index), int), np.empty(len(index), int)
         text = 0
         while text < len(texts.numbers):
-            count, stopped = kernels.search(
+            count, stopped = search_kernels.search(
                 texts.codes, texts.folds, words, texts.starts, texts.bounds, texts.start_bounds, text,
                 kind.every_place, kind.length, kind.bitmap, kind.table, kind.entries,
                 index.codes, index.folds, index.bounds, index.edits, index.cuts, index.cut_bounds, best_text, best_hit, hits,
                 run_text, run_diagonal, run_end,
             )  # fmt: skip
-            found += [_match(texts, *row) for row in hits[:count].tolist()]
-            if stopped == text and count == 0:  # one text alone has more hits than there is room
+            matches += [_match(texts, *row) for row in hits[:count].tolist()]
+            if stopped == text and count == 0:  # one text has more hits than rows
                 hits = np.empty((4 * len(hits), 5), np.int64)
             text = stopped
-    return found
+    return matches
 
 
 def _match(texts: NormalTexts, text: int, query: int, distance: int, start: int, end: int) -> Match:

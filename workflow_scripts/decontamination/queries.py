@@ -1,11 +1,11 @@
-"""Items as the texts to look for, and the tier that says how far a hit can be trusted.
+"""The texts to search for (queries) of each item, and the tier of the item.
 
-A  question long enough, and not shared by two items: the question alone counts
+A  question long enough and not shared by two items: the question alone
 B  short or shared question: the question with its choices or its gold answer, in the usual renderings
-C  still short: exact matches only, listed apart, never a reason to remove
+C  still short: exact matches only, listed separately, never a reason to remove
 
-Beside the question a long gold answer and an item's own context are looked for. An answer that several items share
-("there is not enough information …") and a passage are listed, and remove nothing.
+In addition to the question, a long gold answer and an item's own context are searched for. A passage, and an answer that
+several items share ("there is not enough information …"), are listed and remove nothing.
 """
 
 import functools
@@ -15,17 +15,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workflow_scripts.common.types import Row
+from workflow_scripts.decontamination import text as text_module
 from workflow_scripts.decontamination.text import is_long, is_long_text
-from workflow_scripts.decontamination.text import normalise as normalise_anew
 
 TIERS = ("A", "B", "C")
-# The same texts are asked for again and again: for the tier, for the query, for the count.
-normalise = functools.lru_cache(maxsize=2**18)(normalise_anew)
+# Each text is normalised several times: for the tier, the query and the count.
+normalise = functools.lru_cache(maxsize=2**18)(text_module.normalise)
 
 
 @dataclass(frozen=True)
 class Query:
-    """A text of an item to look for. `removes` tells whether a hit is a reason to remove a conversation."""
+    """A text of an item to search for; `removes`: whether a hit is a reason to remove a conversation."""
 
     benchmark: str
     item: str
@@ -38,10 +38,10 @@ class Query:
 
 
 def tiers(items: list[Row]) -> list[str]:
-    """The tier of each item, in their order; whether a question is shared is seen over all items given."""
+    """The tier of each item, in order; a question counts as shared if another of the given items has it."""
     normals = [normalise(item["question"]) for item in items]
-    # The same question in two benchmarks, or twice in one, is one question; with other choices, or without any about
-    # another passage, it is a template.
+    # The same question with the same choices is one question, also in two benchmarks. With other choices, or without
+    # choices about another passage, it is a template.
     distinct = {
         (normal, normalise(" ".join(item["choices"]) or item["passage"]))
         for normal, item in zip(normals, items, strict=True)
@@ -57,7 +57,7 @@ def tiers(items: list[Row]) -> list[str]:
 
 
 def _renderings(item: Row) -> Iterator[tuple[str, str]]:
-    """(field, text) of a question with what belongs to it."""
+    """(field, text) of a question with its answer or its choices."""
     question, choices, answer = item["question"], item["choices"], item["answer"]
     if answer:
         yield "question+answer", f"{question}\n{answer}"
@@ -69,7 +69,7 @@ def _renderings(item: Row) -> Iterator[tuple[str, str]]:
 
 
 def queries(items: list[Row], item_tiers: list[str]) -> Iterator[Query]:
-    """What is looked for on behalf of all items; a text without a letter or digit is looked for nowhere."""
+    """The queries of all items; a text without letters and digits gives none."""
     shared = _shared_answers(items)
     for item, tier in zip(items, item_tiers, strict=True):
         for field, text, exact_only, removes in _texts(item, tier, shared):
@@ -88,7 +88,7 @@ def _texts(item: Row, tier: str, shared: set[str]) -> Iterator[tuple[str, str, b
     else:
         yield "question", item["question"], True, False
     answer = normalise(item["answer"])
-    if is_long_text(answer):  # the card's check covers answers too; a short one ("Paris") says nothing by itself
+    if is_long_text(answer):  # the card's check covers answers too; a short one ("Paris") proves nothing
         yield "answer", item["answer"], False, answer not in shared
     if is_long_text(normalise(item["context"])):
         yield "context", item["context"], False, True
@@ -97,17 +97,17 @@ def _texts(item: Row, tier: str, shared: set[str]) -> Iterator[tuple[str, str, b
 
 
 def _shared_answers(items: Iterable[Row]) -> set[str]:
-    """Gold answers, in normal form, of several different questions."""
+    """The gold answers, in normal form, that several different questions share."""
     pairs = {(normalise(item["answer"]), normalise(item["question"])) for item in items if item["answer"]}
     return {answer for answer, count in Counter(answer for answer, _ in pairs).items() if count > 1}
 
 
-def summary(items: list[Row], item_tiers: list[str], wanted: Iterable[Query]) -> dict[str, Row]:
-    """For each benchmark its items, items by tier, items of which nothing at all is looked for, and gold answers that are
-    looked for by themselves and that are too short for it."""
+def summary(items: list[Row], item_tiers: list[str], all_queries: Iterable[Query]) -> dict[str, Row]:
+    """Counts of each benchmark: items, items by tier, items without any query (`empty`), and gold answers that are long
+    enough to search for or too short."""
     result: dict[str, Row] = {}
     searched: dict[str, set[str]] = {}
-    for query in wanted:
+    for query in all_queries:
         searched.setdefault(query.benchmark, set()).add(query.item)
     for item, tier in zip(items, item_tiers, strict=True):
         entry = result.setdefault(

@@ -1,27 +1,29 @@
-"""Which hits are a reason to remove a conversation: the level reached, and what a person has allowed."""
+"""Decide which hits remove a conversation: by similarity level and by the list of allowed hits."""
 
 from collections.abc import Iterable, Iterator
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.decontamination.index import allowed_edits
 
 
 def level_of(distance: int, length: int, levels: list[int]) -> int | None:
-    """The highest of these levels, in percent, that so many edits of a text of this length reach."""
+    """The highest of `levels`, in percent, that a hit with this distance and text length reaches; None below all."""
     reached = [level for level in levels if distance <= allowed_edits(length, level)]
     return max(reached, default=None)
 
 
 class AllowList:
-    """Hits that a person has judged to be no contamination: entries {benchmark, item, id, reason}, where `id` is a
-    conversation's, or absent for all of them."""
+    """Hits that a person judged to be no contamination: entries {benchmark, item, id, reason}.
+
+    `id` is the id of a conversation; an entry without it applies to all conversations.
+    """
 
     def __init__(self, entries: list[Row]):
         self._entries = entries
         self._used: set[int] = set()
 
-    def reason(self, hit: Row) -> str | None:
-        """Why a hit is allowed; None if it is not."""
+    def reason(self, hit: Hit) -> str | None:
+        """The reason of the entry that allows a hit; None without one."""
         for number, entry in enumerate(self._entries):
             named = {"benchmark": hit["benchmark"], "item": hit["item"], "id": hit["id"]}
             if all(str(entry.get(key, value)) == value for key, value in named.items()):
@@ -30,13 +32,16 @@ class AllowList:
         return None
 
     def unused(self) -> list[Row]:
-        """Entries that no hit has needed: an item misspelt, or a conversation that is gone."""
+        """The entries without a hit, such as a misspelt item or a conversation that no longer exists."""
         return [entry for number, entry in enumerate(self._entries) if number not in self._used]
 
 
-def judge(hits: Iterable[Row], levels: list[int], remove_at: int, allow: AllowList) -> Iterator[Row]:
-    """Each hit that reaches one of the levels or `remove_at`, with `level`, `allowed` (the reason, or null) and whether
-    it `counts` as a reason to remove its conversation."""
+def judge(hits: Iterable[Hit], levels: list[int], remove_at: int, allow: AllowList) -> Iterator[Hit]:
+    """The hits that reach one of the levels or `remove_at`, with three more columns.
+
+    `level` is the highest level reached, `allowed` the reason of the allow list or None, `counts` whether the hit is a
+    reason to remove its conversation.
+    """
     for hit in hits:
         level = level_of(hit["distance"], hit["length"], [*levels, remove_at])
         if level is not None:

@@ -1,4 +1,4 @@
-"""The search through files, block by block, on one or several processes; results come in the order of the blocks."""
+"""Search files block by block in one or several processes; results are in the order of the blocks."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -9,80 +9,90 @@ from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit
 from workflow_scripts.decontamination.benchmark_index import BenchmarkIndex, find_hits, load_benchmark_index
 from workflow_scripts.decontamination.corpus import Block, read_block, rows_before
 
 
+class FileHit(Hit):
+    """A hit with the place of its conversation: file and row, from 1."""
+
+    file: str
+    row: int
+
+
 @dataclass
-class Found:
-    """What a block holds: rows of the file, conversations among them, and hits, each with `file` and `row` (from 1)."""
+class BlockHits:
+    """The result for one block: the number of rows, of conversations among them, and the hits."""
 
     block: Block
     rows: int
     conversations: int
-    hits: list[Row]
+    hits: list[FileHit]
 
 
 class _Searcher:
-    """What a process keeps between blocks."""
+    """The state that a process keeps between blocks."""
 
     index: BenchmarkIndex
     columns: list[str]
-    mistake: UserError | None = None
+    error: UserError | None = None
 
     @classmethod
     def start(cls, folder: Path, columns: list[str]) -> None:
-        cls.mistake = None
+        cls.error = None
         try:
             cls.index, cls.columns = load_benchmark_index(folder), columns
-        except UserError as error:  # a process that fails to start could not say why
-            cls.mistake = error
+        except UserError as error:  # raised by `search`: an error in an initializer loses its message
+            cls.error = error
 
     @classmethod
-    def search(cls, block: Block) -> Found:
-        if cls.mistake:
-            raise cls.mistake
-        found = Found(block, 0, 0, [])
-        for conversations, rows in read_block(block, cls.columns):
-            found.rows += rows
-            found.conversations += len(conversations)
-            found.hits += [
-                {**hit, "file": str(block.path), "row": conversation.row}
-                for conversation, some in find_hits(cls.index, conversations)
-                for hit in some
+    def search(cls, block: Block) -> BlockHits:
+        if cls.error:
+            raise cls.error
+        result = BlockHits(block, 0, 0, [])
+        for texts, rows in read_block(block, cls.columns):
+            result.rows += rows
+            result.conversations += len(texts)
+            result.hits += [
+                {**hit, "file": str(block.path), "row": text.row}
+                for text, hits in find_hits(cls.index, texts)
+                for hit in hits
             ]
-        return found
+        return result
 
 
-def scan(wanted: list[Block], index: Path, columns: list[str], processes: int) -> Iterator[Found]:
-    """Search these blocks, with the index in a folder; a hit of a row without id has `<file>:<row>` as its id."""
-    size = sum(block.end - block.start for block in wanted)
+def scan(blocks: list[Block], index: Path, columns: list[str], processes: int) -> Iterator[BlockHits]:
+    """Search blocks with the index in a folder; a row without an id gets `<file>:<row>` as the id of its hits.
+
+    UserError if a row is invalid or a process is killed.
+    """
+    size = sum(block.end - block.start for block in blocks)
     path, before = None, 0
     with progress(size, "searching", "B", scale=True) as bar:
-        for found in _results(wanted, index, columns, processes):
-            if found.block.path != path:
-                path, before = found.block.path, rows_before(found.block)
-            for hit in found.hits:
+        for result in _results(blocks, index, columns, processes):
+            if result.block.path != path:
+                path, before = result.block.path, rows_before(result.block)
+            for hit in result.hits:
                 hit["row"] += before + 1
-                hit["id"] = hit["id"] or f"{found.block.path.name}:{hit['row']}"
-            before += found.rows
-            yield found
-            bar.update(found.block.end - found.block.start)
+                hit["id"] = hit["id"] or f"{result.block.path.name}:{hit['row']}"
+            before += result.rows
+            yield result
+            bar.update(result.block.end - result.block.start)
 
 
-def _results(wanted: list[Block], index: Path, columns: list[str], processes: int) -> Iterator[Found]:
-    if processes == 1 or len(wanted) <= 1:
+def _results(blocks: list[Block], index: Path, columns: list[str], processes: int) -> Iterator[BlockHits]:
+    if processes == 1 or len(blocks) <= 1:
         _Searcher.start(index, columns)
-        yield from map(_Searcher.search, wanted)
+        yield from map(_Searcher.search, blocks)
         return
-    # Forking would copy the threads that parquet reading has started.
+    # A fork would copy the threads of the parquet reader.
     context = multiprocessing.get_context("spawn")
-    workers = min(processes, len(wanted))
+    workers = min(processes, len(blocks))
     with ProcessPoolExecutor(workers, context, _Searcher.start, (index, columns)) as pool:
         try:
-            yield from pool.map(_Searcher.search, wanted)
+            yield from pool.map(_Searcher.search, blocks)
         except BrokenProcessPool as error:
             raise UserError(
-                "a search process was killed: the machine may be out of memory. Run again with fewer processes."
+                "a search process was killed: memory may be exhausted. Run again with fewer processes."
             ) from error

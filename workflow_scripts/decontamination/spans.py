@@ -1,4 +1,4 @@
-"""From a place in the normal form back to the place in the turns as they were written."""
+"""Map positions in the normal form to positions in the original turns."""
 
 import bisect
 import unicodedata
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.decontamination import kernels
-from workflow_scripts.decontamination.text import character_table, code_points, starts_afresh
+from workflow_scripts.decontamination import text_kernels
+from workflow_scripts.decontamination.text import character_table, code_points, has_boundary_before
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Span:
     end: int
 
 
-class Origins:
-    """The padded normal form of a conversation's turns, and where each of its characters comes from."""
+class OffsetMapping:
+    """The padded normal form of a conversation's turns, with the original offsets of each of its characters."""
 
     def __init__(self, turns: list[str]):
         self._turns = turns
@@ -31,14 +31,14 @@ class Origins:
         for turn in turns[:-1]:
             self._begins.append(self._begins[-1] + len(turn) + 1)
         letters, starts, ends = _normal_letters(self._text)
-        spaces = letters == kernels.SPACE
+        spaces = letters == text_kernels.SPACE
         kept = np.flatnonzero(~(spaces & np.concatenate([[True], spaces[:-1]])))
         inner = letters[kept].tobytes().decode("utf-32-le", "surrogatepass")
         self.normal = f" {inner}" if not inner or inner.endswith(" ") else f" {inner} "
-        self._starts, self._ends = starts[kept], ends[kept]  # of all but the first space
+        self._starts, self._ends = starts[kept], ends[kept]  # of all characters but the first space
 
     def span(self, start: int, end: int) -> Span:
-        """Where [start, end) of the padded normal form comes from, without the spaces at its two ends."""
+        """The original span of [start, end) of the padded normal form, without the spaces at both ends."""
         while self.normal[start] == " ":
             start += 1
         while self.normal[end - 1] == " ":
@@ -47,8 +47,8 @@ class Origins:
         end_turn, last = self._turn_at(int(self._ends[end - 2]) - 1)
         return Span(turn, begin, end_turn, last + 1)
 
-    def found(self, span: Span) -> str:
-        """The original text of a span; a line break stands between two turns."""
+    def original(self, span: Span) -> str:
+        """The original text of a span, with a line break between two turns."""
         return self._text[self._begins[span.turn] + span.start : self._begins[span.end_turn] + span.end]
 
     def _turn_at(self, place: int) -> tuple[int, int]:
@@ -57,34 +57,35 @@ class Origins:
 
 
 def _normal_letters(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The normal form of a text, each separator still a space of its own, and start and end of what each character of it
-    comes from."""
+    """The normal form of a text before runs of spaces are merged, and the original start and end of each character."""
     raw, table = code_points(text), character_table()
     letters = table[np.minimum(raw, len(table) - 1)]
     places = np.arange(len(raw))
     parts, place = [], 0
-    for start, end in _pieces(text, np.flatnonzero(letters == kernels.COMPLEX).tolist()):
+    for start, end in _pieces(text, np.flatnonzero(letters == text_kernels.COMPLEX).tolist()):
         normal = unicodedata.normalize("NFKC", text[start:end]).casefold()
         codes = code_points("".join(letter if letter.isalnum() else " " for letter in normal))
         parts.append((letters[place:start], places[place:start], places[place:start] + 1))
         parts.append((codes, np.full(len(codes), start), np.full(len(codes), end)))
         place = end
     parts.append((letters[place:], places[place:], places[place:] + 1))
-    letters, starts, ends = (np.concatenate(some) for some in zip(*parts, strict=True))
+    letters, starts, ends = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return letters, starts, ends
 
 
 def _pieces(text: str, complex_places: list[int]) -> Iterator[tuple[int, int]]:
-    """[start, end) of the parts of a text around its complex characters that have a normal form of their own: a
-    character that starts afresh, and what hangs on it."""
+    """[start, end) of the parts of a text around its complex characters that can be normalised separately.
+
+    A part begins with a character that has a normalisation boundary before it.
+    """
     done = 0
     for place in complex_places:
         if place < done:
             continue
         start = place
-        while start > done and not starts_afresh(text[start]):
+        while start > done and not has_boundary_before(text[start]):
             start -= 1
         done = place + 1
-        while done < len(text) and not starts_afresh(text[done]):
+        while done < len(text) and not has_boundary_before(text[done]):
             done += 1
         yield start, done

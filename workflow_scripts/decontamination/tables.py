@@ -1,36 +1,37 @@
-"""How many items and conversations were hit, per benchmark, tier, level and method."""
+"""Numbers of items and conversations with hits, per benchmark, tier, level and method."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.decontamination.queries import TIERS
 
+Pairs = dict[tuple[str, tuple], int]  # the highest level of each pair of item and conversation
 KINDS = ("levels", "passages", "listed", "allowed")
 
 
 def contamination_table(
-    hits: Iterable[Row],
-    copies: Iterable[Row] | None,
+    hits: Iterable[Hit],
+    minhash_pairs: Iterable[Row] | None,
     benchmarks: dict[str, Row],
     suites: dict[str, list[str]],
     levels: list[int],
 ) -> dict[str, Row]:
-    """{"benchmarks": …, "suites": …}: what `queries.summary` says of each benchmark, and cumulative counts by level.
+    """{"benchmarks": …, "suites": …}: `queries.summary` of each benchmark with cumulative counts by level.
 
-    `levels` are hits that are a reason to remove, `by_tier` the same ones apart, `passages` and `listed` (short and
-    shared texts) those that are not, `allowed` those that a person let pass; `minhash` what MinHash finds (`copies`).
+    `levels` counts hits that are a reason to remove, `by_tier` the same hits by tier, `passages` and `listed` (short and
+    shared texts) hits that are not, `allowed` hits on the allow list, and `minhash` the pairs of the MinHash baseline.
     """
-    # Highest level of each pair of an item and a conversation, by benchmark and kind.
+    # The highest level of each pair of item and conversation, by benchmark and kind.
     reached: dict[tuple[str, str], Pairs] = defaultdict(dict)
     for hit in hits:
         kind = kind_of(hit)
         _note(reached[hit["benchmark"], kind], hit)
         if kind == "levels":
             _note(reached[hit["benchmark"], hit["tier"]], hit)
-    for copy in copies or ():
-        _note(reached[copy["benchmark"], "minhash"], copy)
-    kinds = [*KINDS, *(["minhash"] if copies is not None else [])]
+    for pair in minhash_pairs or ():
+        _note(reached[pair["benchmark"], "minhash"], pair)
+    kinds = [*KINDS, *(["minhash"] if minhash_pairs is not None else [])]
 
     def counts(names: list[str]) -> Row:
         return {kind: _by_level([reached.get((name, kind), {}) for name in names], levels) for kind in kinds}
@@ -51,11 +52,8 @@ def contamination_table(
     }
 
 
-Pairs = dict[tuple[str, tuple], int]
-
-
-def kind_of(hit: Row) -> str:
-    """Under which of `KINDS` a hit is counted."""
+def kind_of(hit: Hit) -> str:
+    """The one of `KINDS` under which a hit is counted."""
     if hit["allowed"] is not None:
         return "allowed"
     if hit["removes"]:
@@ -63,16 +61,16 @@ def kind_of(hit: Row) -> str:
     return "passages" if hit["field"] == "passage" else "listed"
 
 
-def _note(pairs: Pairs, hit: Row) -> None:
-    # Files of others may give one id to several rows.
+def _note(pairs: Pairs, hit: Hit | Row) -> None:
+    # In external files several rows may have the same id.
     pair = (f"{hit['benchmark']} {hit['item']}", (hit["id"], hit.get("file"), hit.get("row")))
     pairs[pair] = max(hit["level"], pairs.get(pair, 0))
 
 
-def _by_level(several: list[Pairs], levels: list[int]) -> Row:
+def _by_level(all_pairs: list[Pairs], levels: list[int]) -> Row:
     result = {}
     for level in levels:
-        found = [pair for pairs in several for pair, highest in pairs.items() if highest >= level]
+        found = [pair for pairs in all_pairs for pair, highest in pairs.items() if highest >= level]
         result[str(level)] = {
             "items": len({item for item, _ in found}),
             "conversations": len({conversation for _, conversation in found}),

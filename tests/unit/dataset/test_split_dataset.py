@@ -1,4 +1,4 @@
-"""Splitting: a partition that depends on nothing but ids, fraction and random seed; two published layouts."""
+"""The split depends on ids, fraction and random seed only; two published layouts."""
 
 import json
 import random
@@ -21,7 +21,7 @@ def rows_of(ids):
 
 
 @given(IDS, FRACTIONS, st.integers(), st.randoms(use_true_random=False))
-def test_a_partition_in_any_order_of_rows(ids, fraction, seed, rng):
+def test_a_partition_independent_of_the_row_order(ids, fraction, seed, rng):
     rows = rows_of(ids)
     train, test = split(rows, fraction, seed)
     assert sorted(row["id"] for row in train + test) == sorted(ids)
@@ -32,20 +32,22 @@ def test_a_partition_in_any_order_of_rows(ids, fraction, seed, rng):
 
 
 @given(IDS.filter(lambda ids: len(ids) > 2), FRACTIONS, st.data())
-def test_a_row_removed_moves_at_most_one_other(ids, fraction, data):
-    gone = data.draw(st.sampled_from(sorted(ids)))
-    tests = [{row["id"] for row in split(rows_of(names), fraction, 0)[1]} - {gone} for names in (ids, ids - {gone})]
+def test_a_removed_row_moves_at_most_one_other(ids, fraction, data):
+    removed = data.draw(st.sampled_from(sorted(ids)))
+    tests = [
+        {row["id"] for row in split(rows_of(names), fraction, 0)[1]} - {removed} for names in (ids, ids - {removed})
+    ]
     assert len(tests[0] ^ tests[1]) <= 1
 
 
-def test_another_random_seed_is_another_split():
+def test_another_random_seed_gives_another_split():
     rows = rows_of([f"{n:016x}" for n in range(100)])
     assert split(rows, 0.5, 0) != split(rows, 0.5, 1)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_rows(count):
-    with pytest.raises(UserError, match="two are needed to train and to test"):
+    with pytest.raises(UserError, match=f"decontamination: {count}; at least 2 are required, to train and to test"):
         split(rows_of("a" * count), 0.1, 0)
 
 

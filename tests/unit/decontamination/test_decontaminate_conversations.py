@@ -1,4 +1,4 @@
-"""Contaminated conversations go with the evidence, near misses stay, and the table counts what happened."""
+"""Contaminated conversations are rejected with evidence, near misses stay, and the table counts both."""
 
 import json
 
@@ -15,7 +15,7 @@ from workflow_scripts.decontamination import (
 
 QUESTION = "Why does granite erode so much more slowly than limestone does in a wet and rather warm climate zone?"
 SHORT = "Which stones outlast extraordinary winters?"
-LENGTH = len(QUESTION) - 1  # the question mark is no part of the normal form
+LENGTH = len(QUESTION) - 1  # the question mark is not in the normal form
 PASSAGE = "A passage about stones that anybody may read, long enough to be looked for and found."
 
 
@@ -25,16 +25,16 @@ def conversation(name, *turns):
 
 
 def changed(letters):
-    """The question with so many of its letters replaced, far from each other."""
+    """The question with this number of letters replaced, far apart."""
     places = range(5, 5 + 12 * letters, 12)
     return "".join("#" if place in places and char != " " else char for place, char in enumerate(QUESTION))
 
 
 @pytest.fixture
 def decontaminate(tmp_path):
-    """A function that runs the stage's rules one after the other."""
+    """A function that runs the rules of the stage in sequence."""
 
-    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), rejected=(), allow=(), parts=1):
+    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), allow=(), shards=1):
         def file(name):
             return str(tmp_path / name)
 
@@ -49,8 +49,6 @@ def decontaminate(tmp_path):
         }
         write_jsonl(tmp_path / "in.jsonl", conversations)
         write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
-        write_jsonl(tmp_path / "refused.jsonl", rejected)
-        write_json(tmp_path / "assembled.json", {"in": len(conversations) + len(rejected)})
         write_json(tmp_path / "x.json", {"dataset": "a/b", "revision": "c0ffee", "items": 2})
         level = str(min(*levels, remove_at))
         index_benchmarks.main(
@@ -67,15 +65,16 @@ def decontaminate(tmp_path):
                 file("index"),
             ]
         )
-        both = ["--conversations", file("in.jsonl"), "--index", file("index")]
-        found = [file(f"found{part}") for part in range(1, parts + 1)]
-        for part, path in enumerate(found, 1):
-            search_benchmarks.main([*both, "--shard", str(part), str(parts), "--processes", "1", "--hits", path])
-        run_minhash_baseline.main([*both, "--copies", file("copies")])
+        inputs = ["--conversations", file("in.jsonl"), "--index", file("index")]
+        found = [file(f"{shard:04d}.jsonl") for shard in range(shards)]
+        for shard, path in enumerate(found):
+            search_benchmarks.main(
+                [*inputs, "--shard", f"{shard:04d}", "--shards", str(shards), "--processes", "1", "--hits", path]
+            )
+        run_minhash_baseline.main([*inputs, "--matches", file("minhash")])
         decontaminate_conversations.main([
-            *both, "--found", *found, "--copies", file("copies"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
+            *inputs, "--found", *found, "--minhash", file("minhash"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
             "--allow", json.dumps(allow), "--suites", json.dumps({"all": ["x"]}),
-            "--assembly-stats", file("assembled.json"), "--assembly-rejected", file("refused.jsonl"),
             *(part for name in ("data", "hits", "rejected", "stats") for part in (f"--{name}", file(name))),
         ])  # fmt: skip
         rows = {name: list(read_jsonl(tmp_path / name)) for name in ("data", "hits", "rejected")}
@@ -84,7 +83,7 @@ def decontaminate(tmp_path):
     return run
 
 
-def test_what_is_too_similar_goes_and_near_misses_stay(decontaminate):
+def test_contaminated_conversations_are_rejected_and_near_misses_stay(decontaminate):
     assert LENGTH == 100
     rows = [conversation(f"c{n}", "Hello there.", "Good day.", changed(n), "It is hard.") for n in range(6)]
     found = decontaminate(rows)
@@ -97,10 +96,11 @@ def test_what_is_too_similar_goes_and_near_misses_stay(decontaminate):
 
 
 def test_every_removal_cites_benchmark_item_and_score(decontaminate):
-    found = decontaminate([conversation("c", "Hm.", f"You ask: {changed(2).upper()}")])
+    row = conversation("c", "Hm.", f"You ask: {changed(2).upper()}")
+    found = decontaminate([row])
     hits = [{"benchmark": "x", "item": "q1", "field": "question", "similarity": 0.98}]
     assert found["rejected"] == [
-        {"id": "c", "reason": "contaminated", "evidence": {"source": "Dove", "hits": hits}},
+        {**row, "reason": "contaminated", "evidence": {"source": "Dove", "hits": hits}},
     ]
     hit = found["hits"][0]
     turn = f"You ask: {changed(2).upper()}"
@@ -134,20 +134,20 @@ def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminat
     assert table["passages"]["97"] == table["listed"]["97"] == {"items": 1, "conversations": 1}
 
 
-def test_a_short_question_is_looked_for_verbatim(decontaminate):
-    """One edit is within 97 % of its length, but says nothing about so few words."""
+def test_a_short_question_must_match_exactly(decontaminate):
+    """One edit is within 97 % of its length, but proves nothing for a few words."""
     near = SHORT.replace("stones", "stores")
     assert [len(decontaminate([conversation("c", text, "Hm.")])["hits"]) for text in (SHORT, near)] == [1, 0]
 
 
-def test_rows_that_assembly_refused_are_counted_on(decontaminate):
-    refused = {"id": "r", "reason": "no_exchange", "evidence": {}}
-    found = decontaminate([conversation("c", "Hm.", "Hm.")], rejected=[refused])
-    assert found["rejected"] == [refused]
-    assert (found["stats"]["in"], found["stats"]["out"]) == (2, 1)
+def test_the_statistics_count_this_stage(decontaminate):
+    stats = decontaminate([conversation("clean", "Hm.", "Hm."), conversation("c", QUESTION, "Hm.")])["stats"]
+    assert (stats["in"], stats["out"], stats["rejected"]) == (2, 1, {"contaminated": 1})
+    stats = decontaminate([conversation("clean", "Hm.", "Hm.")])["stats"]
+    assert (stats["in"], stats["out"], stats["rejected"]) == (1, 1, {})
 
 
-def test_what_is_allowed_stays_and_is_told(decontaminate):
+def test_allowed_hits_stay_and_are_counted(decontaminate):
     rows = [conversation(f"c{n}", QUESTION, "It is hard.") for n in range(3)]
     entry = {"benchmark": "x", "item": "q1", "reason": "a question that anybody asks"}
     found = decontaminate(rows, allow=[{**entry, "id": "c1"}, {**entry, "id": "c9"}])
@@ -160,7 +160,7 @@ def test_what_is_allowed_stays_and_is_told(decontaminate):
 
 
 def test_minhash_finds_whole_turns_only(decontaminate):
-    """What the table shows beside: MinHash sees a turn that is the item, and not one that holds it."""
+    """MinHash finds a turn that equals the item, but not a turn that contains it."""
     rows = [
         conversation("alone", QUESTION, "It is hard."),
         conversation("inside", f"{QUESTION} {PASSAGE}", "It is hard."),
@@ -176,9 +176,9 @@ def test_tiers_add_up(decontaminate):
     assert table["by_tier"]["A"]["100"] == table["levels"]["100"] == {"items": 1, "conversations": 1}
 
 
-def test_parts_change_nothing(decontaminate, monkeypatch):
-    monkeypatch.setattr(corpus, "BLOCK", 600)
+def test_the_number_of_shards_changes_nothing(decontaminate, monkeypatch):
+    monkeypatch.setattr(corpus, "BLOCK_BYTES", 600)
     rows = [conversation(f"c{n:02d}", changed(n % 6), "It is hard. " * n) for n in range(40)]
-    whole = decontaminate(rows)
-    assert len(whole["hits"]) == 28
-    assert decontaminate(rows, parts=8) == whole
+    unsharded = decontaminate(rows)
+    assert len(unsharded["hits"]) == 28
+    assert decontaminate(rows, shards=8) == unsharded

@@ -1,4 +1,4 @@
-"""Benchmark rows as items, and what is looked for on their behalf."""
+"""Benchmark rows as items, and the queries of items."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def item(question, answer="", choices=(), passage="", context="", name="x"):
     }
 
 
-def looked_for(*items):
+def queries_of(*items):
     found = queries(list(items), tiers(list(items)))
     return [(query.tier, query.field, query.exact_only, query.removes) for query in found]
 
@@ -84,7 +84,7 @@ def test_prompts_of_agieval(benchmark, query, context, question, passage):
     assert (found["choices"], found["answer"]) == (["1", "2"], "2")
 
 
-def test_several_right_choices_are_no_gold_answer():
+def test_several_correct_choices_give_no_gold_answer():
     assert read("agieval_jec_qa_ca", {"query": "问题：一", "choices": ["(A)1", "(B)2"], "gold": [0, 1]})["answer"] == ""
 
 
@@ -98,7 +98,10 @@ def test_open_questions_of_agieval():
 def test_each_turn_of_a_question_is_an_item():
     entry = {**CATALOGUE["mt_bench"], "id_of_benchmark": "mt_bench"}
     found = list(to_items({"prompt_id": 81, "prompt": ["a", "b"], "reference": ["x"]}, 0, "train", entry))
-    assert [(one["id"], one["question"], one["answer"]) for one in found] == [("81/0", "a", "x"), ("81/1", "b", "")]
+    assert [(entry["id"], entry["question"], entry["answer"]) for entry in found] == [
+        ("81/0", "a", "x"),
+        ("81/1", "b", ""),
+    ]
 
 
 def test_suites_name_known_benchmarks():
@@ -109,7 +112,7 @@ def test_suites_name_known_benchmarks():
     assert list(entries) == SUITES["gpt4all"] and members["piqa"] == ["piqa"]
 
 
-def test_an_unknown_benchmark_names_the_nearest():
+def test_an_unknown_benchmark_gets_a_suggestion():
     with pytest.raises(UserError, match=r"unknown benchmark gpt4al; did you mean `gpt4all`\?"):
         catalogue.resolve(["gpt4al"], {})
 
@@ -127,24 +130,24 @@ def test_ids():
 
 def test_a_missing_column_names_the_benchmark_and_its_columns():
     with pytest.raises(
-        UserError, match=r"benchmark arc_easy: no column choices.text; there are id, question\. Correct"
+        UserError, match=r"benchmark arc_easy: no column choices.text; the columns are id, question\. Correct"
     ):
         read("arc_easy", {"id": "1", "question": "q"})
 
 
-def test_a_missing_id_column_is_a_users_mistake_too():
+def test_a_missing_id_column_is_a_user_error():
     with pytest.raises(UserError, match="no column id"):
         read("arc_easy", {key: value for key, value in ARC.items() if key != "id"})
 
 
 @pytest.mark.parametrize(("benchmark", "label"), [("piqa", -1), ("winogrande", 0)])
-def test_a_hidden_label_is_no_answer(benchmark, label):
+def test_a_hidden_label_gives_no_answer(benchmark, label):
     choices = dict.fromkeys(("sol1", "sol2", "option1", "option2"), "a")
     found = read(benchmark, {"goal": "q", "sentence": "q", **choices, "label": label, "answer": label})
     assert found["answer"] == ""
 
 
-def test_every_entry_of_the_catalogue_is_one_that_a_user_could_write(config):
+def test_every_entry_of_the_catalogue_passes_the_schema_of_custom_benchmarks(config):
     from workflow_scripts.config.check import mistakes
 
     config["decontamination"]["custom"] = CATALOGUE
@@ -152,8 +155,8 @@ def test_every_entry_of_the_catalogue_is_one_that_a_user_could_write(config):
     assert mistakes(config) == []
 
 
-def test_tier_a_is_a_long_question_that_one_item_has():
-    assert looked_for(item(LONG, "rain")) == [("A", "question", False, True)]
+def test_tier_a_is_a_long_question_of_one_item():
+    assert queries_of(item(LONG, "rain")) == [("A", "question", False, True)]
 
 
 BY_ANSWER = [("B", "question+answer", False, True)] * 2  # alone, and after "Answer:"
@@ -161,21 +164,21 @@ BY_CHOICES = [("B", "question+choices", False, True)] * 2  # alone, and labelled
 
 
 def test_a_shared_question_counts_only_with_its_answer_or_choices():
-    one, other = item(LONG, "rain", ["sun", "rain"]), item(LONG, "wind", ["sun", "wind"])
-    assert looked_for(one, other) == (BY_ANSWER + BY_CHOICES) * 2
-    assert looked_for(one, {**one, "benchmark": "y"}) == [("A", "question", False, True)] * 2  # the same item twice
+    first, second = item(LONG, "rain", ["sun", "rain"]), item(LONG, "wind", ["sun", "wind"])
+    assert queries_of(first, second) == (BY_ANSWER + BY_CHOICES) * 2
+    assert queries_of(first, {**first, "benchmark": "y"}) == [("A", "question", False, True)] * 2  # the same item twice
 
 
 def test_a_question_about_several_passages_is_shared():
     about = [item(LONG, "rain", passage="of stones"), item(LONG, "wind", passage="of dunes")]
-    assert looked_for(*about) == BY_ANSWER * 2
+    assert queries_of(*about) == BY_ANSWER * 2
     same = [item(LONG, "rain", ["a"], passage="of stones"), item(LONG, "rain", ["a"])]
-    assert looked_for(*same) == [("A", "question", False, True)] * 2
+    assert queries_of(*same) == [("A", "question", False, True)] * 2
 
 
 def test_a_short_question_counts_with_a_long_answer_or_choices():
-    assert looked_for(item("Why granite?", "x" * 40)) == BY_ANSWER
-    assert looked_for(item("Why granite?", "rain", ["x" * 40])) == BY_CHOICES
+    assert queries_of(item("Why granite?", "x" * 40)) == BY_ANSWER
+    assert queries_of(item("Why granite?", "rain", ["x" * 40])) == BY_CHOICES
 
 
 def test_the_renderings_of_choices():
@@ -187,23 +190,23 @@ def test_the_renderings_of_choices():
 
 
 def test_tier_c_is_exact_and_removes_nothing():
-    assert looked_for(item("Why granite?", "rain")) == [("C", "question", True, False)]
+    assert queries_of(item("Why granite?", "rain")) == [("C", "question", True, False)]
 
 
-def test_long_answers_contexts_and_passages_are_looked_for_too():
-    found = looked_for(item(LONG, "y" * 50, passage="z" * 50, context="w" * 50))
+def test_long_answers_contexts_and_passages_are_queries():
+    found = queries_of(item(LONG, "y" * 50, passage="z" * 50, context="w" * 50))
     assert found[1:] == [("A", "answer", False, True), ("A", "context", False, True), ("A", "passage", False, False)]
-    assert looked_for(item(LONG, "y" * 49, passage="z" * 49, context="w" * 49)) == found[:1]
+    assert queries_of(item(LONG, "y" * 49, passage="z" * 49, context="w" * 49)) == found[:1]
 
 
 def test_an_answer_that_several_questions_share_removes_nothing():
     other = LONG.replace("granite", "basalt")
-    found = looked_for(item(LONG, "y" * 50), item(other, "y" * 50))
+    found = queries_of(item(LONG, "y" * 50), item(other, "y" * 50))
     assert [removes for _, field, _, removes in found if field == "answer"] == [False, False]
 
 
-def test_an_empty_question_is_looked_for_nowhere_and_counted():
-    assert looked_for(item("?!")) == []
+def test_an_empty_question_gives_no_query_and_is_counted():
+    assert queries_of(item("?!")) == []
     items = [item("?!"), item("Why granite?", "rain"), item(LONG, "y" * 50)]
     found = summary(items, tiers(items), queries(items, tiers(items)))["x"]
     assert found == {"items": 3, "tiers": {"A": 1, "B": 0, "C": 2}, "empty": 1, "answers": {"long": 1, "short": 1}}

@@ -1,4 +1,4 @@
-"""The search is lossless: held against brute force over random texts, levels and alphabets."""
+"""The search is lossless: compared with brute force over random texts, levels and alphabets."""
 
 import random
 from fractions import Fraction
@@ -35,7 +35,7 @@ ALPHABETS = {
 
 
 def least_distance(pattern, text):
-    """Least edits between a pattern and any part of a text: the whole table, no filter and no library."""
+    """Least edits between a pattern and any part of a text, by the full table without filters or libraries."""
     above = [0] * (len(text) + 1)
     for row, letter in enumerate(pattern, 1):
         current = [row]
@@ -51,12 +51,15 @@ def padded(normal):
 
 @st.composite
 def worlds(draw):
-    """A few conversations, the normal forms to look for in them, and a level. What is looked for are parts of the
-    conversations after some edits: shorter than any anchor, equal to the conversation, longer than it, or empty."""
+    """A few conversations, the normal forms to search for, and a level.
+
+    The normal forms are parts of the conversations after some edits: shorter than any anchor, equal to the conversation,
+    longer than it, or empty.
+    """
     rng = draw(st.randoms(use_true_random=False))
     alphabet = ALPHABETS[draw(st.sampled_from(sorted(ALPHABETS)))]
     texts = ["".join(rng.choices(alphabet, k=rng.choice([0, 1, 5, 40, 150, 300]))) for _ in range(rng.randint(1, 3))]
-    wanted = set()
+    normals = set()
     for _ in range(rng.randint(1, 8)):
         source = normalise(rng.choice(texts))
         start = rng.randint(0, max(0, len(source) - 3))
@@ -66,93 +69,93 @@ def worlds(draw):
         for _ in range(rng.randint(0, 6)):
             place = rng.randint(0, len(letters))
             letters[place : place + rng.randint(0, 1)] = rng.choices(alphabet, k=rng.randint(0, 1))
-        wanted.add(normalise("".join(letters)))
-    return texts, sorted(wanted - {""}), draw(LEVELS)
+        normals.add(normalise("".join(letters)))
+    return texts, sorted(normals - {""}), draw(LEVELS)
 
 
-def check(texts, wanted, level, sample=()):
-    edits = [allowed_edits(len(normal), level) for normal in wanted]
-    found = {(match.number, match.query): match for match in find_matches(build_index(wanted, edits, sample), texts)}
+def check(texts, normals, level, sample=()):
+    edits = [allowed_edits(len(normal), level) for normal in normals]
+    found = {(match.number, match.query): match for match in find_matches(build_index(normals, edits, sample), texts)}
     for number, text in enumerate(texts):
-        whole = padded(normalise(text))
-        for query, normal in enumerate(wanted):
-            least, match = least_distance(padded(normal), whole), found.get((number, query))
+        padded_text = padded(normalise(text))
+        for query, normal in enumerate(normals):
+            least, match = least_distance(padded(normal), padded_text), found.get((number, query))
             assert (match.distance if match else None) == (least if least <= edits[query] else None)
             if match:
-                assert Levenshtein.distance(padded(normal), whole[match.start : match.end]) == least
+                assert Levenshtein.distance(padded(normal), padded_text[match.start : match.end]) == least
     return found
 
 
 @settings(max_examples=250)
 @given(worlds())
-def test_what_brute_force_finds_is_found_and_nothing_else(world):
+def test_matches_are_those_of_brute_force(world):
     check(*world)
 
 
 @settings(max_examples=40)
 @given(worlds(), worlds())
 def test_the_sample_changes_nothing(world, other):
-    """Other anchors find the same places: of equally close ones the first to end, and of those the shortest."""
+    """Other anchors find the same positions: of equally close ones the first to end, and of those the shortest."""
     assert check(*world) == check(*world, sample=normal_texts(other[0] + world[0]))
 
 
 @settings(max_examples=25)
 @given(worlds())
 def test_every_kind_of_anchor_finds_the_same(world):
-    texts, wanted, level = world
-    everything = check(texts, wanted, level)
-    for kind in index_module.KINDS[-2:]:
+    texts, normals, level = world
+    everything = check(texts, normals, level)
+    for kind in index_module.ANCHOR_KINDS[-2:]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index_module, "KINDS", (kind, *index_module.KINDS))
-            assert check(texts, wanted, level) == everything
+            patch.setattr(index_module, "ANCHOR_KINDS", (kind, *index_module.ANCHOR_KINDS))
+            assert check(texts, normals, level) == everything
 
 
 @settings(max_examples=25)
 @given(worlds())
-def test_little_room_for_hits_loses_none(world):
+def test_a_small_array_of_hits_loses_none(world):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching, "ROOM", 1)
+        patch.setattr(matching, "INITIAL_HIT_ROWS", 1)
         check(*world)
 
 
 @settings(max_examples=60)
 @given(worlds())
-def test_the_quick_choice_of_anchors_loses_nothing(world):
+def test_evenly_chosen_anchors_lose_nothing(world):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "MOST_CHOICES", 0)
+        patch.setattr(index_module, "MAX_TABLE_CELLS", 0)
         check(*world)
 
 
 @settings(max_examples=10)
 @given(worlds())
 def test_an_index_reads_as_it_was_written(tmp_path_factory, world):
-    texts, wanted, level = world
-    index = build_index(wanted, [allowed_edits(len(normal), level) for normal in wanted])
+    texts, normals, level = world
+    index = build_index(normals, [allowed_edits(len(normal), level) for normal in normals])
     path = tmp_path_factory.mktemp("index") / "texts.npz"
     save_index(path, index)
     assert find_matches(load_index(path), texts) == find_matches(index, texts)
 
 
-def test_a_file_that_is_no_index(tmp_path):
+def test_an_invalid_index_file(tmp_path):
     for content in (b"", b"PK\x03\x04", b"{}"):
         (tmp_path / "texts.npz").write_bytes(content)
         with pytest.raises(UserError, match=r"texts.npz: not an index of index_benchmarks"):
             load_index(tmp_path / "texts.npz")
 
 
-def test_nothing_to_look_for_or_nowhere():
+def test_no_queries_or_no_texts():
     assert find_matches(build_index([], []), ["a text"]) == []
     assert find_matches(build_index(["a text"], [0]), []) == []
     assert find_matches(build_index(["a text"], [0]), ["", "?!"]) == []
 
 
 def test_equal_folds_are_not_equal_texts():
-    """Characters beyond ASCII share 128 folds: what is equal there may differ."""
+    """Characters beyond ASCII share 128 folds, so different texts can have equal folds."""
     letters = [chr(code) for code in range(0x4E00, 0x9000)]
     folds = matching.normal_texts(["".join(letters)])[0].folds[1 : len(letters) + 1]
     same = [letter for letter, fold in zip(letters, folds, strict=True) if fold == folds[0]]
-    wanted = (same[0] * 20 + " ") * 4
-    check([(same[1] * 20 + " ") * 4, wanted, wanted.replace(same[0], same[1], 1)], [wanted.strip()], 97)
+    normals = (same[0] * 20 + " ") * 4
+    check([(same[1] * 20 + " ") * 4, normals, normals.replace(same[0], same[1], 1)], [normals.strip()], 97)
 
 
 @pytest.mark.parametrize("edits", [0, 1, 2, 3, 4])
@@ -166,27 +169,27 @@ def test_the_bound_is_exact(edits, place):
 
 
 @given(st.integers(1, 3000), st.integers(90, 100))
-def test_allowed_edits_are_the_most_that_reach_the_level(length, level):
+def test_allowed_edits_are_the_largest_distance_of_the_level(length, level):
     edits = allowed_edits(length, level)
     assert 1 - Fraction(edits, length) >= Fraction(level, 100) > 1 - Fraction(edits + 1, length)
 
 
 def test_whole_words_match():
     found = check(["What is artificial?\nNothing."], ["what is art", "what is artificial", "artificial nothing"], 100)
-    assert sorted(query for _, query in found) == [1, 2]  # the last one across two turns
+    assert sorted(query for _, query in found) == [1, 2]  # the last match spans two turns
 
 
 def test_many_hits_in_one_conversation():
-    wanted = sorted({f"item number {number} of a rather long list" for number in range(5000)})
-    found = check_only(["\n".join(wanted)], wanted)
+    normals = sorted({f"item number {number} of a rather long list" for number in range(5000)})
+    found = check_only(["\n".join(normals)], normals)
     assert {match.query for match in found} == set(range(5000)) and {match.distance for match in found} == {0}
 
 
-def check_only(texts, wanted):
-    return find_matches(build_index(wanted, [allowed_edits(len(normal), 97) for normal in wanted]), texts)
+def check_only(texts, normals):
+    return find_matches(build_index(normals, [allowed_edits(len(normal), 97) for normal in normals]), texts)
 
 
-def test_a_long_text_is_looked_for():
+def test_a_long_text_is_found():
     """100,000 characters, of which 3,000 may differ."""
     rng = random.Random(0)
     words = ["".join(rng.choices("abcdefghij", k=rng.randint(3, 9))) for _ in range(14_500)]
@@ -197,18 +200,18 @@ def test_a_long_text_is_looked_for():
     assert [(match.number, match.distance) for match in found] == [(0, 145)]
 
 
-def test_a_periodic_text_is_looked_for():
-    """Where the same anchor is everywhere, and no two places are alike in what follows."""
+def test_a_periodic_text_is_found():
+    """The same anchor is at every position, and what follows differs."""
     text = "ha " * 300 + "zebra crossing " + "ha " * 60
     check(["ha " * 800, f"{text} ho", text.replace("zebra", "zebras")], [text.strip()], 97)
 
 
-def test_levels_too_low_for_anchors_are_refused():
+def test_levels_too_low_for_anchors_are_rejected():
     with pytest.raises(ValueError, match="have no anchors"):
         build_index(["ab"], [5])
 
 
 def test_the_index_is_the_same_every_time():
-    wanted = sorted({f"item number {number} of a rather long list" for number in range(50)})
-    one, other = (build_index(wanted, [1] * len(wanted)) for _ in range(2))
-    assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in index_module.ARRAYS)
+    normals = sorted({f"item number {number} of a rather long list" for number in range(50)})
+    first, second = (build_index(normals, [1] * len(normals)) for _ in range(2))
+    assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in index_module.ARRAYS)

@@ -1,12 +1,12 @@
-"""The normal form, in one piece and in batches, and the way back to the original."""
+"""The normal form of one text and of batches, and the mapping to the original text."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.decontamination.spans import Origins
+from workflow_scripts.decontamination.spans import OffsetMapping
 from workflow_scripts.decontamination.text import is_long, normal_texts, normalise
 
-# Whatever there is, and often what depends on its neighbours.
+# Any character, often one whose normal form depends on its neighbours.
 TRICKY = st.sampled_from(
     list("aB \n*_-é²ﬁßİ½北가\u0301\u0308\u0345\u1100\u1161\u11a8\u200b\u200d\ufeff\U0001f600\ud800\udc00")
 )
@@ -43,34 +43,34 @@ def test_a_batch_has_the_same_normal_forms(texts):
 
 @settings(max_examples=300)
 @given(TEXTS.filter(bool))
-def test_origins_have_the_normal_form_of_the_turns(turns):
-    assert Origins(turns).normal == padded(normalise("\n".join(turns)))
+def test_an_offset_mapping_has_the_normal_form_of_the_turns(turns):
+    assert OffsetMapping(turns).normal == padded(normalise("\n".join(turns)))
 
 
 @settings(max_examples=300)
 @given(TEXTS.filter(lambda turns: normalise("\n".join(turns))), st.data())
-def test_a_span_holds_what_was_found(turns, data):
-    """The normal form of the original text of a span holds the place that was asked for, and no whole word more."""
-    origins = Origins(turns)
-    words = [at for at, char in enumerate(origins.normal) if char == " "]
+def test_a_span_contains_the_requested_part(turns, data):
+    """The normal form of the original text of a span contains the requested part."""
+    offsets = OffsetMapping(turns)
+    words = [at for at, char in enumerate(offsets.normal) if char == " "]
     first = data.draw(st.integers(0, len(words) - 2))
     last = data.draw(st.integers(first + 1, len(words) - 1))
-    span = origins.span(words[first], words[last] + 1)
-    asked = origins.normal[words[first] : words[last] + 1].strip()
-    assert asked in normalise(origins.found(span))
+    span = offsets.span(words[first], words[last] + 1)
+    requested = offsets.normal[words[first] : words[last] + 1].strip()
+    assert requested in normalise(offsets.original(span))
     assert 0 <= span.start < len(turns[span.turn]) and 0 < span.end <= len(turns[span.end_turn])
     if span.turn == span.end_turn:
-        assert origins.found(span) == turns[span.turn][span.start : span.end]
+        assert offsets.original(span) == turns[span.turn][span.start : span.end]
 
 
 def test_spans_of_turns():
-    origins = Origins(["**Why** does", "“Granite”\n— erode? Fine.", ""])
-    place = origins.normal.index("granite erode")
-    span = origins.span(place, place + len("granite erode"))
+    offsets = OffsetMapping(["**Why** does", "“Granite”\n— erode? Fine.", ""])
+    place = offsets.normal.index("granite erode")
+    span = offsets.span(place, place + len("granite erode"))
     assert (span.turn, span.start, span.end_turn, span.end) == (1, 1, 1, len("“Granite”\n— erode"))
-    span = origins.span(0, len(origins.normal))
+    span = offsets.span(0, len(offsets.normal))
     assert (span.turn, span.start, span.end_turn) == (0, 2, 1)
-    assert origins.found(span) == "Why** does\n“Granite”\n— erode? Fine"
+    assert offsets.original(span) == "Why** does\n“Granite”\n— erode? Fine"
 
 
 def test_long_enough_means_50_characters_or_8_words_or_20_without_spaces():
