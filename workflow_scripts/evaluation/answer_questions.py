@@ -1,4 +1,4 @@
-"""Answers of one model to the two turns of each question, greedily."""
+"""Generate a model's answers to the two turns of each question, with greedy decoding."""
 
 import argparse
 import json
@@ -6,18 +6,20 @@ import logging
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_jsonl, write_jsonl
-from workflow_scripts.common.types import Row
-from workflow_scripts.training.generation import answers, load
+from workflow_scripts.common.types import Exchange, Row
+from workflow_scripts.training.generation import generate_answers, load_model
 
 TURNS = 2
 
 
-def questions(path: Path) -> list[Row]:
-    """{id, category, turns, references} of each row; MT-Bench's own names (question_id, reference) are taken, too."""
+def read_questions(path: Path) -> list[Row]:
+    """The rows of a file as {id, category, turns, references}; MT-Bench's own column names are accepted.
+
+    UserError for a row without two turns, references that are not texts, repeated ids, or an empty file.
+    """
     rows = []
     for number, row in enumerate(read_jsonl(path), 1):
         turns = row.get("turns")
@@ -26,10 +28,10 @@ def questions(path: Path) -> list[Row]:
             or len(turns) != TURNS
             or not all(isinstance(turn, str) and turn.strip() for turn in turns)
         ):
-            raise UserError(f"{path}, row {number}: `turns` must be a list of {TURNS} texts. Mend or remove the row.")
+            raise UserError(f"{path}, row {number}: `turns` must be a list of {TURNS} texts. Fix or delete the row.")
         references = row.get("reference") or []
         if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
-            raise UserError(f"{path}, row {number}: `reference` must be a list of texts, one a turn. Mend the row.")
+            raise UserError(f"{path}, row {number}: `reference` must be a list of texts, one per turn. Fix the row.")
         rows.append(
             {
                 "id": str(row.get("id", row.get("question_id", content_id(turns)))),
@@ -39,14 +41,14 @@ def questions(path: Path) -> list[Row]:
             }
         )
     if not rows:
-        raise UserError(f"{path}: no question. Give `evaluation.two_turn.questions` a file that holds some.")
+        raise UserError(f"{path}: the file contains no questions. Set `evaluation.two_turn.questions` to another file.")
     if len({row["id"] for row in rows}) < len(rows):
-        raise UserError(f"{path}: two questions have the same id. Give each its own.")
+        raise UserError(f"{path}: two questions have the same id. Give each question its own id.")
     return rows
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write one row a question: id, category, references and the conversation."""
+    """Write one row per question: id, category, references, conversation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", required=True, type=Path, help="JSONL file of questions")
     parser.add_argument("--model", required=True, type=Path, help="model folder")
@@ -58,19 +60,20 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(args.threads)
-    asked = questions(args.questions)
+    questions = read_questions(args.questions)
     settings = args.settings
-    model, encoder = load(args.model, settings["dtype"])
+    model, encoder = load_model(args.model, settings["dtype"])
     size = settings["batch_size"] if isinstance(settings["batch_size"], int) else 1
     rows = []
-    with progress(len(asked) * TURNS, "answering", "turn") as bar:
-        for start in range(0, len(asked), size):
-            batch = asked[start : start + size]
+    with progress(len(questions) * TURNS, "answering", "turn") as bar:
+        for start in range(0, len(questions), size):
+            batch = questions[start : start + size]
             conversations: list[list[Exchange]] = [[] for _ in batch]
             for turn in range(TURNS):
-                said = [question["turns"][turn] for question in batch]
-                found = answers(model, encoder, list(zip(conversations, said, strict=True)), settings["answer_tokens"])
-                for conversation, text, answer in zip(conversations, said, found, strict=True):
+                texts = [question["turns"][turn] for question in batch]
+                requests = list(zip(conversations, texts, strict=True))
+                answers = generate_answers(model, encoder, requests, settings["answer_tokens"])
+                for conversation, text, answer in zip(conversations, texts, answers, strict=True):
                     conversation.append({"input": text, "output": answer})
                 bar.update(len(batch))
             rows += [

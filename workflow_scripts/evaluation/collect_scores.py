@@ -1,4 +1,4 @@
-"""All scores of all models as one table, each with what it takes to reproduce it, and the averages of the suites."""
+"""Collect the scores of all models in a table, each with the settings to reproduce it, and compute suite averages."""
 
 import argparse
 import json
@@ -17,9 +17,10 @@ AVERAGES = ["suite", "model", "rule", "value", "stderr", "tasks", "documents", "
 
 
 def scores(result: Row, model: str, asked: str) -> list[Row]:
-    """One row a metric of each task in an lm-eval result: value, standard error, and the conditions it was made under.
+    """One row per task and metric of an lm-eval result: value, standard error, and the settings of the measurement.
 
-    A group (such as mmlu) gives its subtasks too; `asked` is the entry that the config names, a task with its shots.
+    A group (such as mmlu) also gives its subtasks. `asked` is the entry of the configuration: a task with its shots.
+    UserError if the result contains no score.
     """
     about = result.get("capybara", {})
     rows = []
@@ -55,35 +56,35 @@ def scores(result: Row, model: str, asked: str) -> list[Row]:
                 }
             )
     if not rows and "bypass" not in str(list(result["results"].values())):
-        raise UserError(f"the result of {asked} for {model} holds no score. Check its `limit`.")
+        raise UserError(f"the result of {asked} for {model} contains no score. Check `evaluation.limit`.")
     return rows
 
 
 def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
-    """Each suite's averages for each model, by each of its rules; one with a missing task has no value, but says which."""
+    """Averages per suite, model and rule. If tasks are missing, `value` is None and `missing` lists them."""
     known = suites.known(settings["custom"])
     rows = []
     for model in dict.fromkeys(frame["model"]):
-        held = {
+        scores_of_model = {
             (row.asked, row.task, row.metric, row.filter): row for row in frame[frame["model"] == model].itertuples()
         }
         for suite in settings["suites"]:
             for rule in known[suite]["average"]:
                 rows.append(
                     {"suite": suite, "model": model, "rule": rule, "limit": settings["limit"]}
-                    | _average(suite, rule, known, held)
+                    | _average(suite, rule, known, scores_of_model)
                 )
     return pd.DataFrame(rows, columns=AVERAGES)
 
 
-def _average(suite: str, rule: str, known: dict[str, Row], held: dict[tuple[str, ...], Row]) -> Row:
+def _average(suite: str, rule: str, known: dict[str, Row], scores_of_model: dict[tuple[str, ...], Row]) -> Row:
     values, errors, sizes, missing = [], [], [], []
     for member in suites.members(suite, known):
         if member.suite:
-            nested = _average(member.suite, "mean", known, held)
+            nested = _average(member.suite, "mean", known, scores_of_model)
             missing += nested["missing"].split()
             found = (nested["value"], nested["stderr"], nested["documents"])
-        elif (row := held.get((member.entry, member.task, member.metric, member.filter))) is not None:
+        elif (row := scores_of_model.get((member.entry, member.task, member.metric, member.filter))) is not None:
             found = (row.value, None if pd.isna(row.stderr) else row.stderr, row.documents)
         else:
             missing.append(member.entry)

@@ -1,4 +1,4 @@
-"""Compare each trained model with the base model, document by document."""
+"""Compare each trained model with the base model on the same documents."""
 
 import argparse
 import json
@@ -22,52 +22,52 @@ TASK_COLUMNS = [
     "gained", "lost", "test", "p", "p_adjusted", "beyond_noise",
 ]  # fmt: skip
 SUITE_COLUMNS = ["model", "suite", "rule", "difference", "stderr", "low", "high", "p", "beyond_noise"]
-SHOWN = ["prompt", "options", "loglikelihoods", "outputs", "target"]
+FLIP_COLUMNS = ["prompt", "options", "loglikelihoods", "outputs", "target"]
 
 
-def paired_items(base: pd.DataFrame, tuned: pd.DataFrame, asked: str, model: str) -> pd.DataFrame:
-    """Both models' items side by side, joined by the content of their documents. UserError if those differ."""
+def pair_items(base: pd.DataFrame, tuned: pd.DataFrame, asked: str, model: str) -> pd.DataFrame:
+    """The items of both models, joined by document content. UserError if the documents differ."""
     both = base.merge(tuned, on=KEY, how="outer", suffixes=("_base", "_tuned"), indicator=True, validate="one_to_one")
-    alone = int((both["_merge"] != "both").sum())
-    if alone:
+    unpaired = int((both["_merge"] != "both").sum())
+    if unpaired:
         raise UserError(
-            f"task {asked}: {REFERENCE} and {model} were scored on other documents ({alone} of {len(both)} are on one side "
-            "only). Delete the older of the two results and run again."
+            f"task {asked}: {REFERENCE} and {model} were scored on different documents ({unpaired} of {len(both)} in only one "
+            "result). Delete the older of the two results and run again."
         )
     return both.sort_values(KEY, kind="stable", ignore_index=True)
 
 
-def compared(both: pd.DataFrame, metrics: list[str], asked: str, model: str) -> list[Row]:
-    """One row a task, filter and metric."""
+def compare_items(both: pd.DataFrame, metrics: list[str], asked: str, model: str) -> list[Row]:
+    """One row per task, filter and metric: the comparison of `paired.compare`."""
     rows = []
     for (task, filtered), group in both.groupby(["task", "filter"], sort=True):
         for metric in metrics:
-            held = group[[f"{metric}_base", f"{metric}_tuned"]].dropna()
-            if len(held):
-                found = paired.compare(*(held[name].to_numpy(float) for name in held))
+            results = group[[f"{metric}_base", f"{metric}_tuned"]].dropna()
+            if len(results):
+                found = paired.compare(*(results[name].to_numpy(float) for name in results))
                 rows.append(
                     {"model": model, "asked": asked, "task": task, "filter": filtered, "metric": metric, **found}
                 )
     return rows
 
 
-def not_means(rows: list[Row], scores: pd.DataFrame) -> list[Row]:
-    """The rows without those whose score is no mean of its items (such as F1 over a set): there is nothing to pair."""
-    held = {
+def keep_means(rows: list[Row], scores: pd.DataFrame) -> list[Row]:
+    """The rows whose score is the mean of its items; others, such as F1 over a set, cannot be paired."""
+    values = {
         (row.model, row.asked, row.task, row.filter, row.metric): row.value
         for row in scores.fillna({"filter": "none"}).itertuples()
     }
     kept = []
     for row in rows:
-        own = tuple(row[name] for name in ("asked", "task", "filter", "metric"))
-        values = held.get((REFERENCE, *own)), held.get((row["model"], *own))
-        if None not in values and all(map(math.isclose, values, (row["base"], row["tuned"]))):
+        key = tuple(row[name] for name in ("asked", "task", "filter", "metric"))
+        scored = values.get((REFERENCE, *key)), values.get((row["model"], *key))
+        if None not in scored and all(map(math.isclose, scored, (row["base"], row["tuned"]))):
             kept.append(row)
     return kept
 
 
-def marked(rows: list[Row]) -> list[Row]:
-    """The rows with their p-values adjusted over all rows of the same model, and whether each is beyond noise."""
+def adjust_p_values(rows: list[Row]) -> list[Row]:
+    """Add `p_adjusted`, adjusted over all rows of the same model, and `beyond_noise` to the rows; returns them."""
     for model in {row["model"] for row in rows}:
         own = [row for row in rows if row["model"] == model]
         for row, p in zip(own, paired.adjust([row["p"] for row in own]), strict=True):
@@ -76,25 +76,27 @@ def marked(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def suite_rows(rows: list[Row], settings: Row, models: list[str]) -> list[Row]:
-    """One row a model, suite and rule of averaging, where every task of the suite could be compared."""
+def compare_suites(rows: list[Row], settings: Row, models: list[str]) -> list[Row]:
+    """One row per model, suite and averaging rule, for suites whose tasks are all compared."""
     known = suites.known(settings["custom"])
     found = []
     for model in models:
-        held = {(row["asked"], row["task"], row["metric"], row["filter"]): row for row in rows if row["model"] == model}
+        compared = {
+            (row["asked"], row["task"], row["metric"], row["filter"]): row for row in rows if row["model"] == model
+        }
         for suite in settings["suites"]:
             for rule in known[suite]["average"]:
-                if (difference := _suite(suite, rule, known, held)) is not None:
+                if (difference := _suite(suite, rule, known, compared)) is not None:
                     noise = {"beyond_noise": difference["p"] < paired.LEVEL}
                     found.append({"model": model, "suite": suite, "rule": rule, **difference, **noise})
     return found
 
 
-def _suite(suite: str, rule: str, known: dict[str, Row], held: dict[tuple[str, ...], Row]) -> Row | None:
+def _suite(suite: str, rule: str, known: dict[str, Row], compared: dict[tuple[str, ...], Row]) -> Row | None:
     parts = [
-        _suite(member.suite, "mean", known, held)
+        _suite(member.suite, "mean", known, compared)
         if member.suite
-        else held.get((member.entry, member.task, member.metric, member.filter))
+        else compared.get((member.entry, member.task, member.metric, member.filter))
         for member in suites.members(suite, known)
     ]
     if any(part is None for part in parts):
@@ -102,8 +104,8 @@ def _suite(suite: str, rule: str, known: dict[str, Row], held: dict[tuple[str, .
     return paired.combine(parts, [part["documents"] if rule == "by_documents" else 1.0 for part in parts])
 
 
-def headline(settings: Row) -> dict[str, str]:
-    """{entry: metric} of the suites: the metric by which an item counts as right."""
+def headline_metrics(settings: Row) -> dict[str, str]:
+    """{entry: metric}: the metric of the suites, by which an item counts as correct."""
     known = suites.known(settings["custom"])
     found: dict[str, str] = {}
     for name in known:
@@ -112,9 +114,9 @@ def headline(settings: Row) -> dict[str, str]:
 
 
 def flips(both: pd.DataFrame, metrics: list[str], metric: str | None, asked: str, model: str) -> list[Row]:
-    """Items that the tuned model has right and the base model wrong, or the other way round, with what both did.
+    """Items that exactly one of the two models answers correctly, with both models' outputs.
 
-    `metric` decides; if the task has it not, its first metric that is 0 or 1 for every item.
+    `metric` decides; if the task does not have it, its first metric that is 0 or 1 for every item. Empty without one.
     """
 
     def binary(name: str) -> bool:
@@ -124,7 +126,7 @@ def flips(both: pd.DataFrame, metrics: list[str], metric: str | None, asked: str
     metric = next((name for name in dict.fromkeys([metric, *metrics]) if name in metrics and binary(name)), None)
     if metric is None:
         return []
-    turned = both[both[f"{metric}_base"] != both[f"{metric}_tuned"]].dropna(
+    flipped = both[both[f"{metric}_base"] != both[f"{metric}_tuned"]].dropna(
         subset=[f"{metric}_base", f"{metric}_tuned"]
     )
     return [
@@ -140,7 +142,7 @@ def flips(both: pd.DataFrame, metrics: list[str], metric: str | None, asked: str
                 for side in ("base", "tuned")
             },
         }
-        for row in turned.to_dict("records")
+        for row in flipped.to_dict("records")
     ]
 
 
@@ -161,29 +163,29 @@ def main(argv: list[str] | None = None) -> None:
 
     files = {(path.parent.name, path.stem): path for path in args.tables}
     models = [model for model in dict.fromkeys(model for model, _ in files) if model != REFERENCE]
-    metric_of = headline(args.settings)
-    rows, turned = [], []
+    metric_of = headline_metrics(args.settings)
+    rows, flipped = [], []
     for asked in dict.fromkeys(entry for _, entry in files):
         base = files[REFERENCE, asked]
         metrics = metrics_of(pq.read_schema(base))
         if not metrics:
             continue
         for model in models:
-            columns = [*KEY, *SHOWN, *metrics]
-            both = paired_items(
+            columns = [*KEY, *FLIP_COLUMNS, *metrics]
+            both = pair_items(
                 *(pd.read_parquet(path, columns=columns) for path in (base, files[model, asked])), asked, model
             )
-            rows += compared(both, metrics, asked, model)
-            turned += flips(both, metrics, metric_of.get(asked), asked, model)
-    rows = marked(not_means(rows, pd.read_csv(args.scores)))
+            rows += compare_items(both, metrics, asked, model)
+            flipped += flips(both, metrics, metric_of.get(asked), asked, model)
+    rows = adjust_p_values(keep_means(rows, pd.read_csv(args.scores)))
     args.comparisons.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows, columns=TASK_COLUMNS).to_csv(args.comparisons, index=False)
-    pd.DataFrame(suite_rows(rows, args.settings, models), columns=SUITE_COLUMNS).to_csv(
+    pd.DataFrame(compare_suites(rows, args.settings, models), columns=SUITE_COLUMNS).to_csv(
         args.suite_comparisons, index=False
     )
-    write_jsonl(args.flips, turned)
+    write_jsonl(args.flips, flipped)
     beyond = sum(row["beyond_noise"] for row in rows)
-    logging.info("%d differences, %d beyond noise; %d items flipped", len(rows), beyond, len(turned))
+    logging.info("%d differences, %d beyond noise; %d items flipped", len(rows), beyond, len(flipped))
 
 
 if __name__ == "__main__":

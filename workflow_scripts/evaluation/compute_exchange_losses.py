@@ -1,4 +1,4 @@
-"""Loss on held-out conversations by exchange: how well a model foresees the first answer, the second, the third."""
+"""Compute a model's loss on held-out conversations per exchange: first answer, second answer, and so on."""
 
 import argparse
 import json
@@ -17,30 +17,30 @@ from workflow_scripts.common.types import Row
 from workflow_scripts.training.template import Encoded, Encoder, runs, set_template
 
 
-def answers(encoded: Encoded) -> list[tuple[int, int]]:
-    """Where each answer with its end token begins and ends, in tokens."""
-    found, at = [], 0
+def answer_spans(encoded: Encoded) -> list[tuple[int, int]]:
+    """The (start, end) of each answer with its end token, in tokens."""
+    spans, at = [], 0
     for ids, carries in runs(encoded.ids, encoded.mask):
         if carries:
-            found.append((at, at + len(ids)))
+            spans.append((at, at + len(ids)))
         at += len(ids)
-    return found
+    return spans
 
 
-def losses(model: Any, encoded: Encoded, max_length: int) -> list[Row]:
-    """One row for each answer that ends within `max_length` tokens: its number, tokens, and summed loss in nats.
+def exchange_losses(model: Any, encoded: Encoded, max_length: int) -> list[Row]:
+    """One row per answer that ends within `max_length` tokens: {exchange, tokens, loss}, the summed loss in nats.
 
-    Every answer is read after all that came before it in the conversation, as it is in training.
+    Every answer is conditioned on all preceding exchanges, as in training.
     """
     import torch
 
-    spans = [(start, end) for start, end in answers(encoded) if end <= max_length]
+    spans = [(start, end) for start, end in answer_spans(encoded) if end <= max_length]
     if not spans:
         return []
     ids = torch.tensor([encoded.ids[: spans[-1][1]]], device=model.device)
     with torch.inference_mode():
         logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
-    # Of the token at place t the prediction stands at t - 1; summed in double precision.
+    # The logits at position t - 1 predict the token at position t; summed in double precision.
     nats = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none").double()
     return [
         {"exchange": number, "tokens": end - start, "loss": round(float(nats[start - 1 : end - 1].sum()), 6)}
@@ -49,7 +49,7 @@ def losses(model: Any, encoded: Encoded, max_length: int) -> list[Row]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write one row a conversation and exchange: id, exchange, tokens, loss."""
+    """Write one row per conversation and exchange: id, exchange, tokens, loss."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, type=Path, help="model folder")
     parser.add_argument("--test", required=True, type=Path, help="parquet file of split_dataset")
@@ -65,14 +65,14 @@ def main(argv: list[str] | None = None) -> None:
     encoder = Encoder(set_template(AutoTokenizer.from_pretrained(args.model)))
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.settings["dtype"]))
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    rows, whole = [], 0
+    rows, complete = [], 0
     held_out = pd.read_parquet(args.test, columns=["id", "messages"]).to_dict("records")
-    with progress(len(held_out), "measuring held-out conversations", "conversation") as bar:
+    with progress(len(held_out), "losses of held-out conversations", "conversation") as bar:
         for row in held_out:
             conversation = read_exchanges({"messages": list(row["messages"])})
-            found = losses(model, encoder.encode(conversation), args.settings["max_length"])
-            rows += [{"id": row["id"], **loss} for loss in found]
-            whole += len(found) == len(conversation)
+            losses = exchange_losses(model, encoder.encode(conversation), args.settings["max_length"])
+            rows += [{"id": row["id"], **loss} for loss in losses]
+            complete += len(losses) == len(conversation)
             bar.update()
     if not rows:
         raise UserError(
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
             "Raise `training.max_length`."
         )
     write_jsonl(args.losses, rows)
-    logging.info("%d exchanges of %d conversations, %d of them whole", len(rows), len(held_out), whole)
+    logging.info("%d exchanges of %d conversations, %d of them complete", len(rows), len(held_out), complete)
 
 
 if __name__ == "__main__":

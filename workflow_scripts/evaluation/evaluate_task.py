@@ -17,22 +17,22 @@ from workflow_scripts.common.rows import content_id, file_sha256, read_json, wri
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import items, models, tasks
 
-# Of lm-eval's result: what differs from run to run and machine to machine, and says nothing of the score.
-PASSING = ("date", "pretty_env_info", "git_hash", "upper_git_hash", "samples")
+# Keys of lm-eval's result that vary between runs and machines without effect on the score.
+VOLATILE_KEYS = ("date", "pretty_env_info", "git_hash", "upper_git_hash", "samples")
 
 
 def code() -> str:
-    """A hash of the modules that make a result."""
+    """A hash of the modules that produce a result."""
     return content_id(
         [file_sha256(Path(module)) for module in (__file__, items.__file__, models.__file__, tasks.__file__)]
     )
 
 
 def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, settings: Row) -> tuple[Row, Any] | None:
-    """lm-eval's result with what it takes to repeat it, and the table of items; None on other ranks than the first.
+    """lm-eval's result with the settings to reproduce it, and the table of items; None on all ranks but the first.
 
-    Each task is scored in a call of its own, so its batches, and with them the last digits of its scores, do not depend on
-    which tasks share the model.
+    Each task is scored in a separate call, so its batches, and the last digits of its scores, do not depend on the tasks
+    that share the model. UserError if the data have changed or the number of shots is fixed by the task.
     """
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
@@ -40,7 +40,7 @@ def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, setti
     loaded = tasks.load(entry["task"], settings["include_path"], settings["revisions"])
     tasks.check_data(name, loaded, recorded)
     if settings["batch_size"] == "auto" and hasattr(model, "batch_sizes"):
-        model.batch_sizes = {}  # found for the last task's lengths
+        model.batch_sizes = {}  # they were found for the lengths of the previous task
     result = simple_evaluate(
         model=model,
         model_args=about["model_args"],
@@ -57,13 +57,16 @@ def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, setti
         return None
     for leaf, shots in result["n-shot"].items():
         if entry["shots"] is not None and leaf in loaded["tasks"] and shots != entry["shots"]:
-            raise UserError(f"task {name}: lm-eval fixes {leaf} at {shots} shots. Ask for that number.")
+            raise UserError(f"task {name}: lm-eval fixes {leaf} at {shots} shots. Set that number.")
     table = items.table(result["samples"])
-    return {**{key: value for key, value in result.items() if key not in PASSING}, "capybara": about | recorded}, table
+    return {
+        **{key: value for key, value in result.items() if key not in VOLATILE_KEYS},
+        "capybara": about | recorded,
+    }, table
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the result and the items of every task; a finished one is kept even if a later one fails."""
+    """Write the result and the items of every task; finished tasks are kept if a later one fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="name of the model in this run")
     parser.add_argument("--model", required=True, type=Path, help="model folder")
@@ -75,9 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--finished", required=True, type=Path, help="folder of finished tasks; kept when the job fails"
     )
-    parser.add_argument(
-        "--results", required=True, type=Path, nargs="+", help="JSON files to write, <entry's name>.json"
-    )
+    parser.add_argument("--results", required=True, type=Path, nargs="+", help="JSON files to write, <entry>.json")
     parser.add_argument(
         "--tables", required=True, type=Path, nargs="+", help="parquet files to write, in the same order"
     )
@@ -89,9 +90,9 @@ def main(argv: list[str] | None = None) -> None:
         models.check_template(args.adapter or args.model, args.name)
     records = {record["task"]: record for record in map(read_json, args.records)}
     versions = {package: version(package) for package in ("lm_eval", "torch", "transformers")}
-    made_by = [settings, models.stamp(args.model, args.adapter), code(), versions]
+    versioned = [settings, models.fingerprint(args.model, args.adapter), code(), versions]
     kept = {
-        name: args.finished / f"{name}-{content_id(made_by, entry, records[entry['task']])}"
+        name: args.finished / f"{name}-{content_id(versioned, entry, records[entry['task']])}"
         for name, entry in args.entries.items()
     }
     todo = [name for name, folder in kept.items() if not (folder / "result.json").is_file()]
@@ -99,7 +100,8 @@ def main(argv: list[str] | None = None) -> None:
     if int(os.environ.get("RANK", "0")):
         return
     if failed:
-        done = f" The other {len(kept) - len(failed)} are kept." if len(kept) > len(failed) else ""
+        finished = len(kept) - len(failed)
+        done = f" {finished} finished task{'s are' if finished > 1 else ' is'} kept." if finished else ""
         raise UserError(
             f"{failed[0]}{done}" if len(failed) == 1 else f"{len(failed)} tasks failed: {'; '.join(failed)}{done}"
         )
@@ -110,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def score(args: argparse.Namespace, todo: list[str], records: dict[str, Row], kept: dict[str, Path]) -> list[str]:
-    """Score what is to do, each into its folder of `kept`; the messages of those that failed."""
+    """Score the unfinished tasks, each into its folder of `kept`; returns the messages of the failed tasks."""
     import torch
     import transformers
     from lm_eval.utils import handle_non_serializable
@@ -133,18 +135,18 @@ def score(args: argparse.Namespace, todo: list[str], records: dict[str, Row], ke
     for name in todo:
         entry = args.entries[name]
         try:
-            made = evaluate(name, entry, records[entry["task"]], model, about, settings)
+            scored = evaluate(name, entry, records[entry["task"]], model, about, settings)
         except UserError as error:
             failed.append(str(error).rstrip("."))
             logging.error("%s", error)
             continue
-        if made is None:
+        if scored is None:
             continue
-        result, table = made
+        result, table = scored
         kept[name].mkdir(parents=True, exist_ok=True)
         pq.write_table(table, kept[name] / "items.parquet", compression="zstd")
         text = json.dumps(result, indent=1, default=handle_non_serializable, ensure_ascii=False)
-        write_text(kept[name] / "result.json", text + "\n")  # last: it says that the task is finished
+        write_text(kept[name] / "result.json", text + "\n")  # last: it marks the task as finished
         logging.info("%s: %s", name, result["results"])
     return failed
 

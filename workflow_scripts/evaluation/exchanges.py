@@ -1,4 +1,4 @@
-"""Losses of two models on the same held-out answers, compared by exchange."""
+"""Comparison of two models' losses on the same held-out answers, per exchange."""
 
 import math
 from collections import defaultdict
@@ -8,15 +8,15 @@ from scipy import stats
 
 from workflow_scripts.common.types import Row
 
-FEWEST = 3  # pairs below which no interval is told
+MIN_PAIRS = 3  # for an interval
 
 
-def compared(name: str, base: list[Row], tuned: list[Row]) -> list[Row]:
-    """One row an exchange (and one for all of them): loss of base and tuned model on the same answers, and the paired
-    difference with its 95 % interval (Student's t over conversations).
+def compare_losses(name: str, base: list[Row], tuned: list[Row]) -> list[Row]:
+    """One row per exchange, and one for all exchanges (`exchange` None): losses on the same answers, paired difference.
 
-    A loss is nats a token: an answer's summed loss by its tokens, averaged over the conversations that have such an
-    exchange. The row of all exchanges takes a conversation's tokens together.
+    Losses are in nats per token: the summed loss of an answer divided by its tokens, averaged over conversations. For all
+    exchanges, the tokens of a conversation are pooled. The difference (tuned − base) has a 95 % interval, Student's t over
+    conversations.
     """
     pairs: dict[int | None, dict[str, list[float]]] = defaultdict(dict)
     ours = {(row["id"], row["exchange"]): row for row in tuned}
@@ -31,11 +31,11 @@ def compared(name: str, base: list[Row], tuned: list[Row]) -> list[Row]:
             sums[place] += value
     pairs[None] = {talk: [before / tokens, after / tokens] for talk, (tokens, before, after) in whole.items()}
     order = [*sorted(number for number in pairs if number is not None), None]
-    return [{"model": name, "exchange": number, **paired(list(pairs[number].values()))} for number in order]
+    return [{"model": name, "exchange": number, **paired_difference(list(pairs[number].values()))} for number in order]
 
 
-def paired(values: list[list[float]]) -> Row:
-    """Means of both sides, their difference (tuned minus base) and its interval; None where there are too few pairs."""
+def paired_difference(values: list[list[float]]) -> Row:
+    """Both means, their difference (tuned − base) and its interval, None with fewer than `MIN_PAIRS` pairs."""
     before, after = ([pair[side] for pair in values] for side in (0, 1))
     result: dict[str, Any] = {
         "conversations": len(values),
@@ -45,7 +45,7 @@ def paired(values: list[list[float]]) -> Row:
         "high": None,
     }
     result["difference"] = result["tuned"] - result["base"]
-    if len(values) >= FEWEST:
+    if len(values) >= MIN_PAIRS:
         low, high = stats.ttest_rel(after, before).confidence_interval(0.95)
         if math.isfinite(low) and math.isfinite(high):
             result |= {"low": float(low), "high": float(high)}

@@ -1,4 +1,4 @@
-"""Run the completions that a model wrote for HumanEval, in a sandbox, and score them: pass@1 of one greedy completion."""
+"""Run a model's HumanEval completions in a sandbox and score them: pass@1 of one greedy completion."""
 
 import argparse
 import json
@@ -16,26 +16,26 @@ from workflow_scripts.common.rows import read_json, write_json
 from workflow_scripts.evaluation import sandbox
 
 METRIC = "pass@1"
-SECONDS = 10.0  # for one program with its tests; HumanEval's own harness allows 3, on a machine that does nothing else
+PROGRAM_SECONDS = 10.0  # timeout of a program with its tests; HumanEval's harness allows 3 on an idle machine
 
 
 def program(document: dict[str, str], completion: str) -> str:
-    """A completion with what stands before it and the item's tests, as HumanEval's own harness puts them together."""
+    """The prompt, the completion and the tests of an item, combined as in HumanEval's harness."""
     return f"{document['prompt']}{completion}\n{document['test']}\ncheck({document['entry_point']})\n"
 
 
 def standard_error(outcomes: list[bool]) -> float | None:
-    """Of the share that passed, as lm-eval gives it for a mean; None for a single item."""
+    """Standard error of the share that passed, as lm-eval computes it for a mean; None for a single item."""
     count, share = len(outcomes), sum(outcomes) / len(outcomes)
     return math.sqrt(share * (1 - share) / (count - 1)) if count > 1 else None
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the result and the items again, now with pass@1 and what each program ended with."""
+    """Write the result and the items with pass@1 and the outcome of each program."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--result", required=True, type=Path, help="JSON file of evaluate_task")
     parser.add_argument("--table", required=True, type=Path, help="its parquet file of items")
-    parser.add_argument("--threads", required=True, type=int, help="programs at once")
+    parser.add_argument("--threads", required=True, type=int, help="programs that run concurrently")
     parser.add_argument("--executed", required=True, type=Path, help="JSON file to write")
     parser.add_argument("--executed-table", required=True, type=Path, help="parquet file to write")
     args = parser.parse_args(argv)
@@ -47,19 +47,21 @@ def main(argv: list[str] | None = None) -> None:
         for document, outputs in zip(items["document"].to_pylist(), items["outputs"].to_pylist(), strict=True)
     ]
     with progress(len(programs), "executing", "program") as bar, ThreadPoolExecutor(args.threads) as pool:
-        ended = []
-        for outcome in pool.map(lambda text: sandbox.run_program(text, SECONDS), programs):
-            ended.append(outcome)
+        outcomes = []
+        for outcome in pool.map(lambda text: sandbox.run_program(text, PROGRAM_SECONDS), programs):
+            outcomes.append(outcome)
             bar.update()
-    passed = [outcome == "passed" for outcome in ended]
+    passed = [outcome == "passed" for outcome in outcomes]
     result = read_json(args.result)
     (values,) = result["results"].values()
     values |= {f"{METRIC},none": sum(passed) / len(passed), f"{METRIC}_stderr,none": standard_error(passed)}
     args.executed_table.parent.mkdir(parents=True, exist_ok=True)
-    shown = [
-        [*outputs, f"ended: {outcome}"] for outputs, outcome in zip(items["outputs"].to_pylist(), ended, strict=True)
+    outputs_with_end = [
+        [*outputs, f"ended: {outcome}"] for outputs, outcome in zip(items["outputs"].to_pylist(), outcomes, strict=True)
     ]
-    items = items.set_column(items.column_names.index("outputs"), "outputs", pa.array(shown, pa.list_(pa.string())))
+    items = items.set_column(
+        items.column_names.index("outputs"), "outputs", pa.array(outputs_with_end, pa.list_(pa.string()))
+    )
     items = items.append_column(METRIC, pa.array(passed).cast(pa.float64()))
     pq.write_table(items, args.executed_table, compression="zstd")
     write_json(args.executed, result)

@@ -1,4 +1,4 @@
-"""Download what an lm-eval task needs, so that scoring later runs without a network."""
+"""Download the data of an lm-eval task, so that it can be scored offline."""
 
 import argparse
 import json
@@ -11,10 +11,10 @@ from workflow_scripts.evaluation.tasks import load, record
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the task's record: data set, config, revision, splits with their number of documents, task version."""
+    """Write the record of a task: data set, config, revision, documents per split, task version."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True, help="lm-eval's name of the task")
-    parser.add_argument("--include-path", help="folder of further task files")
+    parser.add_argument("--include-path", help="folder of additional task files")
     parser.add_argument("--revisions", type=json.loads, default={}, help="commits of hub datasets, as JSON")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""What a model did with every single document, as a table that two models are compared by."""
+"""A model's results per document, as a table for the comparison of two models."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from workflow_scripts.common.types import Row
 
-# What names a document: the hash of its content and, where a data set repeats one, which of its copies this is.
+# The key of a document: the hash of its content and, for repeated documents, the number of the copy.
 KEY = ["task", "filter", "doc_hash", "copy"]
 FIXED = pa.schema(
     [
@@ -16,19 +16,19 @@ FIXED = pa.schema(
         ("filter", pa.string()),
         ("doc_hash", pa.string()),
         ("copy", pa.int32()),
-        ("doc_id", pa.int32()),  # its place in the split
+        ("doc_id", pa.int32()),  # position in the split
         ("prompt", pa.string()),
-        ("options", pa.list_(pa.string())),  # of a multiple choice: what was scored, in the order of the choices
+        ("options", pa.list_(pa.string())),  # multiple choice: the scored texts, in the order of the choices
         ("loglikelihoods", pa.list_(pa.float64())),
-        ("outputs", pa.list_(pa.string())),  # of a generation: what was written, before any filter
+        ("outputs", pa.list_(pa.string())),  # generation: the generated texts, before filters
         ("target", pa.string()),
-        ("document", pa.string()),  # as JSON
+        ("document", pa.string()),  # JSON
     ]
 )
 
 
 def table(samples: dict[str, list[Row]]) -> pa.Table:
-    """lm-eval's `samples` as a table of `FIXED` and one float column for each metric, in the documents' order."""
+    """lm-eval's `samples` as a table with the columns `FIXED` and one float column per metric, in document order."""
     rows = [row for task in sorted(samples) for row in _rows(task, samples[task])]
     metrics = sorted({name for row in rows for name in row["metrics"]})
     schema = FIXED
@@ -39,7 +39,7 @@ def table(samples: dict[str, list[Row]]) -> pa.Table:
 
 
 def metrics_of(schema: pa.Schema) -> list[str]:
-    """The metrics that a table of items has a column for."""
+    """The metrics among the columns of a table of items."""
     return [name for name in schema.names if name not in FIXED.names]
 
 
@@ -79,6 +79,6 @@ def _is_loglikelihood(response: Any) -> bool:
 
 
 def _options(arguments: list[tuple[str, str]]) -> list[str]:
-    """The continuations; where each has a context of its own, as in WinoGrande, that context, which makes the choice."""
+    """The continuations, or the contexts if the choices differ in their contexts, as in WinoGrande."""
     contexts = {context for context, _ in arguments}
     return [continuation if len(contexts) == 1 else context for context, continuation in arguments]

@@ -1,22 +1,17 @@
-"""A teacher as the judge of two models' answers: pairwise, in both orders, a tie being a verdict like the others.
+"""A teacher judges the answers of two models: pairwise and in both orders, with ties.
 
-After MT-Bench (Zheng et al. 2023, arXiv 2306.05685): a win is a win in both orders; a model that wins in one order only
-has tied. The prompt is ours; the reason comes before the verdict, as there.
+As in MT-Bench (Zheng et al. 2023, arXiv 2306.05685), a model wins if it wins in both orders; a win in one order is a tie,
+and the reason precedes the verdict. The prompt is ours.
 """
 
-import json
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any
 
-import jsonschema
 from scipy import stats
 
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation.prompts import PROMPTS
-
-Ask = Callable[..., Awaitable[dict[str, Any]]]  # TeacherClient.ask
+from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3
 SCHEMA = {
@@ -25,55 +20,38 @@ SCHEMA = {
     "required": ["reason", "verdict"],
     "additionalProperties": False,
 }
-FORMAT = {"type": "json_schema", "json_schema": {"name": "judgement", "strict": True, "schema": SCHEMA}}
 SCORE = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 CONFIDENCE = 0.95
 
 
-class NoVerdict(Exception):
-    """No valid judgement after all attempts; the message holds none of the judge's words."""
-
-
-def read(text: str) -> Row:
-    """A reply's {reason, verdict}; ValueError (a short reason) if it is no judgement."""
-    try:
-        judgement = json.loads(text)
-        jsonschema.validate(judgement, SCHEMA)
-    except jsonschema.ValidationError as error:
-        raise ValueError(f"{error.json_path} breaks `{error.validator}`") from error
-    except ValueError as error:
-        raise ValueError("not JSON") from error
-    return judgement
-
-
 async def judge(ask: Ask, first: list[Row], second: list[Row], reference: str, max_tokens: int) -> Row:
-    """{reason, verdict} on the last answers of two conversations with the same requests, `first` being A."""
+    """{reason, verdict} on the last answers of two conversations with the same requests; `first` is A.
+
+    Raises InvalidReply if no attempt gives a valid judgement.
+    """
     exchanges = [
         {"input": one["input"], "A": one["output"], "B": other["output"]}
         for one, other in zip(first, second, strict=True)
     ]
     prompt = PROMPTS.render("judge_pair", exchanges=exchanges, reference=reference)
     sampling = {"temperature": 0.0, "top_p": 1.0, "max_tokens": max_tokens}
-    faults = []
-    for seed in range(ATTEMPTS):
-        answer = await ask([{"role": "user", "content": prompt}], sampling, seed, response_format=FORMAT)
-        try:
-            return read(answer["text"])
-        except ValueError as error:
-            faults.append(str(error))
-    raise NoVerdict(f"no judgement in {len(faults)} attempts: {'; '.join(faults)}")
+    messages = [{"role": "user", "content": prompt}]
+    return await ask_structured(ask, messages, sampling, "judgement", SCHEMA, ATTEMPTS)
 
 
 def outcome(tuned_first: str, base_first: str) -> str:
-    """Of the tuned model, from its verdicts as A and as B: win, loss or tie."""
+    """The tuned model's outcome from the verdicts with it as A and as B: win, loss or tie."""
     as_first = {"A": "win", "B": "loss", "tie": "tie"}[tuned_first]
     as_second = {"A": "loss", "B": "win", "tie": "tie"}[base_first]
     return as_first if as_first == as_second else "tie"
 
 
 def summary(judgements: list[Row]) -> Row:
-    """Of rows {id, turn, tuned_first, base_first, outcome}: counts, the share won (a tie is half) with its standard error and
-    interval over questions, the sign test's p of wins against losses, and how far the judge follows the order.
+    """Statistics of judgements {id, turn, tuned_first, base_first, outcome}.
+
+    Counts; the share won (a tie counts half) with its standard error and 95 % interval over questions; p of the sign test
+    of wins against losses; share of verdicts for the first and the second answer, and the share of judgements in which
+    both orders agree. Statistics are None where they are undefined, `share` is NaN without judgements.
     """
     counts = Counter(row["outcome"] for row in judgements)
     questions: dict[str, list[float]] = {}

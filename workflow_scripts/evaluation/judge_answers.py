@@ -1,4 +1,4 @@
-"""Judge each trained model's answers against the base model's, pairwise and in both orders, by the teacher."""
+"""Judge the answers of each trained model against the base model's: by the teacher, pairwise, in both orders."""
 
 import argparse
 import asyncio
@@ -10,19 +10,21 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.stage import rejected_row
+from workflow_scripts.common.types import Rejected, Row
 from workflow_scripts.evaluation import judge
 from workflow_scripts.evaluation.prompts import PROMPTS
+from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
-from workflow_scripts.teacher.runtime_settings import shared_limits
 from workflow_scripts.teacher.servers import Teacher, serve
+from workflow_scripts.teacher.structured import InvalidReply
 
 REFERENCE = "base"
 
 
 def pairs(answers: dict[str, list[Row]]) -> list[Row]:
-    """What is to be judged: {model, id, category, turn, base, tuned, reference}, the conversations up to that turn."""
+    """The judgements to make: {model, id, category, turn, base, tuned, reference}, conversations up to that turn."""
     base = {row["id"]: row for row in answers[REFERENCE]}
     return [
         {
@@ -40,27 +42,36 @@ def pairs(answers: dict[str, list[Row]]) -> list[Row]:
     ]
 
 
-async def judge_all(todo: list[Row], teacher: Teacher, args: argparse.Namespace) -> tuple[list[Row], list[Row], Row]:
-    """(judgements, what could not be judged with its reason, use of the teacher)."""
+def unjudged(pair: Row, error: str) -> Rejected:
+    """The row of rejected.jsonl of a pair without a judgement: the tuned model's answers."""
+    provenance = {key: pair[key] for key in ("model", "category", "turn")}
+    row = {"id": pair["id"], "source": pair["model"], "conversation": pair["tuned"], "provenance": provenance}
+    return rejected_row(row, "no_judgement", error)
+
+
+async def judge_all(
+    todo: list[Row], teacher: Teacher, args: argparse.Namespace
+) -> tuple[list[Row], list[Rejected], Row]:
+    """Judgements, rejected answers, and the usage of the teacher. UserError above `teacher.max_failure_rate`."""
     client = TeacherClient(
         teacher.base_url, teacher.model, args.teacher, RequestCache(args.cache), identity=teacher.identity
     )
-    seats = asyncio.Semaphore(args.teacher["concurrency"])
+    slots = asyncio.Semaphore(args.teacher["concurrency"])
     judged, rejected = [], []
 
-    async def one(pair: Row) -> None:
+    async def judge_pair(pair: Row) -> None:
         tokens = args.settings["judge_tokens"]
         row = {key: pair[key] for key in ("model", "id", "category", "turn")}
-        async with seats:
+        async with slots:
             try:
                 tuned_first = await judge.judge(client.ask, pair["tuned"], pair["base"], pair["reference"], tokens)
                 base_first = await judge.judge(client.ask, pair["base"], pair["tuned"], pair["reference"], tokens)
-            except (judge.NoVerdict, TeacherError) as error:
-                rejected.append({**row, "reason": str(error)})
+            except (InvalidReply, TeacherError) as error:
+                rejected.append(unjudged(pair, str(error)))
                 if len(rejected) > args.teacher["max_failure_rate"] * len(todo):
                     raise UserError(
-                        f"the teacher at {teacher.base_url} gave no judgement for {len(rejected)} of {len(todo)} answers (at last: "
-                        f"{error}), more than `teacher.max_failure_rate` allows. Take a stronger teacher, raise "
+                        f"the teacher at {teacher.base_url} gave no judgement for {len(rejected)} of {len(todo)} answers (last "
+                        f"error: {error}), more than `teacher.max_failure_rate` allows. Use a stronger teacher or raise "
                         "`evaluation.two_turn.judge_tokens`, and run again: finished requests are kept."
                     ) from error
                 return
@@ -73,32 +84,28 @@ async def judge_all(todo: list[Row], teacher: Teacher, args: argparse.Namespace)
 
     try:
         with progress(len(todo), "judging", "answer") as bar:
-            await asyncio.gather(*(one(pair) for pair in todo))
+            await asyncio.gather(*(judge_pair(pair) for pair in todo))
     finally:
         await client.close()
-    used = {key: getattr(client.usage, key) for key in ("requests", "cached", "prompt_tokens", "completion_tokens")}
-    return judged, rejected, used
+    usage = {key: getattr(client.usage, key) for key in ("requests", "cached", "prompt_tokens", "completion_tokens")}
+    return judged, rejected, usage
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write judgements.jsonl, rejected.jsonl and stats.json from files named <model>/<any>.jsonl."""
+    """Write judgements.jsonl, rejected.jsonl and stats.json; the answers are in files <model>/<any>.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", required=True, type=Path, nargs="+", help="JSONL files of answer_questions")
     parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation.two_turn` as JSON")
-    parser.add_argument("--teacher", required=True, type=json.loads, help="which teacher, from `teacher` of the config")
-    parser.add_argument("--threads", required=True, type=int, help="threads for a teacher that runs in this job")
-    parser.add_argument("--cache", required=True, type=Path, help="folder of finished requests; shared, and kept")
-    parser.add_argument("--server-log", required=True, type=Path, help="file for what a server started here has to say")
+    add_teacher_arguments(parser)
     parser.add_argument("--judgements", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
-    args.teacher |= shared_limits()
 
     answers = {path.parent.name: list(read_jsonl(path)) for path in args.answers}
     todo = pairs(answers)
     with serve(args.teacher, args.threads, args.server_log) as teacher:
-        judged, rejected, used = asyncio.run(judge_all(todo, teacher, args))
+        judged, rejected, usage = asyncio.run(judge_all(todo, teacher, args))
     order = ("model", "id", "turn")
     judged.sort(key=lambda row: [row[key] for key in order])
     models = [model for model in answers if model != REFERENCE]
@@ -120,10 +127,10 @@ def main(argv: list[str] | None = None) -> None:
             }
             for model in models
         },
-        **used,
+        **usage,
     }
     write_jsonl(args.judgements, judged)
-    write_jsonl(args.rejected, sorted(rejected, key=lambda row: [row[key] for key in order]))
+    write_jsonl(args.rejected, sorted(rejected, key=lambda row: [row["source"], row["id"], row["provenance"]["turn"]]))
     write_json(args.stats, stats)
     logging.info("%s", stats["models"])
 

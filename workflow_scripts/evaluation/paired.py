@@ -1,10 +1,10 @@
-"""Two models on the same documents: the mean difference, how sure it is, and whether it is beyond noise.
+"""Paired comparison of two models on the same documents: mean difference, interval, p-value, significance.
 
-Both models answer the same documents, so the spread that counts is that of the differences, which is smaller than that of
-two independent samples (Miller, Adding Error Bars to Evals, arXiv 2411.00640, §4.2). The standard error and the interval
-are those of SciPy's paired t-test. Where every item is right or wrong, the p-value is McNemar's exact one: the
-chance of so uneven a split of the items on which the models disagree. Several scores are looked at side by side, so
-the p-values of a model are adjusted by Benjamini and Hochberg before one is called beyond noise.
+Both models answer the same documents, so the relevant variance is that of the differences, which is smaller than that of
+two independent samples (Miller, Adding Error Bars to Evals, arXiv 2411.00640, §4.2). The standard error and the interval are
+those of SciPy's paired t-test. If every item is 0 or 1, the p-value is that of McNemar's exact test: the probability of such
+an uneven split of the items on which the models disagree. A model has several scores, so its p-values are adjusted by the
+method of Benjamini and Hochberg before a difference is called "beyond noise".
 """
 
 import math
@@ -14,15 +14,16 @@ from scipy import stats
 
 from workflow_scripts.common.types import Row
 
-LEVEL = 0.05  # share of false alarms among the differences that are called beyond noise
+LEVEL = 0.05  # false discovery rate of the differences called beyond noise
 CONFIDENCE = 0.95
 
 
 def compare(base: np.ndarray, tuned: np.ndarray) -> Row:
-    """Difference of two models' item results, `tuned` less `base`, float arrays of the same documents in one order.
+    """Difference (tuned − base) of two models' item results: float arrays of the same documents in the same order.
 
-    {documents, base, tuned, difference, stderr, low, high, gained, lost, test, p}; gained and lost are the items that
-    turned right and wrong, None where items are not 0 or 1. One item gives no standard error: stderr, low, high are NaN.
+    {documents, base, tuned, difference, stderr, low, high, gained, lost, test, p}. `gained` and `lost` are the numbers of
+    items that only `tuned` or only `base` has correct, None unless all items are 0 or 1. With a single item stderr, low and
+    high are NaN. ValueError if the arrays are empty or differ in length.
     """
     if base.shape != tuned.shape or not len(base):
         raise ValueError(f"not the same documents: {base.shape} and {tuned.shape}")
@@ -36,18 +37,18 @@ def compare(base: np.ndarray, tuned: np.ndarray) -> Row:
     if len(base) == 1:
         row |= {"stderr": math.nan, "low": math.nan, "high": math.nan}
         p = 1.0
-    elif np.ptp(differences) == 0:  # the t-test divides by zero; of equal differences none says more than the first
+    elif np.ptp(differences) == 0:  # equal differences: the t-test would divide by zero
         row |= {"stderr": 0.0, "low": row["difference"], "high": row["difference"]}
         p = 1.0 if row["difference"] == 0 else 0.0
     else:
-        found = stats.ttest_rel(tuned, base)
-        interval = found.confidence_interval(CONFIDENCE)
+        result = stats.ttest_rel(tuned, base)
+        interval = result.confidence_interval(CONFIDENCE)
         row |= {
             "stderr": float(differences.std(ddof=1) / math.sqrt(len(base))),
             "low": float(interval.low),
             "high": float(interval.high),
         }
-        p = float(found.pvalue)
+        p = float(result.pvalue)
     if np.isin(base, (0, 1)).all() and np.isin(tuned, (0, 1)).all():
         gained, lost = int((differences > 0).sum()), int((differences < 0).sum())
         disagree = gained + lost
@@ -57,14 +58,15 @@ def compare(base: np.ndarray, tuned: np.ndarray) -> Row:
 
 
 def adjust(p_values: list[float]) -> list[float]:
-    """Benjamini and Hochberg's adjusted p-values, in the order given."""
+    """The p-values adjusted by the method of Benjamini and Hochberg, in the given order."""
     return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if p_values else []
 
 
 def combine(rows: list[Row], weights: list[float]) -> Row:
-    """The difference of a suite's average from its tasks' comparisons, whose errors are taken as independent.
+    """The difference of a suite's average, combined from the comparisons of its tasks, which are assumed independent.
 
-    {difference, stderr, low, high, p}, by the normal distribution; without a standard error of each task there is none.
+    {difference, stderr, low, high, p} by the normal distribution. If a task has no standard error, stderr, low and high are
+    NaN and p is 1.
     """
     total = math.fsum(weights)
     difference = math.fsum(row["difference"] * weight for row, weight in zip(rows, weights, strict=True)) / total

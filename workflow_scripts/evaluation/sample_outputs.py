@@ -1,4 +1,4 @@
-"""Answers of one model to the fixed prompts, greedily, in the template it was (or would be) trained on."""
+"""Generate a model's answers to the fixed prompts, with greedy decoding and the training template."""
 
 import argparse
 import json
@@ -8,16 +8,16 @@ from pathlib import Path
 import yaml
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import Exchange
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.training.generation import answers, load
+from workflow_scripts.common.types import Exchange
+from workflow_scripts.training.generation import generate_answers, load_model
 
 PROMPTS = package_file("evaluation/prompts.yaml")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write one row a prompt: name and conversation."""
+    """Write one row per prompt: name, conversation."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, type=Path, help="model folder")
     parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
@@ -28,13 +28,13 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(args.threads)
-    model, encoder = load(args.model, args.settings["dtype"])
+    model, encoder = load_model(args.model, args.settings["dtype"])
     rows = []
     for prompt in yaml.safe_load(PROMPTS.read_text(encoding="utf-8")):
         conversation: list[Exchange] = []
         for turn in prompt["turns"]:
-            (said,) = answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])
-            conversation.append({"input": turn, "output": said})
+            (answer,) = generate_answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])
+            conversation.append({"input": turn, "output": answer})
         rows.append({"name": prompt["name"], "conversation": conversation})
         logging.info("%s: %s", prompt["name"], conversation[-1]["output"][:200])
     write_jsonl(args.outputs, rows)

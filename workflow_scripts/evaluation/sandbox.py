@@ -1,13 +1,12 @@
-"""Run Python that a model wrote, where it can do no harm: in a bubblewrap sandbox (Linux).
+"""Run Python code written by a model in a bubblewrap sandbox (Linux).
 
-Covered. No network, not even this machine's loopback: the program has a network of its own without any interface that leads out.
-Nothing can be written but a scratch folder in memory, which is gone afterwards. Home folders, /tmp, /run and the
-working directory are not visible; the Python installation is, read-only. No environment variable is passed on, so no key
-or token. The program sees no other process, and all it started ends with it. Time, memory, file size and number of processes
-are limited.
+Covered: no network, not even the loopback interface of the machine. Only a scratch folder in memory is writable, and it is
+deleted afterwards. Home folders, /tmp, /run and the working directory are not visible; the Python installation is, read-only.
+No environment variable is passed on, so no key or token. The program sees no other process, and its child processes end with
+it. Time, memory, file size and number of processes are limited.
 
-Not covered. Other files that this user may read (/etc, shared data) can be read, though with no network they lead nowhere.
-A fault of the Linux kernel itself may let a program out: whoever expects attacks on purpose runs this in a virtual machine.
+Not covered: other files that this user may read (/etc, shared data) are readable, but cannot be sent anywhere without a
+network. A vulnerability of the Linux kernel may allow an escape; if deliberate attacks are possible, use a virtual machine.
 """
 
 import secrets
@@ -20,12 +19,15 @@ from typing import IO
 
 from workflow_scripts.common.errors import UserError
 
-MEMORY = 2**30  # bytes a program may use
-FILE = 2**24  # bytes of a file it may write
-PROCESSES = 64
-PROGRAM = "/tmp/program/program.py"
+MEMORY_BYTES = 2**30
+FILE_BYTES = 2**24  # of each written file
+MAX_PROCESSES = 64
+CHECK_SECONDS = 30
+MAX_OUTCOME_CHARS = 300
+TAIL_BYTES = 4096  # of the output that is read
+PROGRAM_PATH = "/tmp/program/program.py"
 
-LIMITS = """import resource, runpy, sys
+LIMITED_RUN = """import resource, runpy, sys
 for limit, value in ((resource.RLIMIT_AS, {memory}), (resource.RLIMIT_FSIZE, {file}), (resource.RLIMIT_CPU, {seconds}),
                      (resource.RLIMIT_NPROC, {processes}), (resource.RLIMIT_CORE, 0)):
     resource.setrlimit(limit, (value, value))
@@ -39,36 +41,38 @@ def _command(folder: Path, seconds: float) -> list[str]:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         raise UserError(
-            "`evaluation.execute_code` needs bubblewrap, and there is no program `bwrap` on PATH. Install it (apt install "
+            "`evaluation.execute_code` needs bubblewrap, but there is no program `bwrap` on PATH. Install it (apt install "
             "bubblewrap, dnf install bubblewrap), or set `execute_code` to false."
         )
     hidden = [path for path in dict.fromkeys([*HIDDEN, str(Path.home()), str(Path.cwd())]) if Path(path).is_dir()]
-    # A Python of the user's own may lie in a hidden folder: it alone is shown again.
+    # The Python installation may be in a hidden folder and is made visible again.
     python = dict.fromkeys(str(Path(prefix).resolve()) for prefix in (sys.base_prefix, sys.prefix))
     interpreter = str(Path(sys.executable).resolve())
-    limits = LIMITS.format(memory=MEMORY, file=FILE, seconds=int(seconds) + 1, processes=PROCESSES, program=PROGRAM)
+    code = LIMITED_RUN.format(
+        memory=MEMORY_BYTES, file=FILE_BYTES, seconds=int(seconds) + 1, processes=MAX_PROCESSES, program=PROGRAM_PATH
+    )
     return [
         *(bubblewrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--ro-bind", "/", "/"),
         *("--proc", "/proc", "--dev", "/dev"),
         *(word for path in hidden for word in ("--tmpfs", path)),
         *(word for path in python for word in ("--ro-bind", path, path)),
         *("--tmpfs", "/dev/shm", "--tmpfs", "/tmp", "--ro-bind", str(folder), "/tmp/program"),
-        *("--chdir", "/tmp", interpreter, "-I", "-S", "-B", "-c", limits),
+        *("--chdir", "/tmp", interpreter, "-I", "-S", "-B", "-c", code),
     ]
 
 
 def run_program(program: str, seconds: float) -> str:
-    """`passed` if the program ran to its end, else why not: `timed out`, or the last line that it complained with."""
-    token = secrets.token_hex(16)  # a program that leaves early, with whatever status, does not print it
+    """`passed` if the program ran to its end, otherwise `timed out`, or the last line of its standard error."""
+    token = secrets.token_hex(16)  # a program that exits early, with any status, does not print it
     with tempfile.TemporaryDirectory() as folder:
-        shown = Path(folder) / "shown"
-        shown.mkdir()
-        (shown / "program.py").write_text(f"{program}\nprint({token!r})\n", encoding="utf-8", errors="replace")
-        # Into files, where the limit of a file's size holds for them too: a program may print without end.
+        visible = Path(folder) / "visible"
+        visible.mkdir()
+        (visible / "program.py").write_text(f"{program}\nprint({token!r})\n", encoding="utf-8", errors="replace")
+        # The output goes to files, so that the limit of the file size also applies to endless output.
         with open(Path(folder) / "out", "w+b") as out, open(Path(folder) / "error", "w+b") as error:
             try:
                 done = subprocess.run(
-                    _command(shown, seconds),
+                    _command(visible, seconds),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=error,
@@ -77,27 +81,27 @@ def run_program(program: str, seconds: float) -> str:
                 )
             except subprocess.TimeoutExpired:
                 return "timed out"
-            printed, complaints = (_end(file) for file in (out, error))
+            printed, errors = (_tail(file) for file in (out, error))
     if printed.endswith(token):
         return "passed"
-    lines = complaints.splitlines()
-    return lines[-1][:300] if lines else f"ended early, with status {done.returncode}"
+    lines = errors.splitlines()
+    return lines[-1][:MAX_OUTCOME_CHARS] if lines else f"ended early, with status {done.returncode}"
 
 
-def _end(file: IO[bytes], size: int = 4096) -> str:
-    file.seek(max(file.seek(0, 2) - size, 0))
+def _tail(file: IO[bytes]) -> str:
+    file.seek(max(file.seek(0, 2) - TAIL_BYTES, 0))
     return file.read().decode("utf-8", "replace").strip()
 
 
 def check() -> None:
-    """UserError unless the sandbox works on this machine and lets nothing through to the network."""
-    if (outcome := run_program("pass", 30)) != "passed":
+    """UserError unless the sandbox works on this machine and blocks the network."""
+    if (outcome := run_program("pass", CHECK_SECONDS)) != "passed":
         raise UserError(
-            f"the sandbox does not work here: {outcome}. bubblewrap needs user namespaces; ask your administrator, or set "
+            f"the sandbox does not work here: {outcome}. bubblewrap needs user namespaces. Ask your administrator, or set "
             "`evaluation.execute_code` to false."
         )
-    reaches = "import socket\nassert [name for _, name in socket.if_nameindex()] in ([], ['lo'])"
-    if (outcome := run_program(reaches, 30)) != "passed":
+    isolated = "import socket\nassert [name for _, name in socket.if_nameindex()] in ([], ['lo'])"
+    if (outcome := run_program(isolated, CHECK_SECONDS)) != "passed":
         raise UserError(
             f"the sandbox has a network ({outcome}), so nothing is executed. Set `evaluation.execute_code` to false."
         )

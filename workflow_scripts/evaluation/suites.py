@@ -1,6 +1,6 @@
-"""Suites: which tasks a configuration asks for, each with its shots, and how a suite's average is formed.
+"""Suites: the tasks of a configuration, each with its number of shots, and the averages of a suite.
 
-Nothing here imports lm-eval: Snakemake asks this module what to plan.
+This module does not import lm-eval, because the Snakefile imports it.
 """
 
 import math
@@ -18,7 +18,7 @@ SUITES = package_file("evaluation/suites.yaml")
 
 @dataclass(frozen=True)
 class Member:
-    """One value of a suite: a task's entry and metric, or another suite's plain mean."""
+    """A value of a suite: the metric of a task, or the plain mean of another suite."""
 
     task: str
     entry: str
@@ -34,17 +34,17 @@ def registered() -> dict[str, Config]:
 
 
 def known(custom: dict[str, Config]) -> dict[str, Config]:
-    """The registered suites and the configuration's own, which may take a registered one's name."""
+    """The registered suites and those of `evaluation.custom`, which may replace a registered suite."""
     return registered() | custom
 
 
 def entry_name(task: str, shots: int | None) -> str:
-    """The name of a task with its shots, as files carry it: two suites may ask for one task with other shots."""
+    """The name of a task with its shots, used as file name: suites may use a task with different shots."""
     return task if shots is None else f"{task}.{shots}shot"
 
 
 def members(name: str, suites: dict[str, Config]) -> list[Member]:
-    """A suite's values in its order. KeyError for a suite that is not known."""
+    """The values of a suite, in its order. KeyError for an unknown suite."""
     suite = suites[name]
     tasks = suite["tasks"]
     found = []
@@ -70,7 +70,7 @@ def _asked(name: str, suites: dict[str, Config]) -> Iterator[tuple[str, Config]]
 
 
 def entries(evaluation: Config) -> dict[str, Config]:
-    """{entry name: {task, shots}} of all suites and single tasks that `evaluation` of the config names, each once."""
+    """{entry name: {task, shots}} of all suites and single tasks of `evaluation` in the configuration, each once."""
     suites = known(evaluation["custom"])
     found: dict[str, Config] = {}
     for name in evaluation["suites"]:
@@ -82,12 +82,12 @@ def entries(evaluation: Config) -> dict[str, Config]:
 
 
 def batches(names: list[str], size: int) -> list[list[str]]:
-    """The entries in groups of at most `size`, in their order: those of a group share one load of the model."""
+    """The entries in groups of at most `size`, in order; the entries of a group share one load of the model."""
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 def average(values: list[float], errors: list[float | None], weights: list[float]) -> tuple[float, float | None]:
-    """Weighted mean of tasks and its standard error, the tasks' own errors taken as independent; None if one is missing."""
+    """Weighted mean of tasks and its standard error for independent tasks; the error is None if one is missing."""
     total = math.fsum(weights)
     value = math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / total
     if any(error is None for error in errors):
@@ -103,9 +103,9 @@ RULES = {
 
 
 def score_settings(evaluation: Config, model: str) -> Config:
-    """The part of `evaluation:` that a model's scores depend on."""
+    """The settings of `evaluation` that a model's scores depend on."""
     names = ("include_path", "revisions", "limit", "batch_size", "dtype", "backend", "backend_args")
-    templated = evaluation["apply_chat_template"]
+    chat_template = evaluation["apply_chat_template"]
     return {name: evaluation[name] for name in names} | {
-        "apply_chat_template": model in templated if isinstance(templated, list) else templated
+        "apply_chat_template": model in chat_template if isinstance(chat_template, list) else chat_template
     }

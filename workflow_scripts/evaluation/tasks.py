@@ -1,4 +1,4 @@
-"""lm-eval's tasks: found by name, loaded with their data, and recorded with the revision that the data have."""
+"""lm-eval's tasks: found by name, loaded with their data, and recorded with the revision of the data."""
 
 import importlib.util
 import re
@@ -15,20 +15,20 @@ from workflow_scripts.common.rows import file_sha256
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Row
 
-OWN = package_file("evaluation/lm_eval_tasks")
-COMMIT = re.compile(r"[0-9a-f]{40}")
+OWN_TASKS = package_file("evaluation/lm_eval_tasks")
+COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
 
 
 def folders(include_path: str | None) -> list[Path]:
-    """Where tasks are looked for, in this order: the user's, the project's, lm-eval's own."""
+    """The folders with task files, in order of precedence: the user's, the project's, lm-eval's."""
     built_in = importlib.util.find_spec("lm_eval").submodule_search_locations[0]
-    return [*([Path(include_path)] if include_path else []), OWN, Path(built_in) / "tasks"]
+    return [*([Path(include_path)] if include_path else []), OWN_TASKS, Path(built_in) / "tasks"]
 
 
 def task_file(name: str, places: list[Path]) -> Path | None:
-    """The YAML file that defines a single task, None for groups and tags.
+    """The YAML file that defines a single task, or None for a group, a tag or an unknown name.
 
-    lm-eval's index reads some fourteen thousand files as YAML, which takes a quarter of a minute; this takes a second.
+    This takes 1 s; lm-eval's index parses about 14,000 YAML files, which takes 15 s.
     """
     defines = re.compile(rb"""^["']?task["']?:\s*["']?""" + re.escape(name.encode()) + rb"""["']?\s*(?:#.*)?$""", re.M)
     for place in places:
@@ -39,27 +39,28 @@ def task_file(name: str, places: list[Path]) -> Path | None:
 
 
 def task_manager(include_path: str | None, include_defaults: bool = True) -> Any:
-    """lm-eval's TaskManager over all tasks: needed for groups, tags and for names that do not exist."""
+    """lm-eval's TaskManager for all tasks, needed for groups, tags and unknown names."""
     from lm_eval.tasks import TaskManager
 
-    places = [OWN, *([Path(include_path)] if include_path else [])]
+    places = [OWN_TASKS, *([Path(include_path)] if include_path else [])]
     return TaskManager(include_path=[str(path) for path in places], include_defaults=include_defaults)
 
 
 def check_task(manager: Any, name: str) -> None:
-    """UserError with the nearest names if lm-eval knows no such task."""
+    """UserError with the most similar names if lm-eval does not have the task."""
     if name in manager.all_tasks:
         return
     hint = suggest(name, manager.all_tasks, count=3)
     raise UserError(
-        f"lm-eval has no task {name}; {hint} `lm_eval ls tasks` lists them; your own belong into `evaluation.include_path`."
+        f"lm-eval has no task {name}; {hint} `lm_eval ls tasks` lists all. Set "
+        "`evaluation.include_path` to the folder of your own task files."
     )
 
 
 def load(name: str, include_path: str | None, revisions: dict[str, str]) -> dict[str, Any]:
-    """lm-eval's tasks by their names: one, or those of a group. What TaskManager.load gives: {tasks, groups, group_map}.
+    """Load a task, or the tasks of a group; returns the result of TaskManager.load: {tasks, groups, group_map}.
 
-    `revisions` pins hub datasets to commits. UserError if there is no such task, or its data cannot be had.
+    `revisions` pins Hub datasets to commits. UserError if the task does not exist or its data cannot be loaded.
     """
     from lm_eval.tasks import TaskManager
 
@@ -78,18 +79,20 @@ def load(name: str, include_path: str | None, revisions: dict[str, str]) -> dict
             return manager.load([spec])
         except UserError:
             raise
-        except IndexError as error:  # lm-eval looks at a task's first document when it loads the task
-            raise UserError(f"task {name}: no document is left to score. Check the task's split and filter.") from error
-        except Exception as error:  # one message for what hub, network, loader and task files may raise
-            words = " ".join(str(error).split())[:400].rstrip(".") or type(error).__name__
+        except IndexError as error:  # lm-eval reads the first document when it loads a task
             raise UserError(
-                f"task {name}: its data cannot be loaded: {words}. Check the network, HF_ENDPOINT, HF_TOKEN for a gated "
-                "dataset, and the task file if it is yours."
+                f"task {name}: it has no documents to score. Check the split and filter of the task."
+            ) from error
+        except Exception as error:  # Hub, network, loader and task files raise many classes of errors
+            message = " ".join(str(error).split())[:400].rstrip(".") or type(error).__name__
+            raise UserError(
+                f"task {name}: its data cannot be loaded: {message}. Check the network, HF_ENDPOINT, HF_TOKEN for a gated "
+                "dataset, and the task file if it is your own."
             ) from error
 
 
 def _pinned(path: Path, revisions: dict[str, str]) -> Row:
-    """What a task file is given beside its own content, so that its data come at a commit."""
+    """The settings that pin the data of a task file to a commit; empty if `revisions` does not contain its dataset."""
     if not revisions:
         return {}
     from lm_eval.tasks._yaml_loader import load_yaml
@@ -102,7 +105,7 @@ def _pinned(path: Path, revisions: dict[str, str]) -> Row:
 
 
 def record(task: Any) -> Row:
-    """What exactly a loaded task evaluates: data set, config, revision, splits with their documents, version."""
+    """The record of a loaded task: data set, config, revision, version, output type, documents per split."""
     return {
         "dataset": task.config.dataset_path,
         "config": task.config.dataset_name,
@@ -114,13 +117,13 @@ def record(task: Any) -> Row:
 
 
 def revision(task: Any) -> str | None:
-    """The commit of a hub dataset, or the hash of local files; None where lm-eval generated the data itself."""
+    """The commit of a Hub dataset, or the hash of local files; None if lm-eval generated the data."""
     local = sorted(_strings((task.config.dataset_kwargs or {}).get("data_files")))
     if local:
         return "sha256:" + "+".join(file_sha256(Path(name))[:16] for name in local if Path(name).is_file())
     files = [file["filename"] for split in task.dataset.values() for file in getattr(split, "cache_files", [])]
-    # `datasets` keeps a hub dataset in a folder named by its commit.
-    return next((name for name in Path(files[0]).parts[::-1] if COMMIT.fullmatch(name)), None) if files else None
+    # `datasets` caches a Hub dataset in a folder named after its commit.
+    return next((name for name in Path(files[0]).parts[::-1] if COMMIT_HASH.fullmatch(name)), None) if files else None
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -132,11 +135,11 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def check_data(name: str, loaded: dict[str, Any], recorded: Row) -> None:
-    """UserError if a task's data are not those that were fetched for this run."""
+    """UserError if the data of a task differ from those fetched for this run."""
     for leaf, task in loaded["tasks"].items():
-        now, then = record(task), recorded["tasks"].get(leaf)
-        if then != now:
+        current, fetched = record(task), recorded["tasks"].get(leaf)
+        if fetched != current:
             raise UserError(
-                f"task {name}: its data are not those that were fetched for this run (revision {now['revision']}, then "
-                f"{(then or {}).get('revision')}). Delete its file in `evaluation/tasks/` and run again."
+                f"task {name}: its data differ from those fetched for this run (revision {current['revision']}, fetched "
+                f"{(fetched or {}).get('revision')}). Delete its file in `evaluation/tasks/` and run again."
             )

@@ -1,4 +1,4 @@
-"""Two-turn questions: what may stand in the user's file, and a model's answers in both turns."""
+"""Two-turn questions: the user's file, and a model's answers in both turns."""
 
 import json
 
@@ -6,22 +6,22 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_jsonl, write_jsonl
-from workflow_scripts.evaluation.answer_questions import main, questions
+from workflow_scripts.evaluation.answer_questions import main, read_questions
 
 
 def read(tmp_path, *rows):
     write_jsonl(tmp_path / "mine.jsonl", rows)
-    return questions(tmp_path / "mine.jsonl")
+    return read_questions(tmp_path / "mine.jsonl")
 
 
-def test_mt_benchs_names_are_taken(tmp_path):
+def test_the_column_names_of_mt_bench_are_accepted(tmp_path):
     row = {"question_id": 81, "category": "writing", "turns": ["Write.", "Shorten it."], "reference": ["a", "b"]}
     assert read(tmp_path, row) == [
         {"id": "81", "category": "writing", "turns": ["Write.", "Shorten it."], "references": ["a", "b"]}
     ]
 
 
-def test_a_question_without_an_id_is_named_by_its_content(tmp_path):
+def test_a_question_without_an_id_gets_a_content_id(tmp_path):
     (one,), (other,) = (read(tmp_path, {"turns": ["Why?", second]}) for second in ("How?", "When?"))
     assert one["id"] != other["id"] and one["references"] == []
 
@@ -34,10 +34,10 @@ def test_a_question_without_an_id_is_named_by_its_content(tmp_path):
         ([{"turns": "Why?"}], "row 1: `turns` must be"),
         ([{"turns": ["a", "b"], "reference": "c"}], "row 1: `reference` must be a list of texts"),
         ([{"id": 1, "turns": ["a", "b"]}, {"id": 1, "turns": ["c", "d"]}], "two questions have the same id"),
-        ([], "no question"),
+        ([], "the file contains no questions"),
     ],
 )
-def test_what_is_no_question(tmp_path, rows, message):
+def test_an_invalid_question_is_reported(tmp_path, rows, message):
     with pytest.raises(UserError, match=message):
         read(tmp_path, *rows)
 
@@ -59,4 +59,4 @@ def test_the_second_turn_is_answered_after_the_first(tmp_path, save_model):
     assert [row["id"] for row in out[1]] == ["q0", "q1", "q2"]
     assert [turn["input"] for turn in out[1][0]["conversation"]] == ["Why 0?", "And then?"]
     assert all(turn["output"] for row in out[1] for turn in row["conversation"])
-    assert out[1] == out[2], "padding changes no answer"
+    assert out[1] == out[2], "padding changes an answer"

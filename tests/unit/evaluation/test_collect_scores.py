@@ -1,4 +1,4 @@
-"""Scores as one table, each with what it takes to reproduce it."""
+"""Scores in a table, each with the settings to reproduce it; averages of suites."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_one_row_for_each_metric_of_each_task():
 
 
 def test_a_result_without_a_score_is_an_error():
-    with pytest.raises(UserError, match="result of stones for base holds no score"):
+    with pytest.raises(UserError, match="result of stones for base contains no score"):
         scores({**RESULT, "results": {"stones": {"alias": "stones"}}}, "base", "stones")
 
 
@@ -92,7 +92,7 @@ def test_models_and_tasks_are_named_by_their_files(tmp_path):
 
 
 def suite(**values):
-    """A score's row for the averages."""
+    """A row of scores for the averages."""
     return {"model": "base", "filter": "none", "stderr": 0.03, "documents": 10, **values}
 
 
@@ -108,24 +108,24 @@ def test_averages_by_both_rules_and_of_a_suite_within_a_suite():
         "pair": {"shots": 0, "metric": "acc", "average": ["mean", "by_documents"], "tasks": ["a", "b"]},
         "all": {"average": ["mean"], "tasks": {"pair": {"suite": "pair"}, "c": {"metric": "f1"}}},
     }
-    made = averages(frame, {"suites": ["pair", "all"], "custom": custom, "limit": None}).set_index(["suite", "rule"])
-    assert made.loc[("pair", "mean"), "value"] == pytest.approx(0.4)
-    assert made.loc[("pair", "mean"), "stderr"] == pytest.approx(0.025)
-    assert made.loc[("pair", "by_documents"), "value"] == pytest.approx(0.5)
-    assert made.loc[("all", "mean"), "value"] == pytest.approx(0.25)
+    table = averages(frame, {"suites": ["pair", "all"], "custom": custom, "limit": None}).set_index(["suite", "rule"])
+    assert table.loc[("pair", "mean"), "value"] == pytest.approx(0.4)
+    assert table.loc[("pair", "mean"), "stderr"] == pytest.approx(0.025)
+    assert table.loc[("pair", "by_documents"), "value"] == pytest.approx(0.5)
+    assert table.loc[("all", "mean"), "value"] == pytest.approx(0.25)
 
 
-def test_an_average_with_a_task_missing_is_none_and_says_which():
+def test_an_average_with_a_missing_task_is_none_and_names_it():
     frame = pd.DataFrame([suite(asked="a.0shot", task="a", metric="acc", value=0.2)])
     custom = {"pair": {"shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["a", "b"]}}
     (row,) = averages(frame, {"suites": ["pair"], "custom": custom, "limit": None}).to_dict("records")
     assert row["value"] is None and row["missing"] == "b.0shot"
 
 
-def test_the_llama_rows_of_the_logs_give_the_published_averages():
+def test_the_llama_scores_of_the_logs_give_the_published_averages():
     """The log states 66.72 for GPT4All; its AGIEval tasks give 23.86, where it states 26.90."""
     published = yaml.safe_load(Path("workflow_scripts/evaluation/published.yaml").read_text(encoding="utf-8"))["rows"]
-    for name, wanted in (("gpt4all", 66.72), ("agieval-nous", 23.86)):
+    for name, expected in (("gpt4all", 66.72), ("agieval-nous", 23.86)):
         tasks = next(row["scores"] for row in published if row["suite"] == name and row["model"] == "Llama-2-7B (base)")
         frame = pd.DataFrame(
             [
@@ -134,4 +134,4 @@ def test_the_llama_rows_of_the_logs_give_the_published_averages():
             ]
         )
         (row,) = averages(frame, {"suites": [name], "custom": {}, "limit": None}).to_dict("records")
-        assert round(100 * row["value"], 2) == wanted
+        assert round(100 * row["value"], 2) == expected

@@ -1,4 +1,4 @@
-"""Scoring a real, if tiny, model with lm-eval: the scores are lm-eval's own, however the tasks are grouped."""
+"""Scoring a tiny model with lm-eval: the scores equal lm-eval's own, however the tasks are grouped."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ STONES = ["granite", "sandstone", "basalt", "marble", "slate"]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, save_model):
-    """A folder with a model of random weights, two tasks with their data, and a third without documents to score."""
+    """A folder with a model of random weights, two tasks with their data, and a task without documents."""
     folder = tmp_path_factory.mktemp("evaluation")
     save_model(folder / "model")
     (folder / "tasks").mkdir()
@@ -58,7 +58,7 @@ def place(tmp_path_factory, save_model):
 
 
 def evaluate(place, out, names, model="model", adapter=None, **settings):
-    """Score these tasks in one job, as the rule does; the results by name."""
+    """Score these tasks in one job, as the rule does; returns the results by name."""
     results = [out / f"{name}.json" for name in names]
     evaluate_task.main([
         "--name", "base", "--model", str(place / model), "--threads", "1", "--finished", str(out / "finished"),
@@ -78,11 +78,11 @@ def together(place):
 
 
 def plain(place, model="model", **more):
-    """The score of one task by lm-eval itself, called as its command line calls it."""
+    """The score of one task by lm-eval itself, called as by its command line."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    made = simple_evaluate(
+    result = simple_evaluate(
         model="hf",
         model_args={"pretrained": str(place / model), "dtype": "float32"},
         tasks=["stones"],
@@ -92,32 +92,32 @@ def plain(place, model="model", **more):
         task_manager=TaskManager(include_path=str(place / "tasks"), include_defaults=False),
         **more,
     )
-    samples = sorted(made["samples"]["stones"], key=lambda sample: sample["doc_id"])
-    return made["results"]["stones"], [[found[0][0] for found in sample["resps"]] for sample in samples]
+    samples = sorted(result["samples"]["stones"], key=lambda sample: sample["doc_id"])
+    return result["results"]["stones"], [[response[0][0] for response in sample["resps"]] for sample in samples]
 
 
 def loglikelihoods(folder):
     return pq.read_table(folder / "stones.parquet")["loglikelihoods"].to_pylist()
 
 
-def test_scores_are_those_of_a_plain_call(place, together):
+def test_scores_equal_those_of_lm_eval(place, together):
     results, found = plain(place)
     assert together["stones"]["results"]["stones"] == results
     assert loglikelihoods(place / "together") == found
 
 
-def test_a_chat_template_is_applied_as_by_a_plain_call_and_stated(place, make_tokenizer):
+def test_a_chat_template_is_applied_as_by_lm_eval_and_recorded(place, make_tokenizer):
     shutil.copytree(place / "model", place / "chatty")
     set_template(make_tokenizer()).save_pretrained(place / "chatty")
-    made = evaluate(place, place / "templated", ["stones"], model="chatty", apply_chat_template=True)["stones"]
+    scored = evaluate(place, place / "templated", ["stones"], model="chatty", apply_chat_template=True)["stones"]
     results, found = plain(place, "chatty", apply_chat_template=True)
-    assert made["results"]["stones"] == results and made["capybara"]["chat_template"] is True
+    assert scored["results"]["stones"] == results and scored["capybara"]["chat_template"] is True
     assert loglikelihoods(place / "templated") == found != loglikelihoods(place / "together")
     (prompt, *_) = pq.read_table(place / "templated" / "stones.parquet")["prompt"].to_pylist()
     assert prompt == "<s>USER: Which is case 0, granite? ASSISTANT:"
 
 
-def test_alone_or_together_makes_no_difference(place, together):
+def test_a_task_scores_the_same_alone_or_in_a_batch(place, together):
     alone = {name: evaluate(place, place / "alone" / name, [name])[name] for name in ("stones", "sands")}
     assert alone == together
     for name in alone:
@@ -125,7 +125,7 @@ def test_alone_or_together_makes_no_difference(place, together):
         assert one.equals(two) and one.num_rows == len(STONES)
 
 
-def test_a_result_says_what_it_was_made_of(together):
+def test_a_result_records_its_data_and_settings(together):
     about = together["stones"]["capybara"]
     assert about["tasks"]["stones"]["documents"] == {"test": 5}
     assert about["tasks"]["stones"]["revision"].startswith("sha256:")
@@ -133,11 +133,13 @@ def test_a_result_says_what_it_was_made_of(together):
 
 
 def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
-    """The data of the second changed since they were fetched; mended, only it is scored."""
+    """The data of the second task changed after the download; once they are restored, only this task is scored."""
     record = place / "records" / "sands.json"
     kept = record.read_text()
     record.write_text(kept.replace('"sha256:', '"sha256:0'))
-    with pytest.raises(UserError, match=r"task sands: its data are not those that were fetched.*The other 1 are kept"):
+    with pytest.raises(
+        UserError, match=r"task sands: its data differ from those fetched for this run.*1 finished task is kept"
+    ):
         evaluate(place, place / "failing", ["stones", "sands"])
     record.write_text(kept)
     scored = []
@@ -146,11 +148,11 @@ def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
     assert set(evaluate(place, place / "failing", ["stones", "sands"])) == {"stones", "sands"}
     assert scored == ["sands"]
     evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
-    assert scored == ["sands", "stones", "sands"], "other settings are another result"
+    assert scored == ["sands", "stones", "sands"], "other settings give another result"
 
 
 def test_a_group_gives_its_tasks_and_its_own_score(place, together, monkeypatch):
-    """Without lm-eval's own tasks, whose index takes a quarter of a minute."""
+    """Without lm-eval's own tasks, whose index takes 15 s."""
     group = {
         "group": "minerals",
         "task": ["stones", "sands"],
@@ -161,14 +163,14 @@ def test_a_group_gives_its_tasks_and_its_own_score(place, together, monkeypatch)
     monkeypatch.setattr(tasks, "task_manager", lambda include: real(include, include_defaults=False))
     record = place / "records" / "minerals.json"
     fetch_task.main(["--task", "minerals", "--include-path", str(place / "tasks"), "--record", str(record)])
-    made = evaluate(place, place / "group", ["minerals"])["minerals"]["results"]
+    results = evaluate(place, place / "group", ["minerals"])["minerals"]["results"]
     alone = {name: together[name]["results"][name]["acc,none"] for name in ("stones", "sands")}
-    assert {name: made[name]["acc,none"] for name in alone} == alone
-    assert made["minerals"]["acc,none"] == pytest.approx(sum(alone.values()) / 2)
+    assert {name: results[name]["acc,none"] for name in alone} == alone
+    assert results["minerals"]["acc,none"] == pytest.approx(sum(alone.values()) / 2)
     assert set(pq.read_table(place / "group" / "minerals.parquet")["task"].to_pylist()) == {"stones", "sands"}
 
 
-def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
+def test_an_unmerged_adapter_scores_as_if_merged(place, together, make_tokenizer):
     """A LoRA of random weights: on the base model, and merged into it."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -180,7 +182,7 @@ def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
     model.save_pretrained(place / "adapter")
     model.merge_and_unload().save_pretrained(place / "merged")
     make_tokenizer().save_pretrained(place / "merged")
-    apart = evaluate(place, place / "unmerged", ["stones"], adapter="adapter")["stones"]
+    unmerged = evaluate(place, place / "unmerged", ["stones"], adapter="adapter")["stones"]
     evaluate(place, place / "one", ["stones"], model="merged")
     found = {
         folder: np.concatenate(pq.read_table(place / folder / "stones.parquet")["loglikelihoods"].to_pylist())
@@ -188,32 +190,32 @@ def test_an_adapter_apart_scores_as_if_merged(place, together, make_tokenizer):
     }
     assert found["unmerged"] == pytest.approx(found["one"], abs=1e-4)
     assert abs(found["unmerged"] - found["together"]).max() > 0.01, "the adapter changes nothing"
-    assert (apart["capybara"]["adapter"], together["stones"]["capybara"]["adapter"]) == ("unmerged", None)
+    assert (unmerged["capybara"]["adapter"], together["stones"]["capybara"]["adapter"]) == ("unmerged", None)
 
 
-def test_a_task_without_a_document_is_a_clear_error(place):
-    with pytest.raises(UserError, match="task nothing: no document is left to score"):
+def test_a_task_without_documents_is_an_error(place):
+    with pytest.raises(UserError, match="task nothing: it has no documents to score"):
         fetch_task.main([
             "--task", "nothing", "--include-path", str(place / "tasks"), "--record", str(place / "nothing.json")
         ])  # fmt: skip
 
 
-def test_a_template_that_is_not_there(place):
+def test_a_missing_chat_template_is_an_error(place):
     with pytest.raises(UserError, match=r"model base: its tokenizer has no chat template"):
         evaluate(place, place / "untemplated", ["stones"], apply_chat_template=True)
 
 
-def test_a_folder_without_weights(place, tmp_path):
+def test_a_folder_without_a_model_is_an_error(place, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"no \*\.safetensors, so the model has no weights"):
         evaluate_task.models.check_folder(tmp_path, None)
-    with pytest.raises(UserError, match=r"no config\.json, so no model to score"):
+    with pytest.raises(UserError, match=r"no config\.json, so there is no model to score"):
         evaluate_task.models.check_folder(tmp_path / "none", None)
-    with pytest.raises(UserError, match=r"no adapter_config\.json, so no adapter"):
+    with pytest.raises(UserError, match=r"no adapter_config\.json, so there is no adapter"):
         evaluate_task.models.check_folder(place / "model", tmp_path)
 
 
-def test_data_that_cannot_be_had(place, tmp_path):
+def test_data_that_cannot_be_loaded_are_an_error(place, tmp_path):
     task = yaml.safe_load((place / "tasks" / "stones.yaml").read_text())
     task |= {"task": "gone", "dataset_kwargs": {"data_files": {"test": str(tmp_path / "gone.jsonl")}}}
     (tmp_path / "gone.yaml").write_text(yaml.safe_dump(task))

@@ -1,4 +1,4 @@
-"""HumanEval's completions, executed and scored: pass@1 of known programs."""
+"""HumanEval completions are executed and scored: pass@1 of known programs."""
 
 import json
 import shutil
@@ -24,12 +24,12 @@ def test_the_standard_error_of_a_share():
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-def test_right_wrong_and_hostile_completions(tmp_path):
+def test_correct_wrong_and_hostile_completions(tmp_path):
     completions = [
         "    return a + b\n",
         "    return a - b\n",
         "    return a +\n",
-        f"    open({str(tmp_path / 'made')!r}, 'w').write('x')\n    return a + b\n",
+        f"    open({str(tmp_path / 'written')!r}, 'w').write('x')\n    return a + b\n",
     ]
     rows = [
         {**dict.fromkeys(FIXED.names), "task": "humaneval_completions", "filter": "none", "doc_hash": f"h{number}", "copy": 0,
@@ -48,4 +48,4 @@ def test_right_wrong_and_hostile_completions(tmp_path):
     assert [item["pass@1"] for item in items] == [1, 0, 0, 0]
     ends = [item["outputs"][1] for item in items]
     assert ends[0] == "ended: passed" and "AssertionError" in ends[1] and "SyntaxError" in ends[2]
-    assert "FileNotFoundError" in ends[3] and not (tmp_path / "made").exists()
+    assert "FileNotFoundError" in ends[3] and not (tmp_path / "written").exists()

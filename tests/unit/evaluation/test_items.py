@@ -1,11 +1,18 @@
-"""The table of items: what a model did with each document, joined by the documents' content."""
+"""The table of items, and its comparison between models by the content of the documents."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.evaluation.compare_models import compared, flips, marked, not_means, paired_items, suite_rows
+from workflow_scripts.evaluation.compare_models import (
+    adjust_p_values,
+    compare_items,
+    compare_suites,
+    flips,
+    keep_means,
+    pair_items,
+)
 from workflow_scripts.evaluation.items import FIXED, metrics_of, table
 
 
@@ -26,9 +33,9 @@ def sample(doc_id, doc_hash, right, filtered="none", **more):
 
 
 def test_multiple_choices():
-    made = table({"stones": [sample(1, "h1", False), sample(0, "h0", True)]})
-    assert metrics_of(made.schema) == ["acc"]
-    first, second = made.to_pylist()
+    items = table({"stones": [sample(1, "h1", False), sample(0, "h0", True)]})
+    assert metrics_of(items.schema) == ["acc"]
+    first, second = items.to_pylist()
     assert (first["doc_hash"], first["acc"], first["options"], first["loglikelihoods"]) == (
         "h0",
         1,
@@ -45,7 +52,7 @@ def test_choices_that_differ_in_their_context():
 
 
 def test_generations_with_two_filters():
-    made = table(
+    items = table(
         {
             "sums": [
                 sample(0, "h", True, filtered, arguments=[("1 + 1 =", {"until": []})], resps=[[" 2"]], metrics=["exact_match"], exact_match=value)
@@ -53,18 +60,18 @@ def test_generations_with_two_filters():
             ]
         }
     )  # fmt: skip
-    assert [(row["filter"], row["exact_match"], row["outputs"]) for row in made.to_pylist()] == [
+    assert [(row["filter"], row["exact_match"], row["outputs"]) for row in items.to_pylist()] == [
         ("flexible", 1, [" 2"]),
         ("strict", 0, [" 2"]),
     ]
 
 
-def test_a_document_that_stands_twice_is_two_items():
-    made = table({"stones": [sample(0, "h", True), sample(1, "h", False)]})
-    assert made["copy"].to_pylist() == [0, 1]
+def test_a_repeated_document_is_two_items():
+    items = table({"stones": [sample(0, "h", True), sample(1, "h", False)]})
+    assert items["copy"].to_pylist() == [0, 1]
 
 
-def test_bypass_is_no_metric():
+def test_bypass_is_not_a_metric():
     assert table({"code": [sample(0, "h", True, metrics=["bypass"], bypass=None)]}).schema == FIXED
 
 
@@ -78,47 +85,47 @@ BASE = {"h0": True, "h1": False, "h2": False, "h3": True}
 TUNED = {"h0": True, "h1": True, "h2": True, "h3": False}
 
 
-def test_models_are_joined_by_content_not_by_place():
-    both = paired_items(frame(BASE), frame(TUNED, order=-1), "stones", "capybara")
-    (row,) = compared(both, ["acc"], "stones", "capybara")
+def test_models_are_joined_by_content_not_by_position():
+    both = pair_items(frame(BASE), frame(TUNED, order=-1), "stones", "capybara")
+    (row,) = compare_items(both, ["acc"], "stones", "capybara")
     assert (row["gained"], row["lost"], row["difference"], row["documents"]) == (2, 1, 0.25, 4)
 
 
-def test_other_documents_are_refused():
-    with pytest.raises(UserError, match=r"task stones: base and capybara were scored on other documents \(2 of 5"):
-        paired_items(frame(BASE), frame({**dict(list(TUNED.items())[:3]), "h9": True}), "stones", "capybara")
+def test_different_documents_are_an_error():
+    with pytest.raises(UserError, match=r"task stones: base and capybara were scored on different documents \(2 of 5"):
+        pair_items(frame(BASE), frame({**dict(list(TUNED.items())[:3]), "h9": True}), "stones", "capybara")
 
 
-def test_flipped_items_carry_what_both_did():
-    both = paired_items(frame(BASE), frame(TUNED), "stones", "capybara")
-    turned = flips(both, ["acc"], "acc_norm", "stones", "capybara")  # it has no acc_norm
-    assert [(row["doc_hash"], row["gained"], row["metric"]) for row in turned] == [
+def test_flipped_items_contain_the_outputs_of_both_models():
+    both = pair_items(frame(BASE), frame(TUNED), "stones", "capybara")
+    flipped = flips(both, ["acc"], "acc_norm", "stones", "capybara")  # the task has no acc_norm
+    assert [(row["doc_hash"], row["gained"], row["metric"]) for row in flipped] == [
         ("h1", True, "acc"),
         ("h2", True, "acc"),
         ("h3", False, "acc"),
     ]
-    assert turned[0]["base"]["loglikelihoods"] == [-2, -3] and turned[0]["tuned"]["loglikelihoods"] == [-2, -1]
+    assert flipped[0]["base"]["loglikelihoods"] == [-2, -3] and flipped[0]["tuned"]["loglikelihoods"] == [-2, -1]
 
 
-def test_a_score_that_is_no_mean_of_its_items_is_not_compared():
-    both = paired_items(frame(BASE), frame(TUNED), "stones", "capybara")
-    rows = compared(both, ["acc"], "stones", "capybara")
+def test_a_score_that_is_not_the_mean_of_its_items_is_not_compared():
+    both = pair_items(frame(BASE), frame(TUNED), "stones", "capybara")
+    rows = compare_items(both, ["acc"], "stones", "capybara")
     scores = [
         {"model": model, "asked": "stones", "task": "stones", "metric": "acc", "filter": "none", "value": value}
         for model, value in (("base", 0.5), ("capybara", 0.75))
     ]
-    assert not_means(rows, pd.DataFrame(scores)) == rows
+    assert keep_means(rows, pd.DataFrame(scores)) == rows
     scores[1]["value"] = 0.9
-    assert not_means(rows, pd.DataFrame(scores)) == []
+    assert keep_means(rows, pd.DataFrame(scores)) == []
 
 
-def test_a_suite_is_compared_only_whole():
+def test_a_suite_is_compared_only_if_all_its_tasks_are():
     rng = np.random.default_rng(0)
     rows = [
         {"model": "capybara", "asked": name, "task": name, "filter": "none", "metric": "acc", "p": 0.5, "documents": 10, "difference": difference, "stderr": rng.random()}
         for name, difference in (("a", 0.1), ("b", 0.3))
     ]  # fmt: skip
     settings = {"suites": ["pair"], "custom": {"pair": {"metric": "acc", "average": ["mean"], "tasks": ["a", "b"]}}}
-    (row,) = suite_rows(marked(rows), settings, ["capybara"])
+    (row,) = compare_suites(adjust_p_values(rows), settings, ["capybara"])
     assert row["difference"] == pytest.approx(0.2)
-    assert suite_rows(rows[:1], settings, ["capybara"]) == []
+    assert compare_suites(rows[:1], settings, ["capybara"]) == []

@@ -1,31 +1,33 @@
-"""The judge: both orders, ties, and a judge that follows the order."""
+"""The judge: both orders, ties, invalid judgements, statistics."""
 
 import asyncio
 import json
 
 import pytest
 
-from workflow_scripts.evaluation.judge import ATTEMPTS, NoVerdict, judge, outcome, read, summary
+from workflow_scripts.evaluation.judge import ATTEMPTS, SCHEMA, judge, outcome, summary
+from workflow_scripts.evaluation.judge_answers import unjudged
+from workflow_scripts.teacher.structured import InvalidReply, parse_reply
 
 
 @pytest.mark.parametrize(
-    ("tuned_first", "base_first", "wanted"),
+    ("tuned_first", "base_first", "expected"),
     [("A", "B", "win"), ("B", "A", "loss"), ("A", "A", "tie"), ("B", "B", "tie"), ("tie", "B", "tie"), ("A", "tie", "tie"), ("tie", "tie", "tie")],
 )  # fmt: skip
-def test_a_win_is_a_win_in_both_orders(tuned_first, base_first, wanted):
-    assert outcome(tuned_first, base_first) == wanted
+def test_a_win_is_a_win_in_both_orders(tuned_first, base_first, expected):
+    assert outcome(tuned_first, base_first) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["A", '{"verdict": "A"}', '{"reason": "x", "verdict": "C"}', "[]", '{"reason": 1, "verdict": "A"}']
 )
-def test_what_is_no_judgement(text):
+def test_an_invalid_judgement_is_an_error(text):
     with pytest.raises(ValueError):
-        read(text)
+        parse_reply(text, SCHEMA)
 
 
 def replies(*texts):
-    """An `ask` that gives these texts one after another, and the prompts it was asked."""
+    """An `ask` that returns these texts in turn, and the list of its prompts and seeds."""
     left, asked = list(texts), []
 
     async def ask(messages, sampling, seed, response_format=None):
@@ -39,7 +41,7 @@ TURNS = [{"input": "Why?", "output": "Because one."}, {"input": "And then?", "ou
 OTHER = [{"input": "Why?", "output": "Because three."}, {"input": "And then?", "output": "Then four."}]
 
 
-def test_the_judge_sees_both_and_is_asked_again_if_it_gives_no_verdict():
+def test_the_judge_sees_both_answers_and_is_asked_again_after_an_invalid_reply():
     ask, asked = replies("I think A", json.dumps({"reason": "clearer", "verdict": "B"}))
     assert asyncio.run(judge(ask, TURNS, OTHER, "Two.", 64)) == {"reason": "clearer", "verdict": "B"}
     assert [seed for _, seed in asked] == [0, 1]
@@ -48,9 +50,9 @@ def test_the_judge_sees_both_and_is_asked_again_if_it_gives_no_verdict():
     assert "<reference>\nTwo.\n</reference>" in prompt
 
 
-def test_a_judge_that_never_judges():
+def test_a_judge_without_a_valid_judgement_is_an_error():
     ask, _ = replies(*["no"] * ATTEMPTS)
-    with pytest.raises(NoVerdict, match="no judgement in 3 attempts: not JSON"):
+    with pytest.raises(InvalidReply, match="no valid judgement in 3 attempts: not JSON"):
         asyncio.run(judge(ask, TURNS[:1], OTHER[:1], "", 64))
 
 
@@ -68,7 +70,7 @@ def judged(*verdicts):
     ]
 
 
-def test_counts_share_and_error_by_hand():
+def test_counts_share_and_standard_error_of_a_known_case():
     made = summary(judged(("A", "B"), ("A", "B"), ("A", "A"), ("tie", "tie"), ("B", "A"), ("A", "B")))
     assert (made["questions"], made["wins"], made["ties"], made["losses"]) == (3, 3, 2, 1)
     # Questions: 1, 0.5, 0.5; mean 2/3, variance 1/12, standard error sqrt(1/36).
@@ -78,10 +80,30 @@ def test_counts_share_and_error_by_hand():
     assert made["agreement"] == pytest.approx(5 / 6)
 
 
-def test_a_judge_that_always_takes_the_first():
+def test_a_judge_that_always_prefers_the_first_answer():
     made = summary(judged(*[("A", "A")] * 8))
     assert (made["share"], made["ties"], made["p"], made["first_preferred"], made["agreement"]) == (0.5, 8, 1, 1, 0)
 
 
-def test_nothing_judged():
+def test_a_summary_without_judgements():
     assert summary([])["questions"] == 0
+
+
+def test_a_rejected_answer_carries_its_text():
+    pair = {
+        "model": "capybara",
+        "id": "q1",
+        "category": "writing",
+        "turn": 2,
+        "base": OTHER,
+        "tuned": TURNS,
+        "reference": "",
+    }
+    assert unjudged(pair, "no valid judgement") == {
+        "id": "q1",
+        "reason": "no_judgement",
+        "evidence": "no valid judgement",
+        "source": "capybara",
+        "conversation": TURNS,
+        "provenance": {"model": "capybara", "category": "writing", "turn": 2},
+    }

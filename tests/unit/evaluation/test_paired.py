@@ -1,4 +1,4 @@
-"""Paired comparisons, on item results whose answer is known."""
+"""Paired comparisons of item results with known statistics."""
 
 import math
 
@@ -16,7 +16,7 @@ def arrays(pairs):
     return [np.array(side, dtype=float) for side in zip(*pairs, strict=True)]
 
 
-def test_ten_items_by_hand():
+def test_ten_items_with_known_statistics():
     base, tuned = arrays([(0, 1)] * 3 + [(1, 0)] + [(1, 1)] * 4 + [(0, 0)] * 2)
     row = compare(base, tuned)
     assert (row["base"], row["tuned"], row["gained"], row["lost"]) == (0.5, 0.7, 3, 1)
@@ -35,22 +35,22 @@ def test_eight_to_nothing_is_beyond_noise():
     assert row["difference"] == pytest.approx(0.08)
 
 
-def test_pairing_tells_what_two_error_bars_do_not():
+def test_pairing_detects_differences_that_two_error_bars_hide():
     """Twelve items gained and none lost of 1,000: two error bars of 0.016 each overlap, the paired one excludes zero."""
     base, tuned = arrays([(0, 1)] * 12 + [(1, 1)] * 500 + [(0, 0)] * 488)
     row = compare(base, tuned)
-    apart = math.sqrt(base.var(ddof=1) / 1000 + tuned.var(ddof=1) / 1000)
-    assert row["difference"] < apart and row["low"] > 0 and row["p"] < 0.001
+    unpaired = math.sqrt(base.var(ddof=1) / 1000 + tuned.var(ddof=1) / 1000)
+    assert row["difference"] < unpaired and row["low"] > 0 and row["p"] < 0.001
 
 
-def test_a_measure_that_is_no_yes_or_no():
+def test_a_metric_that_is_not_binary():
     row = compare(np.array([0.1, 0.4, 0.3]), np.array([0.2, 0.6, 0.6]))
     assert row["test"] == "paired t" and row["gained"] is None
     assert row["difference"] == pytest.approx(0.2) and row["stderr"] == pytest.approx(0.1 / math.sqrt(3))
     assert row["p"] == pytest.approx(0.0741799, rel=1e-5)  # t = 2 * sqrt(3) with two degrees of freedom
 
 
-def test_equal_models_differ_by_nothing():
+def test_equal_models_have_no_difference():
     row = compare(np.array([1.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]))
     assert (row["difference"], row["stderr"], row["p"]) == (0, 0, 1)
 
@@ -60,13 +60,13 @@ def test_one_document_has_no_standard_error():
     assert math.isnan(row["stderr"]) and row["p"] == 1
 
 
-def test_other_documents_are_refused():
+def test_different_documents_are_an_error():
     with pytest.raises(ValueError, match="not the same documents"):
         compare(np.zeros(3), np.zeros(4))
 
 
 @given(items)
-def test_exchanging_the_models_changes_the_sign_alone(pairs):
+def test_swapping_the_models_changes_only_the_sign(pairs):
     base, tuned = arrays(pairs)
     there, back = compare(base, tuned), compare(tuned, base)
     assert there["difference"] == pytest.approx(-back["difference"])
@@ -75,14 +75,14 @@ def test_exchanging_the_models_changes_the_sign_alone(pairs):
     assert there["difference"] == pytest.approx((there["gained"] - there["lost"]) / len(pairs))
 
 
-def test_noise_is_called_so_in_most_runs():
-    """Two equal models on 200 documents, 400 times: about the level's share may look like a difference, exact McNemar less."""
+def test_equal_models_are_rarely_called_different():
+    """Two equal models on 200 documents, 400 times: at most about 5 % false alarms; McNemar's exact test gives fewer."""
     rng = np.random.default_rng(1)
     alarms = sum(compare(*rng.integers(0, 2, (2, 200)).astype(float))["p"] < 0.05 for _ in range(400))
     assert alarms <= 30
 
 
-def test_adjusted_p_values_by_hand():
+def test_adjusted_p_values_of_a_known_case():
     assert adjust([0.01, 0.04, 0.03, 0.5]) == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
     assert adjust([]) == []
 

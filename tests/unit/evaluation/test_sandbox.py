@@ -1,4 +1,4 @@
-"""Programs in the sandbox: what they may do, and what they may not. Where bubblewrap is missing, that it is said."""
+"""Programs in the sandbox: what is allowed and what is blocked; a clear error without bubblewrap."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bub
         ("def", "SyntaxError: invalid syntax"),
     ],
 )  # fmt: skip
-def test_a_program_and_its_end(program, outcome):
+def test_a_program_and_its_outcome(program, outcome):
     assert run_program(program, seconds=3) == outcome
 
 
@@ -64,11 +64,11 @@ def test_a_program_sees_no_other_process():
 
 
 @needs_bubblewrap
-def test_the_sandbox_works_here():
+def test_the_sandbox_works_on_this_machine():
     check()
 
 
-def test_without_bubblewrap_nothing_is_run(monkeypatch):
+def test_without_bubblewrap_no_program_is_run(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"needs bubblewrap.*apt install bubblewrap"):
         check()

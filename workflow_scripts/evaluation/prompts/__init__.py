@@ -1,4 +1,4 @@
-"""The judge's prompt, a Jinja file."""
+"""The prompt of the judge, a Jinja file."""
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
