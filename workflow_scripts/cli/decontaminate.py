@@ -29,7 +29,7 @@ from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.clean import write_clean
 from workflow_scripts.decontamination.corpus import Block, blocks, read_block, shard
-from workflow_scripts.decontamination.index import FORMAT, LOWEST_LEVEL
+from workflow_scripts.decontamination.index import FORMAT_VERSION, LOWEST_LEVEL
 from workflow_scripts.decontamination.items import read_benchmark
 from workflow_scripts.decontamination.removal import AllowList, judge
 from workflow_scripts.decontamination.scan import scan
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
     if args.files and not args.output:
         raise UserError("no output folder. Set it with --output.")
     number, count = args.shard
-    mine = shard(blocks(args.files), number, count)
+    mine = shard(blocks(args.files), number - 1, count)
     if args.files:
         _check_paths(args.files, args.output)
     index = args.index or args.output / "index"
@@ -201,7 +201,7 @@ def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: 
         new, origins[name] = read_benchmark(name, entry)
         logging.info("%s: %d items of %s at %s", name, len(new), origins[name]["dataset"], origins[name]["revision"])
         items += new
-    contents = {"format": FORMAT, "lowest_level": lowest, "items": content_id(items)}
+    contents = {"format": FORMAT_VERSION, "lowest_level": lowest, "items": content_id(items)}
     stamp = folder / "made_of.json"
     if existing is None or not stamp.is_file() or read_json(stamp) != contents:
         stamp.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def files(folder, name):
 
 
 def test_eight_shards_are_one(folder, monkeypatch):
-    monkeypatch.setattr(corpus, "BLOCK", 700)
+    monkeypatch.setattr(corpus, "BLOCK_BYTES", 700)
     write_jsonl(folder / "data.jsonl", rows(60))
     main(["--benchmark-file", "mine.yaml", "--index", "index"])
     main(["data.jsonl", "--columns", "text", "--index", "index", "--output", "out"])
@@ -102,7 +102,7 @@ def test_eight_shards_are_one(folder, monkeypatch):
 
 
 def test_processes_change_nothing(folder, monkeypatch):
-    monkeypatch.setattr(corpus, "BLOCK", 700)
+    monkeypatch.setattr(corpus, "BLOCK_BYTES", 700)
     write_jsonl(folder / "data.jsonl", rows(60))
     assert run("data.jsonl", "--columns", "text") == run("data.jsonl", "--columns", "text", "--processes", "3")
 
@@ -150,12 +150,12 @@ def test_allowed_hits_stay(folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data.jsonl", "--columns", "txt"], r"data.jsonl, line 1: no column txt; there are id, text"),
+        (["data.jsonl", "--columns", "txt"], r"data.jsonl, line 1: no column txt; the columns are id, text"),
         (["data.jsonl"], r"no conversation in the columns id, text; .*Name the columns"),
         (["none.jsonl"], "none.jsonl: no such file"),
         (["data.jsonl", "data.jsonl"], "two files are named data.jsonl"),
         (["data.jsonl", "--processes", "0"], "--processes must be at least 1"),
-        (["."], "a folder; name its files"),
+        (["."], "is a folder. Name its files"),
         (["data.jsonl", "--levels", "80"], "must be from 90 to 100"),
         (["data.jsonl", "--benchmarks", "mmul"], "unknown benchmark mmul; did you mean `mmlu`"),
         (["data.jsonl", "--benchmark-file", "none.yaml"], "none.yaml: no such file"),
@@ -186,8 +186,8 @@ def test_an_index_is_made_anew_when_it_would_be_another(folder):
 def test_an_index_of_another_version_is_refused(folder, monkeypatch):
     write_jsonl(folder / "data.jsonl", rows(3))
     run("data.jsonl", "--columns", "text")
-    monkeypatch.setattr(index, "FORMAT", index.FORMAT + 1)
-    with pytest.raises(UserError, match=r"texts.npz: an index of another version of this workflow\. Delete it"):
+    monkeypatch.setattr(index, "FORMAT_VERSION", index.FORMAT_VERSION + 1)
+    with pytest.raises(UserError, match=r"texts.npz: an index of another version\. Delete it"):
         main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out"])
 
 
@@ -245,8 +245,8 @@ def test_what_is_checked_is_never_written_over(folder):
         ("{question: question}", "give either `path` or `hub`"),
         ("{hub: x, question: question}", "mine.hub: .*wrong type"),
         ("{path: items.jsonl, question: question, answer: id}", "answer_is"),
-        ("{path: items.jsonl, question: question, pattern: '('}", "`pattern` is no regular expression"),
-        ("{path: items.jsonl, question: question, choices: id}", "`choices` is one text; a list of texts was expected"),
+        ("{path: items.jsonl, question: question, pattern: '('}", "`pattern` is not a regular expression"),
+        ("{path: items.jsonl, question: question, choices: id}", "`choices`: expected a list of texts, not one text"),
     ],
 )
 def test_mistakes_of_an_entry(folder, entry, message):
