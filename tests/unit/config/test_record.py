@@ -1,4 +1,4 @@
-"""What is written down of a start: what differs from the defaults, the commit, versions, the machine."""
+"""The record of a start: differences from the defaults, commit, versions, machine."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from workflow_scripts.config import record
 
 
-def test_differences_are_named_by_dotted_keys():
+def test_differences_have_dotted_keys():
     defaults = {"a": {"b": 1, "c": [1, 2]}, "d": None, "gone": 3}
     values = {"a": {"b": 2, "c": [1, 2]}, "d": {"e": 1}, "new": False}
     assert record.differences(defaults, values) == {
@@ -36,7 +36,7 @@ def checkout(tmp_path):
     return folder, git
 
 
-def test_the_commit_and_what_was_changed_since(checkout):
+def test_the_commit_and_the_files_changed_since(checkout):
     folder, _ = checkout
     found = record.commit(folder)
     assert len(found["commit"]) == 40 and found["changed"] == []
@@ -65,7 +65,7 @@ def test_packages_have_the_installed_and_the_pinned_version():
     assert found["snakemake"]["pinned"] is None
 
 
-def test_the_record_is_whole_and_holds_no_secret(config, tmp_path, monkeypatch):
+def test_the_record_is_complete_and_contains_no_secret(config, tmp_path, monkeypatch):
     monkeypatch.setenv("TEACHER_KEY", "canary-8f3a")
     config["teacher"]["api_key_env"] = "TEACHER_KEY"
     record.write(config, ["config.yaml", "mine.yaml"], tmp_path, Path("."))

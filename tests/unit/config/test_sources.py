@@ -1,4 +1,4 @@
-"""What the config says of a seed source, completed by its registered entry."""
+"""An entry of `seeds.sources`, completed by its registered one."""
 
 import copy
 
@@ -10,9 +10,9 @@ from workflow_scripts.config.sources import (
     PLACES,
     POST_TASKS,
     cleaning,
-    part,
     registry,
     resolve,
+    subset,
 )
 from workflow_scripts.seeds.posts import task_families
 
@@ -24,34 +24,34 @@ REGISTERED = {
 
 def resolved(**source):
     before = copy.deepcopy(REGISTERED)
-    whole = resolve(source, REGISTERED)
+    entry = resolve(source, REGISTERED)
     assert before == REGISTERED
-    return whole
+    return entry
 
 
-def test_a_source_of_ones_own_is_what_it_says():
+def test_a_source_without_registered_entry_is_unchanged():
     source = {"id": "mine", "path": "x.json", "layout": "instruction"}
     assert resolved(**source) == source
     assert resolved(path="x.json")["id"] is None
 
 
-def test_a_registered_source_by_its_name():
+def test_a_registered_source():
     assert resolved(registered="stones") == {**REGISTERED["stones"], "id": "stones", "registered": "stones"}
 
 
-def test_any_key_may_be_changed():
-    whole = resolved(registered="stones", id="mine", rows=3, license="CC0-1.0")
-    assert (whole["id"], whole["rows"], whole["license"], whole["label"]) == ("mine", 3, "CC0-1.0", "Stones")
+def test_any_key_can_be_overridden():
+    entry = resolved(registered="stones", id="mine", rows=3, license="CC0-1.0")
+    assert (entry["id"], entry["rows"], entry["license"], entry["label"]) == ("mine", 3, "CC0-1.0", "Stones")
 
 
 @pytest.mark.parametrize("place", [{"path": "x.json"}, {"hub": {"dataset": "b/c"}}, {"url": "https://example.org/x"}])
-def test_a_place_in_the_config_takes_the_place_of_the_registered_one(place):
+def test_a_place_in_the_configuration_replaces_the_registered_one(place):
     for name in REGISTERED:
-        whole = resolved(registered=name, **place)
-        assert {key: whole[key] for key in PLACES if key in whole} == place
+        entry = resolved(registered=name, **place)
+        assert {key: entry[key] for key in PLACES if key in entry} == place
 
 
-def test_a_revision_alone_changes_the_commit():
+def test_a_revision_alone_replaces_the_commit():
     assert resolved(registered="stones", revision="main")["hub"] == {"dataset": "a/stones", "revision": "main"}
     assert resolved(registered="stones", revision="main", path="x.json")["path"] == "x.json"
     assert "hub" not in resolved(registered="essays", revision="main")
@@ -68,11 +68,11 @@ def test_an_unknown_name():
         resolved(registered="zzz")
 
 
-def test_each_step_gets_what_it_needs_and_no_more():
-    """So that a changed note or share reruns nothing."""
-    whole = resolved(registered="stones", note="x", domain="Math", cleaning={"max_chars": 9})
-    assert part(whole, FETCH) == {"id": "stones", "hub": {"dataset": "a/stones", "revision": None}, "rows": 9}
-    assert part(whole, ADAPT) == {"id": "stones", "label": "Stones", "license": "MIT", "domain": "Math"}
+def test_each_rule_depends_only_on_its_keys():
+    """A changed note or share reruns nothing."""
+    entry = resolved(registered="stones", note="x", domain="Math", cleaning={"max_chars": 9})
+    assert subset(entry, FETCH) == {"id": "stones", "hub": {"dataset": "a/stones", "revision": None}, "rows": 9}
+    assert subset(entry, ADAPT) == {"id": "stones", "label": "Stones", "license": "MIT", "domain": "Math"}
 
 
 def test_cleaning_of_a_source():
@@ -82,5 +82,5 @@ def test_cleaning_of_a_source():
     assert settings["max_chars"] == 99
 
 
-def test_the_registry_is_there():
+def test_the_registry():
     assert "airoboros" in registry()

@@ -1,4 +1,4 @@
-"""Mistakes in `training:` are one line each: models that fit together, GPUs that divide the batch."""
+"""Errors in `training:`, one line each: models that fit together, GPUs that divide the batch."""
 
 import pytest
 
@@ -27,43 +27,44 @@ def test_processes_of_a_launcher(launcher, processes):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"models": {"a": {"lerning_rate": 1}}}, "training.models.a.lerning_rate: unknown key; an entry may hold data, "),
-        ({"models": {"a": {"base": {}}}}, "training.models.a.base: is the same for all models of a run. Give it in"),
-        ({"models": {"a": {"epochs": 0}}}, "training.models.a.epochs: 0 is less than or equal to the minimum of 0."),
+        ({"models": {"a": {"lerning_rate": 1}}}, "training.models.a.lerning_rate: unknown key; did you mean `learning_rate`?"),
+        ({"models": {"a": {"base": {}}}}, "training.models.a.base: cannot differ between the models of a run. Set it in `training`"),
+        ({"models": {"a": {"epochs": 0}}}, "training.models.a.epochs: 0 must be more than 0 (passes over"),
         ({"models": {"a": {"tokens_of": "b"}}}, "training.models.a.tokens_of: b is not one of `training.models`."),
-        ({"models": {"base": {}}}, "training.models: 'base' does not fit the pattern"),
-        ({"global_batch_size": 3}, "training.global_batch_size: 3 (capybara) is not a multiple of micro_batch_size 2 x 1 processes of"),
+        ({"models": {"a": {"micro_batch_size": "x"}}}, "training.models.a.micro_batch_size: 'x' is a string; expected an integer"),
+        ({"models": {"a": {"micro_batch_size": 0}}}, "training.models.a.micro_batch_size: 0 must be at least 1"),
+        ({"models": {"base": {}}}, "training.models: 'base' does not match the pattern"),
+        ({"global_batch_size": 3}, "training.global_batch_size: 3 (capybara) is not a multiple of micro_batch_size 2 × 1 processes of"),
         (
             {"launcher": FSDP, "global_batch_size": 2, "resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}},
-            "training.global_batch_size: 2 (capybara) is not a multiple of micro_batch_size 2 x 4 processes of `training.launcher`.",
+            "training.global_batch_size: 2 (capybara) is not a multiple of micro_batch_size 2 × 4 processes of `training.launcher`.",
         ),
-        ({"resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}}, "training.launcher: starts one process, and"),
+        ({"resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}}, "training.launcher: starts 1 process for 4 GPUs (`training.resources.gpus`). Use accelerate"),
         (
             {"launcher": FSDP, "global_batch_size": 8, "resources": {"gpus": 2, "memory_gb": 6, "minutes": 60}},
-            "training.launcher: starts 4 processes for 2 GPUs. Each takes one.",
+            "training.launcher: starts 4 processes for 2 GPUs. Start one process per GPU.",
         ),
         ({"launcher": ""}, "training.launcher: empty."),
         ({"launcher": "torchrun --nproc-per-node=gpu"}, "training.launcher: --nproc_per_node is gpu. Write the number"),
         ({"launcher": "accelerate launch --config_file no.yaml"}, "training.launcher: no such file: no.yaml."),
-        ({"attention": "flash_attention_2"}, "training.attention: flash_attention_2 (capybara) computes in bfloat16 only."),
+        ({"attention": "flash_attention_2"}, "training.attention: flash_attention_2 (capybara) computes only in bfloat16."),
     ],
 )  # fmt: skip
-def test_a_mistake_names_its_key_and_the_remedy(config, change, line):
+def test_an_error_names_its_key_and_the_fix(config, change, line):
     config["training"] |= change
-    found = mistakes(config, ["config.yaml"])
-    assert len(found) == 1, found
-    assert found[0].startswith(line)
+    (error,) = mistakes(config)
+    assert error.startswith(line)
 
 
-def test_models_that_lead_back_to_each_other(config):
+def test_models_that_refer_to_each_other(config):
     config["training"]["models"] = {"a": {"tokens_of": "b"}, "b": {"tokens_of": "a"}}
-    found = mistakes(config, ["config.yaml"])
-    assert len(found) == 2 and all("One of them must say by itself" in line for line in found)
+    errors = mistakes(config)
+    assert len(errors) == 2 and all("Remove `tokens_of` from one of these models." in line for line in errors)
 
 
-def test_ablations_are_one_line_each(config):
+def test_ablations_have_no_error(config):
     config["training"]["models"] |= {
         "seeds-only": {"data": "first_exchange"},
         "equal-tokens": {"tokens_of": "seeds-only"},
     }
-    assert mistakes(config, ["config.yaml"]) == []
+    assert mistakes(config) == []
