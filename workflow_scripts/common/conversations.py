@@ -22,7 +22,7 @@ def read_exchanges(row: dict[str, Any]) -> list[Exchange]:
     try:
         exchanges = LAYOUTS[layout](row[layout])
     except (TypeError, KeyError) as error:
-        raise ValueError("a turn does not have the shape of its layout") from error
+        raise ValueError("a turn of another shape") from error  # becomes a reason code
     if not exchanges:
         raise ValueError("no exchange")
     if any(not isinstance(text, str) for exchange in exchanges for text in exchange.values()):

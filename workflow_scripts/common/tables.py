@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.rows import atomically
@@ -81,8 +82,8 @@ class RejectedWriter(TableWriter):
         self.write(pa.Table.from_pylist(texts, REJECTED))
 
 
-def read_rejected(path: Path) -> Iterator[Rejected]:
-    """The rows of a `RejectedWriter`'s file."""
+def read_rejected(path: Path, condition: pc.Expression | None = None) -> Iterator[Rejected]:
+    """The rows of a `RejectedWriter`'s file, or those for which `condition` on its columns is true."""
     for table in batches(path):
-        for row in table.to_pylist():
+        for row in (table if condition is None else table.filter(condition)).to_pylist():
             yield {**row, **{name: json.loads(row[name]) for name in JSON_COLUMNS}}

@@ -1,1 +1,1 @@
-"""Conversations: included data, Vicuna splitting, assembly of everything that is decontaminated next."""
+"""Conversations: fetch included data, clean and split, assemble everything for decontamination."""

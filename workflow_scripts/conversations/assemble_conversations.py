@@ -1,136 +1,156 @@
-"""Bring together what synthesis made and experts let pass, the in-house conversations among the seeds, and files to include."""
+"""Assemble all conversations: synthesised and verified ones, in-house conversations among the seeds, included files."""
 
 import argparse
 import json
 import logging
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import read_exchanges
+from workflow_scripts.common.conversations import ASSISTANT_ROLES, LAYOUTS, read_exchanges
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load_local
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
 
-
-def from_seed(seed: Row) -> Row:
-    """A conversation seed as it is: an in-house dialogue needs no teacher."""
-    conversation = seed["meta"]["conversation"]
-    return _row(
-        conversation,
-        seed["source"],
-        {
-            **{key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")},
-            "seed": seed["id"],
-        },
-    )
+EVIDENCE_CHARS = 200  # of the first answer
 
 
-def from_file(entry: Row, fetched: Path) -> tuple[list[Row], Rejections]:
-    """Conversations of one entry of `conversations.include`, as fetched, in any of the three layouts."""
+def from_seed(seed: Seed) -> Conversation:
+    """The conversation of a conversation seed, unchanged: an in-house conversation needs no teacher."""
+    keys = ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")
+    provenance = {**{key: seed[key] for key in keys}, "seed": seed["id"]}
+    return _conversation(seed["meta"]["conversation"], seed["source"], provenance)
+
+
+def from_file(entry: Config, fetched: Path) -> tuple[list[Conversation], Rejections]:
+    """The conversations of one entry of `conversations.include` in any of the three layouts, and the unreadable rows."""
     data = load_local(fetched)[0]
     origin = {key: read_json(fetched.with_suffix(".json"))[key] for key in ("dataset", "revision")}
-    rows, rejections = [], Rejections()
+    provenance = {**origin, "license": entry["license"], "kind": "conversation", "domain": None, "seed": None}
+    conversations, rejections = [], Rejections()
     for number, row in enumerate(data, 1):
+        source = str(row.get("source") or entry["label"])
         try:
-            conversation = read_exchanges(row)
+            conversations.append(_conversation(read_exchanges(row), source, provenance))
         except KeyError as error:
             raise UserError(
-                f"{origin['dataset']}, row {number}: no column {error.args[0]}; there are {', '.join(row)}. Mend the file."
+                f"{origin['dataset']}, row {number}: no column {error.args[0]}; the columns are {', '.join(row)}. "
+                "Rename the column that contains the conversation."
             ) from error
         except ValueError as error:
-            reason = str(error).replace(" ", "_")
-            rejections.add(content_id(row), reason, {"file": origin["dataset"], "row": number})
-            continue
-        label = str(row.get("source") or entry["label"])
-        rows.append(
-            _row(
-                conversation,
-                label,
-                {**origin, "license": entry["license"], "kind": "conversation", "domain": None, "seed": None},
-            )
-        )
-    return rows, rejections
+            unreadable = {**_conversation(readable_turns(row), source, provenance), "id": content_id(row)}
+            evidence = {"file": origin["dataset"], "row": number}
+            rejections.add(unreadable, str(error).replace(" ", "_"), evidence)
+    return conversations, rejections
 
 
-def _row(conversation: list[dict[str, str]], source: str, provenance: Row) -> Row:
+def _conversation(exchanges: list[Exchange], source: str, provenance: Row) -> Conversation:
     return {
-        "id": content_id(conversation),
+        "id": content_id(exchanges),
         "source": source,
-        "conversation": conversation,
+        "conversation": exchanges,
         "provenance": {**provenance, "techniques": []},
     }
 
 
-def tidied(rows: list[Row], max_chars: int | None) -> tuple[list[Row], Rejections, Counter[str]]:
-    """The conversations cleaned and, where they are longer than `max_chars`, split on whole exchanges, as Vicuna's were.
+def readable_turns(row: Row) -> list[Exchange]:
+    """The texts of a row that `read_exchanges` cannot read; messages stay unpaired, each in an exchange of its own."""
+    turns = next((row[name] for name in LAYOUTS if row.get(name) is not None), None)
+    exchanges = [_readable_turn(turn) for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+    return [exchange for exchange in exchanges if exchange["input"] or exchange["output"]]
 
-    Also those of which nothing is left, and how many were split, and how many parts are still too long.
+
+def _readable_turn(turn: dict[str, Any]) -> Exchange:
+    role = turn.get("role", turn.get("from"))
+    if role is not None:
+        text = turn.get("content", turn.get("value"))
+        turn = {"output" if role in ASSISTANT_ROLES else "input": text}
+    return {key: text if isinstance(text := turn.get(key), str) else "" for key in ("input", "output")}
+
+
+def clean_and_split(
+    conversations: list[Conversation], max_chars: int | None
+) -> tuple[list[Conversation], Rejections, Counter[str]]:
+    """The conversations cleaned and, if longer than `max_chars` characters, split on whole exchanges, as Vicuna's were.
+
+    Also the conversations of which too little is left, and the number of shortened and split conversations, of parts, and
+    of parts that are still too long.
     """
-    whole, rejections, counts = [], Rejections(), Counter({"shortened": 0, "split": 0, "parts": 0, "still_too_long": 0})
-    for row in rows:
-        conversation = vicuna.clean(row["conversation"])
-        if len(conversation) < min(2 if row["provenance"].get("techniques") else 1, len(row["conversation"])):
-            rejections.add(
-                row["id"], "digit_run", {"source": row["source"], "text": row["conversation"][0]["output"][:200]}
-            )
+    parts, rejections = [], Rejections()
+    counts = Counter({"shortened": 0, "split": 0, "parts": 0, "still_too_long": 0})
+    for row in conversations:
+        exchanges = vicuna.clean(row["conversation"])
+        if len(exchanges) < min(2 if row["provenance"].get("techniques") else 1, len(row["conversation"])):
+            answer = row["conversation"][0]["output"][:EVIDENCE_CHARS]
+            rejections.add(row, "digit_run", {"source": row["source"], "text": answer})
             continue
-        counts.update(shortened=int(len(conversation) < len(row["conversation"])))
-        parts = [conversation] if max_chars is None else vicuna.split(conversation, max_chars)
-        if len(parts) > 1:
-            counts.update(split=1, parts=len(parts))
+        counts.update(shortened=int(len(exchanges) < len(row["conversation"])))
+        pieces = [exchanges] if max_chars is None else vicuna.split(exchanges, max_chars)
+        if len(pieces) > 1:
+            counts.update(split=1, parts=len(pieces))
         if max_chars is not None:
-            counts.update(still_too_long=len(vicuna.too_long(parts, max_chars)))
-        for number, part in enumerate(parts):
-            place = {"part": number} if len(parts) > 1 else {}
-            whole.append({**row, "id": content_id(part), "conversation": part, "provenance": row["provenance"] | place})
-    return whole, rejections, counts
+            counts.update(still_too_long=len(vicuna.too_long(pieces, max_chars)))
+        for number, piece in enumerate(pieces):
+            part = {"part": number} if len(pieces) > 1 else {}
+            provenance = row["provenance"] | part
+            parts.append({**row, "id": content_id(piece), "conversation": piece, "provenance": provenance})
+    return parts, rejections, counts
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write all conversations, those that were taken out, and the statistics."""
+    """Write all conversations, the rejected ones, and the statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--synthesis", required=True, type=Path, nargs="*", help="JSONL file of apply_decisions, if any"
     )
     parser.add_argument(
-        "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: its conversations"
+        "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: conversation seeds"
     )
     parser.add_argument(
         "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
     )
     parser.add_argument(
-        "--fetched", required=True, type=Path, nargs="*", help="parquet file of each, its origin beside it as .json"
+        "--fetched",
+        required=True,
+        type=Path,
+        nargs="*",
+        help="parquet file of each entry; its origin is the .json file of the same name",
     )
     parser.add_argument(
-        "--max-chars", required=True, type=json.loads, help="longest conversation, in characters, or null"
+        "--max-chars", required=True, type=json.loads, help="maximum length of a conversation in characters, or null"
     )
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    rows = [row for path in args.synthesis for row in read_jsonl(path)]
-    rows += [from_seed(seed) for path in args.seeds for seed in read_jsonl(path) if seed["kind"] == "conversation"]
+    conversations = [row for path in args.synthesis for row in read_jsonl(path)]
+    conversations += [
+        from_seed(seed) for path in args.seeds for seed in read_jsonl(path) if seed["kind"] == "conversation"
+    ]
     rejections = Rejections()
     for entry, fetched in zip(args.include, args.fetched, strict=True):
-        included, refused = from_file(entry, fetched)
-        rows += included
-        rejections.rows += refused.rows
-    rows, unfit, counts = tidied(rows, args.max_chars)
+        included, unreadable = from_file(entry, fetched)
+        conversations += included
+        rejections.rows += unreadable.rows
+    conversations, unfit, counts = clean_and_split(conversations, args.max_chars)
     rejections.rows += unfit.rows
-    rows_in = len(rows) + len(rejections.rows)  # a part of a split conversation is a row of its own
-    unique: dict[str, Row] = {}
-    for row in rows:
+    rows_in = len(conversations) + len(rejections.rows)  # each part of a split conversation is a row
+    unique: dict[str, Conversation] = {}
+    for row in conversations:
         if row["id"] in unique:
-            rejections.add(row["id"], "exact_duplicate", {"source": row["source"], "kept": unique[row["id"]]["source"]})
+            evidence = {"source": row["source"], "kept": unique[row["id"]]["source"]}
+            rejections.add(row, "exact_duplicate", evidence)
         else:
             unique[row["id"]] = row
     if not unique:
-        raise UserError("there is no conversation. Name seeds in `seeds.sources` or files in `conversations.include`.")
+        raise UserError(
+            "there are no conversations. Name sources in `seeds.sources` or files in `conversations.include`."
+        )
     write_stage(
         args.data,
         args.rejected,

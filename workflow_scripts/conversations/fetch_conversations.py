@@ -1,4 +1,4 @@
-"""Fetch one entry of `conversations.include`, local, by address or from the hub at its pinned revision, as published."""
+"""Fetch one entry of `conversations.include` as published: a local file, a URL, or a hub data set at its revision."""
 
 import argparse
 import json
@@ -12,9 +12,9 @@ from workflow_scripts.common.rows import write_json
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the rows as parquet and, beside them, dataset, revision and number of rows."""
+    """Write the rows as parquet, and their dataset, revision and number as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--number", required=True, type=int, help="place of the entry in the list, from 0")
+    parser.add_argument("--number", required=True, type=int, help="index of the entry in the list, from 0")
     parser.add_argument("--settings", required=True, type=json.loads, help="the entry, as JSON")
     parser.add_argument("--rows", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--origin", required=True, type=Path, help="JSON file to write: dataset, revision, rows")

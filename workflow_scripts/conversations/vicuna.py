@@ -1,36 +1,34 @@
-"""Vicuna's cleaning and splitting of conversations (https://github.com/lm-sys/FastChat, fastchat/data).
-
-No step of a path: it is applied to conversations that are finished, ours or included ones.
-"""
+"""Vicuna's cleaning and splitting of finished conversations (https://github.com/lm-sys/FastChat, fastchat/data)."""
 
 import re
 
 import pyarrow as pa
 
-from workflow_scripts.common.conversations import Exchange
-from workflow_scripts.seeds.cleaning.text_repair import mend
+from workflow_scripts.common.types import Exchange
+from workflow_scripts.seeds.cleaning.text_repair import repair_texts
 
-# A number that begins with nine equal digits. FastChat's `reduce_rep` takes any nine in a row, and with them 1000000000
-# and 0.333333333.
-DIGITS = re.compile(r"(?<![\d.,])(\d)\1{8}")
-# Of Llama, Mistral, Gemma, and the form <|...|> of most others.
-SPECIAL = re.compile(
+# A number that begins with nine equal digits. FastChat's `reduce_rep` matches nine equal digits anywhere, and so also
+# 1000000000 and 0.333333333.
+DIGIT_RUN = re.compile(r"(?<![\d.,])(\d)\1{8}")
+# Special tokens of Llama, Mistral and Gemma, and the form <|...|> of most other models.
+SPECIAL_TOKEN = re.compile(
     r"<(?=(?:/?s|unk|pad|bos|eos|mask|start_of_turn|end_of_turn|\|[\w/]{1,40}\|)>|</?SYS>>)|\[(?=/?INST\])"
 )
-ITEM = re.compile(r"^(\s*)(\d{1,3})([.)])(?=\s)")
+LIST_ITEM = re.compile(r"^(\s*)(\d{1,3})([.)])(?=\s)")
 FENCE = re.compile(r"^\s*(?:```|~~~)")
 HEADING = re.compile(r"^\s*(?:#|\*\*.*\*\*\s*$)|:[*_\s]*$")
 
 
 def clean(exchanges: list[Exchange]) -> list[Exchange]:
-    """The conversation with HTML read as text, numbered lists that only say "1." counted, special tokens broken up.
+    """The conversation with HTML converted to text, lists of "1." items renumbered, and special tokens split by a space.
 
-    It ends before the first exchange with a run of nine equal digits, which models fall into; FastChat drops all of it.
+    It ends before the first exchange with a run of nine equal digits, a typical degeneration; FastChat drops the whole
+    conversation.
     """
     cleaned = []
     for exchange in exchanges:
-        texts = {key: _cleaned(text) for key, text in exchange.items()}
-        if any(DIGITS.search(text) for text in texts.values()):
+        texts = {key: _clean_text(text) for key, text in exchange.items()}
+        if any(DIGIT_RUN.search(text) for text in texts.values()):
             break
         cleaned.append(texts)
     return cleaned
@@ -39,7 +37,7 @@ def clean(exchanges: list[Exchange]) -> list[Exchange]:
 def split(exchanges: list[Exchange], max_chars: int) -> list[list[Exchange]]:
     """The conversation in parts of whole exchanges, each of at most `max_chars` characters.
 
-    An exchange that is longer by itself stays whole, alone in its part: `too_long` reports those.
+    A longer exchange is not split and forms a part of its own; see `too_long`.
     """
     parts: list[list[Exchange]] = []
     room = 0
@@ -53,31 +51,31 @@ def split(exchanges: list[Exchange], max_chars: int) -> list[list[Exchange]]:
 
 
 def too_long(parts: list[list[Exchange]], max_chars: int) -> list[int]:
-    """The places of the parts that could not be brought under the limit."""
+    """The indices of the parts longer than the limit."""
     return [place for place, part in enumerate(parts) if length(part) > max_chars]
 
 
 def length(exchanges: list[Exchange]) -> int:
-    """Characters of all turns."""
+    """The number of characters in all turns."""
     return sum(len(text) for exchange in exchanges for text in exchange.values())
 
 
-def _cleaned(text: str) -> str:
+def _clean_text(text: str) -> str:
     if text.lstrip().startswith("<"):
-        text = mend(pa.array([text]))[0].as_py()
-    return SPECIAL.sub(r"\g<0> ", _counted(text))
+        text = repair_texts(pa.array([text]))[0].as_py()
+    return SPECIAL_TOKEN.sub(r"\g<0> ", _renumber(text))
 
 
-def _counted(text: str) -> str:
-    """A list whose every item is number 1 counted on; code, and lists under headings of their own, are left alone."""
+def _renumber(text: str) -> str:
+    """The text with lists in which every item is number 1 renumbered. Code is unchanged; a heading begins a new list."""
     if len(re.findall(r"(?m)^\s*1[.)]\s", text)) < 2:
         return text
     lines = text.split("\n")
-    last: dict[str, tuple[str, int]] = {}  # by indentation: the item's mark as written, and its number now
+    last: dict[str, tuple[str, int]] = {}  # by indentation: the last item's mark as written, and its new number
     code = False
     for place, line in enumerate(lines):
         code ^= FENCE.match(line) is not None
-        item = None if code else ITEM.match(line)
+        item = None if code else LIST_ITEM.match(line)
         if item:
             indent, number, mark = item.groups()
             written = number + mark

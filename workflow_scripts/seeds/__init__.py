@@ -1,1 +1,1 @@
-"""Seed instructions: layouts of the published sources, duplicates."""
+"""Seeds: fetch each source as published, adapt, clean, deduplicate, label, select."""

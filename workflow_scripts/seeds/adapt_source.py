@@ -1,4 +1,4 @@
-"""Read one source's rows, in their published layout, into seeds."""
+"""Convert the published rows of one source to seeds."""
 
 import argparse
 import json
@@ -12,41 +12,49 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, write_json
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Rejected, Row
 from workflow_scripts.seeds.layouts import WrongType, adapt
 from workflow_scripts.seeds.schema import SEED
 
 
-def adapt_table(table: pa.Table, first: int, source: Row, origin: Row) -> tuple[pa.Table, list[tuple[str, str, Row]]]:
-    """Seeds of the rows from number `first` (from 1) on, and (id, reason, evidence) of the rows that hold none.
+def adapt_table(table: pa.Table, first: int, source: Config, origin: Row) -> tuple[pa.Table, list[Rejected]]:
+    """The seeds of a table whose first row has number `first` (from 1), and the rows that contain no seed.
 
-    UserError for a missing column or a wrong type.
+    Raises UserError for a missing column or a wrong type.
     """
     where = f"seed source {source['id']} ({origin['dataset']})"
     try:
         seeds, rejected = adapt(table, source, origin)
     except KeyError as error:
         raise UserError(
-            f"{where}: no column {error.args[0]}, which the layout `{source['layout']}` needs; there are "
+            f"{where}: no column {error.args[0]}, which the layout `{source['layout']}` needs; the columns are "
             f"{', '.join(table.column_names)}. Name yours under `columns` of the source, or choose another `layout`."
         ) from error
     except WrongType as error:
         row = "" if error.row is None else f", row {first + error.row}"
         raise UserError(
-            f"{where}{row}: {error}. Name another column under `columns` of the source, or mend the file."
+            f"{where}{row}: {error}. Name another column under `columns` of the source, or fix the file."
         ) from error
+    provenance = {"dataset": origin["dataset"], "revision": origin["revision"], "license": source["license"]}
     return seeds, [
-        (content_id(source["id"], first + row), reason, {"source": source["label"], "row": first + row})
+        {
+            "id": content_id(source["id"], first + row),
+            "reason": reason,
+            "evidence": {"source": source["label"], "row": first + row},
+            "source": source["label"],
+            "conversation": [],
+            "provenance": provenance,
+        }
         for row, reason in rejected
     ]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the source's seeds, the rows that hold none, and how many of each there are."""
+    """Write the seeds of the source, the rows that contain none, and the number of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="the source's entry in the config, as JSON")
-    parser.add_argument("--rows", required=True, type=Path, help="parquet file that fetch_source wrote")
-    parser.add_argument("--origin", required=True, type=Path, help="JSON file that fetch_source wrote")
+    parser.add_argument("--rows", required=True, type=Path, help="parquet file of fetch_source")
+    parser.add_argument("--origin", required=True, type=Path, help="JSON file of fetch_source")
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--counts", required=True, type=Path, help="JSON file to write: rows, seeds, rejected")
@@ -60,14 +68,14 @@ def main(argv: list[str] | None = None) -> None:
         progress(origin["rows"], f"reading {args.settings['id']}", "row") as bar,
     ):
         for table in batches(args.rows):
-            adapted, without = adapt_table(table, done + 1, args.settings, origin)
+            adapted, unreadable = adapt_table(table, done + 1, args.settings, origin)
             seeds.write(adapted)
-            rejected.add(without)
+            rejected.add(unreadable)
             done += table.num_rows
             bar.update(table.num_rows)
     counts = {"source": args.settings["label"], "rows": done, "seeds": seeds.rows, "rejected": rejected.rows}
     write_json(args.counts, counts)
-    logging.info("%s: %d rows, %d seeds, %d without one", args.settings["id"], done, seeds.rows, rejected.rows)
+    logging.info("%s: %d rows, %d seeds, %d rows rejected", args.settings["id"], done, seeds.rows, rejected.rows)
 
 
 if __name__ == "__main__":

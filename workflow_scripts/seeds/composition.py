@@ -1,4 +1,4 @@
-"""How many seeds of each source, and which: the configured shares, spread evenly over the grid of labels."""
+"""The number of seeds per source (the configured shares), and their selection, spread evenly over strata of labels."""
 
 import math
 
@@ -9,47 +9,47 @@ Shares = dict[str, float]
 
 
 def quotas(composition: Shares, limit: int) -> dict[str, int]:
-    """`limit` seeds divided by the shares (any positive scale), by largest remainder; the names break ties."""
+    """`limit` seeds divided by the shares (any positive scale), by largest remainder; ties go to the first name."""
     total = sum(composition.values())
     exact = {name: limit * share / total for name, share in composition.items()}
-    whole = {name: math.floor(value) for name, value in exact.items()}
-    rest = sorted(exact, key=lambda name: (whole[name] - exact[name], name))[: limit - sum(whole.values())]
-    return {name: whole[name] + (name in rest) for name in composition}
+    floors = {name: math.floor(value) for name, value in exact.items()}
+    rounded_up = sorted(exact, key=lambda name: (floors[name] - exact[name], name))[: limit - sum(floors.values())]
+    return {name: floors[name] + (name in rounded_up) for name in composition}
 
 
-def wanted(sources: pd.Series, composition: Shares | None, limit: int) -> dict[str, int]:
-    """The most seeds to take of each source that occurs or has a share; `limit` of each where there are no shares."""
+def source_limits(sources: pd.Series, composition: Shares | None, limit: int) -> dict[str, int]:
+    """The largest number of seeds of each source that occurs or has a share; without shares `limit` of each."""
     names = sorted(set(sources) | set(composition or {}))
     return dict.fromkeys(names, 0) | quotas(composition, limit) if composition else dict.fromkeys(names, limit)
 
 
-def spread_rank(seeds: pd.DataFrame, over: list[str]) -> np.ndarray:
-    """For each seed its turn when its source's cells take turns: 0 for the first seed of every cell, 1 for the second, ...
+def stratified_rank(seeds: pd.DataFrame, strata: list[str]) -> np.ndarray:
+    """The rank of each seed within its source and stratum, from 0, shape (seeds,).
 
-    `seeds` has columns id, source and those that `over` names; a cell is one combination of their values. Within a
-    cell seeds go by their ids, which are hashes of content and so a sample.
+    `seeds` has the columns id, source and those named in `strata`. A stratum is one combination of their values. Seeds are
+    ranked by id, which is a content hash, so the first n of a stratum are a random sample.
     """
     ordered = seeds.sort_values("id", kind="stable")
-    turns = ordered.groupby(["source", *over], dropna=False, sort=False).cumcount()
-    return turns.reindex(seeds.index).to_numpy()
+    ranks = ordered.groupby(["source", *strata], dropna=False, sort=False).cumcount()
+    return ranks.reindex(seeds.index).to_numpy()
 
 
-def choose(seeds: pd.DataFrame, composition: Shares | None, limit: int, over: list[str]) -> np.ndarray:
-    """A mask of the chosen seeds: of each source at most its share, cells of the grid as evenly as they can be filled.
+def choose(seeds: pd.DataFrame, composition: Shares | None, limit: int, strata: list[str]) -> np.ndarray:
+    """A mask of the chosen seeds: at most its share of each source, as evenly over the strata as their sizes allow.
 
-    A source that has fewer than its share falls short; no other fills the gap.
+    A source with fewer seeds than its share falls short; other sources do not fill the gap.
     """
-    order = seeds.assign(turn=spread_rank(seeds, over)).sort_values(["turn", "id"], kind="stable")
-    most = order["source"].map(wanted(seeds["source"], composition, limit))
-    taken = order.groupby("source", sort=False).cumcount() < most
-    kept = order[taken].head(limit) if composition is None else order[taken]
-    return seeds.index.isin(kept.index)
+    order = seeds.assign(rank=stratified_rank(seeds, strata)).sort_values(["rank", "id"], kind="stable")
+    limits = order["source"].map(source_limits(seeds["source"], composition, limit))
+    within = order.groupby("source", sort=False).cumcount() < limits
+    chosen = order[within].head(limit) if composition is None else order[within]
+    return seeds.index.isin(chosen.index)
 
 
-def table(
+def composition_table(
     read: Shares, unique: Shares, chosen: Shares, composition: Shares | None, limit: int
 ) -> list[dict[str, object]]:
-    """One row a source: rows read, unique ones, wanted, chosen and what is missing, most wanted first."""
+    """One row per source, largest share first: number of seeds read, unique, wanted and chosen, and the shortfall."""
     share = quotas(composition, limit) if composition else {}
     names = sorted(set(read) | set(share), key=lambda name: (-share.get(name, 0), -chosen.get(name, 0), name))
     return [

@@ -1,6 +1,6 @@
-"""Exact and near duplicates among seeds; the same rows in any order give the same survivors.
+"""Exact and near duplicates among seeds. The survivors do not depend on the order of the rows.
 
-MinHash with locality-sensitive hashing (rensa) proposes pairs, the Jaccard similarity of the texts decides.
+MinHash with locality-sensitive hashing (rensa) proposes candidate pairs; their exact Jaccard similarity decides.
 """
 
 import functools
@@ -19,23 +19,27 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.tables import BATCH
 from workflow_scripts.common.text_arrays import characters
-from workflow_scripts.seeds import texts
+from workflow_scripts.seeds.texts import flatten_texts
 
 PERMUTATIONS = 128
-BANDS = 32  # of 4: a pair at 0.8 is proposed with probability 1 - (1 - 0.8^4)^32 = 0.99999995
-SHINGLE = 5  # characters: word shingles, the web-corpus default, miss most near copies of short texts
-SPACES = r"[\s\v\x{85}\pZ]+"  # RE2's \s alone knows ASCII only
-MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))  # splitmix64
-LARGE_SOURCE, TEMPLATE_SHARE = 1000, 0.1  # rows a source must have to be looked at for a template; see _Shingled
-BUCKETS = 2**20  # of shingles, for counting them
-TOLD = ("source", "dataset", "revision", "reference", "category", "meta")
+BANDS = 32  # of 4 values: a pair at 0.8 is proposed with probability 1 - (1 - 0.8^4)^32 = 0.99999995
+SHINGLE_CHARS = 5  # word shingles, the default for web corpora, miss most near duplicates of short texts
+WHITE_SPACE = r"[\s\v\x{85}\pZ]+"  # RE2's \s matches ASCII only
+SPLITMIX64 = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+# A shingle in more than TEMPLATE_SHARE of the rows of a source with TEMPLATE_MIN_ROWS rows belongs to a template.
+TEMPLATE_MIN_ROWS, TEMPLATE_SHARE = 1000, 0.1
+BUCKETS = 2**20  # counters of shingles, per source
+TIE_BREAKERS = ("source", "dataset", "revision", "reference", "category", "meta")
 COLUMNS = ["id", "source", "dataset", "revision", "kind", "task", "instruction", "context", "response", "reference", "conversation", "category", "meta"]  # fmt: skip
 
 
 @dataclass
-class Found:
-    """What became of each row, in the rows' own order: -1 for a survivor, else the number of the row that survived it,
-    and the Jaccard similarity of the two (1 where the texts are equal)."""
+class Duplicates:
+    """The result for each row, in the order in which rows were added; arrays of shape (rows,).
+
+    `survivor` is -1 for a survivor, else the number of the row that is kept in its place; `jaccard` is the similarity of
+    the two, 1 for equal texts; `exact` is whether the texts are equal.
+    """
 
     survivor: np.ndarray
     jaccard: np.ndarray
@@ -43,80 +47,84 @@ class Found:
 
 
 def comparison_texts(seeds: pa.Table) -> pa.Array:
-    """What makes two seeds the same: request and context, or a whole conversation, in lower case, white space as one space.
+    """The texts by which seeds are compared, in lower case, NFKC, with single spaces.
 
-    Punctuation stays: two equations may differ in nothing but their signs. Of a post only its text counts.
+    The text is request and context, the context alone for a post, all turns for a conversation. Punctuation is kept: two
+    equations may differ only in their signs.
     """
-    asked = pc.binary_join_element_wise(seeds["instruction"].combine_chunks(), seeds["context"].combine_chunks(), " ")
-    asked = pc.if_else(pc.equal(seeds["kind"], "post").combine_chunks(), seeds["context"].combine_chunks(), asked)
+    request = pc.binary_join_element_wise(seeds["instruction"].combine_chunks(), seeds["context"].combine_chunks(), " ")
+    request = pc.if_else(pc.equal(seeds["kind"], "post").combine_chunks(), seeds["context"].combine_chunks(), request)
     dialogue = seeds["conversation"].is_valid()
     if pc.any(dialogue).as_py():
         dialogues = seeds.filter(dialogue)
-        turns = texts.of(dialogues)
+        turns = flatten_texts(dialogues)
         offsets = np.searchsorted(turns.rows, np.arange(dialogues.num_rows + 1))
         joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns.texts), " ")
-        asked = pc.replace_with_mask(asked, dialogue.combine_chunks(), joined)
-    plain = pc.utf8_lower(pc.utf8_normalize(asked, form="NFKC"))
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, SPACES, " "))
+        request = pc.replace_with_mask(request, dialogue.combine_chunks(), joined)
+    plain = pc.utf8_lower(pc.utf8_normalize(request, form="NFKC"))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, WHITE_SPACE, " "))
 
 
-def shingles(table: pa.Array, salts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """64-bit hashes of every text's character 5-grams in a row, and offsets; a shorter text is its own and only shingle.
+def shingles(texts: pa.Array, salts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """64-bit hashes of the character 5-grams of all texts, and offsets (texts + 1) of the first shingle of each text.
 
-    Texts of different salts (uint64, one a text) share no hash.
+    A text shorter than 5 characters is one shingle. `salts` is uint64, shape (texts,); texts with different salts have
+    no hash in common.
     """
-    codes, offsets = characters(pc.utf8_rpad(table, SHINGLE, "\0"))
+    codes, offsets = characters(pc.utf8_rpad(texts, SHINGLE_CHARS, "\0"))
     windows = _windows(codes)
-    owner = np.repeat(np.arange(len(table)), np.diff(offsets))[: len(windows)]
-    inside = np.arange(len(windows)) + SHINGLE <= offsets[owner + 1]
-    counts = np.maximum(np.diff(offsets) - SHINGLE + 1, 0)
-    return _mixed(windows[inside] + salts[owner[inside]]), np.concatenate([[0], np.cumsum(counts)])
+    owner = np.repeat(np.arange(len(texts)), np.diff(offsets))[: len(windows)]
+    inside = np.arange(len(windows)) + SHINGLE_CHARS <= offsets[owner + 1]
+    counts = np.maximum(np.diff(offsets) - SHINGLE_CHARS + 1, 0)
+    return _mix(windows[inside] + salts[owner[inside]]), np.concatenate([[0], np.cumsum(counts)])
 
 
 def shingle_set(text: str, salt: np.uint64) -> np.ndarray:
-    """The same of one text, sorted and each once."""
-    codes = np.frombuffer(text.ljust(SHINGLE, "\0").encode("utf-32-le"), dtype=np.uint32)
-    return np.unique(_mixed(_windows(codes) + salt))
+    """The distinct hashes of one text, sorted."""
+    codes = np.frombuffer(text.ljust(SHINGLE_CHARS, "\0").encode("utf-32-le"), dtype=np.uint32)
+    return np.unique(_mix(_windows(codes) + salt))
 
 
 def _windows(codes: np.ndarray) -> np.ndarray:
-    """A hash of every five neighbouring characters."""
-    windows = np.zeros(max(len(codes) - SHINGLE + 1, 0), dtype=np.uint64)
-    for place in range(SHINGLE):
-        windows = windows * MIX[0] + codes[place : place + len(windows)]
+    """A hash of every window of `SHINGLE_CHARS` code points."""
+    windows = np.zeros(max(len(codes) - SHINGLE_CHARS + 1, 0), dtype=np.uint64)
+    for place in range(SHINGLE_CHARS):
+        windows = windows * SPLITMIX64[0] + codes[place : place + len(windows)]
     return windows
 
 
-def _mixed(hashes: np.ndarray) -> np.ndarray:
-    for shift, factor in ((30, MIX[1]), (27, MIX[2])):
+def _mix(hashes: np.ndarray) -> np.ndarray:
+    for shift, factor in ((30, SPLITMIX64[1]), (27, SPLITMIX64[2])):
         hashes = (hashes ^ (hashes >> np.uint64(shift))) * factor
     return hashes ^ (hashes >> np.uint64(31))
 
 
 def minhash(hashes: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """MinHash values, shape (texts, permutations), and band hashes, shape (texts, bands), of texts whose shingles lie in
-    a row, text t from offsets[t] to offsets[t + 1]."""
+    """MinHash values, shape (texts, permutations), and band hashes, shape (texts, bands).
+
+    The shingles of text t are hashes[offsets[t] : offsets[t + 1]].
+    """
     count = len(offsets) - 1
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), PERMUTATIONS, 1)
     digests = np.array(matrix.to_rows(), dtype=np.uint64).reshape(count, BANDS, PERMUTATIONS // BANDS)
     band = np.zeros(digests.shape[:2], dtype=np.uint64)
     for place in range(digests.shape[2]):
-        band = (band ^ digests[:, :, place]) * MIX[0]
+        band = (band ^ digests[:, :, place]) * SPLITMIX64[0]
         band ^= band >> np.uint64(29)
     return digests.reshape(count, PERMUTATIONS), band
 
 
 def jaccards(one: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
-    """Share of common elements of a sorted set and each of several, 0 to 1, shape (others,)."""
+    """Jaccard similarities, 0 to 1, of a sorted set with each of the others, shape (others,)."""
     flat = np.concatenate(others)
     sizes = np.array([len(other) for other in others])
-    found = one[np.minimum(np.searchsorted(one, flat), len(one) - 1)] == flat
-    common = np.add.reduceat(found, np.concatenate([[0], np.cumsum(sizes[:-1])]))
+    shared = one[np.minimum(np.searchsorted(one, flat), len(one) - 1)] == flat
+    common = np.add.reduceat(shared, np.concatenate([[0], np.cumsum(sizes[:-1])]))
     return common / (len(one) + sizes - common)
 
 
 class Collection:
-    """The texts of all seeds to compare, added table by table: memory grows with these texts and ~450 bytes a row."""
+    """The texts of all seeds to compare, added table by table. Memory: these texts and about 450 bytes per row."""
 
     def __init__(self) -> None:
         self._texts: list[pa.Array] = []
@@ -126,11 +134,11 @@ class Collection:
         self._sources: list[pa.Array] = []
 
     def add(self, seeds: pa.Table) -> None:
-        """Remember the seeds (columns: `COLUMNS`)."""
+        """Add seeds, a table with the columns `COLUMNS`."""
         compared = comparison_texts(seeds).cast(pa.large_string())
         tasks = seeds["task"].to_pylist()
-        rest = zip(*(seeds[name].to_pylist() for name in TOLD), strict=True)
-        # Rows of one id may still differ in what else is told of them.
+        rest = zip(*(seeds[name].to_pylist() for name in TIE_BREAKERS), strict=True)
+        # Rows with equal ids may differ in other columns, which then decide the order.
         keys = [f"{row}{content_id(*more)}" for row, more in zip(seeds["id"].to_pylist(), rest, strict=True)]
         exact = [
             hashlib.blake2b(f"{task}\0{text}".encode(), digest_size=16).digest()
@@ -142,15 +150,15 @@ class Collection:
         self._salts.append(np.array([_hash64(task or "") for task in tasks], dtype=np.uint64))
         self._sources.append(seeds["source"].combine_chunks())
 
-    def duplicates(self, threshold: float | None) -> Found:
-        """Which row survives which; a pair is a near duplicate from `threshold` (Jaccard of character 5-grams) on.
+    def duplicates(self, threshold: float | None) -> Duplicates:
+        """The duplicates. A pair with a Jaccard similarity of at least `threshold` is a near duplicate; None: exact only.
 
-        Rows are judged in the order of their ids against the survivors so far, and the closest survivor is named.
+        Rows are compared in the order of their ids with the survivors so far; the closest survivor is reported.
         """
         if not self._keys:
-            return Found(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool))
+            return Duplicates(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool))
         order = np.argsort(np.concatenate(self._keys), kind="stable")
-        # From here on rows go by their rank in that order; a row's leader is the first that has the same text.
+        # From here on rows are identified by their rank in that order. The leader of a row is the first with its text.
         _, first, inverse = np.unique(np.concatenate(self._exact)[order], return_index=True, return_inverse=True)
         leader = first[inverse]
         ranks = np.arange(len(order))
@@ -160,32 +168,34 @@ class Collection:
             for row, kept, value in self._near(order[leaders], threshold):
                 survivor[leaders[row]], similarity[leaders[row]] = leaders[kept], value
         survivor, similarity = survivor[leader], similarity[leader]
-        found = Found(np.full(len(order), -1), np.ones(len(order)), np.zeros(len(order), dtype=bool))
-        taken = survivor != ranks
-        found.survivor[order[taken]] = order[survivor[taken]]
-        found.jaccard[order] = similarity
-        found.exact[order] = taken & (survivor == leader)
-        return found
+        result = Duplicates(np.full(len(order), -1), np.ones(len(order)), np.zeros(len(order), dtype=bool))
+        removed = survivor != ranks
+        result.survivor[order[removed]] = order[survivor[removed]]
+        result.jaccard[order] = similarity
+        result.exact[order] = removed & (survivor == leader)
+        return result
 
     def _near(self, order: np.ndarray, threshold: float) -> Iterator[tuple[int, int, float]]:
-        """(place, survivor's place, Jaccard) in `order` of the near duplicates among these rows."""
-        rows = _Shingled(
+        """(place in `order`, survivor's place, Jaccard similarity) of each near duplicate among these rows."""
+        rows = _ShingleSets(
             pa.chunked_array(self._texts).take(pa.array(order)).combine_chunks(),
             np.concatenate(self._salts)[order],
             pa.chunked_array(self._sources).take(pa.array(order)).combine_chunks(),
         )
         sketches, bands = rows.sketches()
-        # Four standard deviations of the estimate below the threshold nothing is worth a closer look.
-        least = threshold - 4 * np.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
-        grams = functools.lru_cache(maxsize=200_000)(rows.grams)
+        # Candidates whose estimate is four standard deviations below the threshold are skipped.
+        min_estimate = threshold - 4 * np.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
+        shingle_set_of = functools.lru_cache(maxsize=200_000)(rows.shingle_set)
         survivors: dict[int, list[int]] = defaultdict(list)
         bar = progress(len(order), "comparing seeds", "seed")
-        for place, groups in _shared(bands):
+        for place, groups in _band_groups(bands):
             bar.update(place - bar.n)
             near = np.array(sorted({other for group in groups for other in survivors[group]}), dtype=int)
-            likely = near[(sketches[near] == sketches[place]).mean(axis=1) >= least] if len(near) else near
-            found = jaccards(grams(place), [grams(int(other)) for other in likely]) if len(likely) else likely
-            # Of equally close survivors the first in the order of ids is named.
+            likely = near[(sketches[near] == sketches[place]).mean(axis=1) >= min_estimate] if len(near) else near
+            found = likely
+            if len(likely):
+                found = jaccards(shingle_set_of(place), [shingle_set_of(int(other)) for other in likely])
+            # Of equally close survivors the first in the order of ids is reported.
             if len(found) and found.max() >= threshold:
                 yield place, int(likely[found.argmax()]), float(found.max())
             else:
@@ -195,8 +205,8 @@ class Collection:
         bar.close()
 
 
-class _Shingled:
-    """Texts as sets of shingles, but for those of a template: what a tenth of a large source's rows hold tells none apart."""
+class _ShingleSets:
+    """Texts as sets of shingles without the shingles of templates: those that many rows of a large source contain."""
 
     def __init__(self, texts: pa.Array, salts: np.ndarray, sources: pa.Array):
         self._texts, self._salts = texts, salts
@@ -204,18 +214,18 @@ class _Shingled:
         self._source = encoded.indices.to_numpy()
         self._common = np.zeros((len(encoded.dictionary), BUCKETS), dtype=bool)
         sizes = np.bincount(self._source, minlength=len(encoded.dictionary))
-        self._large = sizes >= LARGE_SOURCE
+        self._large = sizes >= TEMPLATE_MIN_ROWS
         if self._large.any():
             counts = np.zeros(self._common.shape, dtype=np.int32)
-            for start, hashes, owner in self._batches("looking for templates"):
+            for start, hashes, owner in self._batches("searching for templates"):
                 buckets = (hashes % np.uint64(BUCKETS)).astype(np.int64)
                 pairs = np.sort(owner.astype(np.int64) * BUCKETS + buckets)
-                pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]  # each shingle of a row once
+                pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]  # count a shingle once per row
                 np.add.at(counts, (self._source[start + pairs // BUCKETS], pairs % BUCKETS), 1)
             self._common = (counts > sizes[:, None] * TEMPLATE_SHARE) & self._large[:, None]
 
     def _batches(self, description: str) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """(first row, hashes, whose each is within the batch) of all texts."""
+        """(first row, hashes, row of each hash within the batch), batch by batch."""
         with progress(len(self._texts), description, "seed") as bar:
             for start in range(0, len(self._texts), BATCH):
                 texts = self._texts.slice(start, BATCH)
@@ -224,36 +234,36 @@ class _Shingled:
                 bar.update(len(texts))
 
     def sketches(self) -> tuple[np.ndarray, np.ndarray]:
-        """One byte of each MinHash value, for estimates, shape (rows, permutations); and band hashes, shape (rows, bands)."""
+        """The last byte of each MinHash value, for estimates, shape (rows, permutations); band hashes, shape (rows, bands)."""
         sketches, bands = [np.zeros((0, PERMUTATIONS), dtype=np.uint8)], [np.zeros((0, BANDS), dtype=np.uint64)]
         for start, hashes, owner in self._batches("sketching seeds"):
             count = min(BATCH, len(self._texts) - start)
-            kept = self._told(hashes, self._source[start + owner], owner, count)
+            kept = self._compared(hashes, self._source[start + owner], owner, count)
             offsets = np.searchsorted(owner[kept], np.arange(count + 1))
             digests, band = minhash(hashes[kept], offsets)
             sketches.append(digests.astype(np.uint8))
             bands.append(band)
         return np.concatenate(sketches), np.concatenate(bands)
 
-    def _told(self, hashes: np.ndarray, source: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
-        """Which shingles count; all of a row that consists of its template alone."""
+    def _compared(self, hashes: np.ndarray, source: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
+        """A mask of the shingles outside templates; of a row that is only a template, all of them."""
         own = ~self._common[source, (hashes % np.uint64(BUCKETS)).astype(np.int64)]
-        alone = np.bincount(owner[own], minlength=count) == 0
-        return own | alone[owner]
+        only_template = np.bincount(owner[own], minlength=count) == 0
+        return own | only_template[owner]
 
-    def grams(self, row: int) -> np.ndarray:
-        """A row's shingles that count, sorted."""
+    def shingle_set(self, row: int) -> np.ndarray:
+        """The sorted shingles of a row by which it is compared."""
         hashes = shingle_set(self._texts[row].as_py(), self._salts[row])
         zeros = np.zeros(len(hashes), dtype=np.int64)
-        return hashes[self._told(hashes, zeros + self._source[row], zeros, 1)]
+        return hashes[self._compared(hashes, zeros + self._source[row], zeros, 1)]
 
 
 def _hash64(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def _shared(bands: np.ndarray) -> Iterator[tuple[int, list[int]]]:
-    """Rows that share at least one band with another, ascending, each with the numbers of the groups it is in."""
+def _band_groups(bands: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """Rows that share a band with another row, ascending, each with the numbers of its groups (rows with one band)."""
     rows, groups, count = [], [], 0
     for column in bands.T:
         order = np.argsort(column, kind="stable")

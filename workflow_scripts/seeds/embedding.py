@@ -1,16 +1,16 @@
-"""Sentence embeddings of seeds, by any model that sentence-transformers reads."""
+"""Sentence embeddings of seeds with any sentence-transformers model."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-PIECE = 1000  # characters: about 250 tokens, what the embedded model reads at once; the rest would be cut in silence
-MOST_PIECES = 8
+PIECE_CHARS = 1000  # about 250 tokens, the input length of the embedded model; it truncates longer texts silently
+MAX_PIECES = 8
 
 
 def load_embedder(model: str) -> Any:
-    """A `SentenceTransformer` for `package:NAME/FOLDER`, a local folder or a hub name, on a GPU where there is one."""
+    """A `SentenceTransformer` from `package:NAME/FOLDER`, a local folder or a hub name; on a GPU if there is one."""
     from sentence_transformers import SentenceTransformer
 
     from workflow_scripts.common.model_location import local_model
@@ -19,14 +19,14 @@ def load_embedder(model: str) -> Any:
 
 
 def pieces(text: str) -> list[str]:
-    """A text cut every `PIECE` characters, at most `MOST_PIECES` of them."""
-    return [text[at : at + PIECE] for at in range(0, max(len(text), 1), PIECE)][:MOST_PIECES]
+    """The first `MAX_PIECES` pieces of a text, each of at most `PIECE_CHARS` characters; [""] for an empty text."""
+    return [text[start : start + PIECE_CHARS] for start in range(0, max(len(text), 1), PIECE_CHARS)][:MAX_PIECES]
 
 
 def embed(model: Any, texts: Sequence[str], batch_size: int = 32) -> np.ndarray:
     """Unit vectors, float32, shape (texts, dimensions): the mean of a text's pieces weighted by their length.
 
-    As airoboros does, with pieces of 512 tokens there (github.com/jondurbin/airoboros).
+    airoboros does the same with pieces of 512 tokens (github.com/jondurbin/airoboros).
     """
     cut = [pieces(text) for text in texts]
     flat = [piece for parts in cut for piece in parts]

@@ -1,4 +1,4 @@
-"""Bring a hub's embedding model to this machine: what computes may have no network."""
+"""Download the embedding model from the hub, because compute nodes may have no internet."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from workflow_scripts.common.model_download import download
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the model's folder."""
+    """Write the folder of the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="hub repository of a sentence-transformers model")
     parser.add_argument("--revision", required=True, help="its commit")
@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> None:
     shutil.rmtree(args.folder, ignore_errors=True)
     download(args.model, args.revision, args.folder)
     if not (args.folder / "modules.json").is_file():
-        raise UserError(f"{args.model} is no sentence-transformers model: it has no modules.json. Choose another one.")
+        raise UserError(
+            f"{args.model} is not a sentence-transformers model: it has no modules.json. Set another `seeds.embedding.model`."
+        )
     logging.info("embedding model %s at %s", args.model, args.revision)
 
 

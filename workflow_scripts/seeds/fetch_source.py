@@ -1,4 +1,4 @@
-"""Fetch one seed source, local, from the hub at its pinned revision, by address or from a forum, as it was published."""
+"""Fetch one seed source as published: a local file, a hub data set at its pinned revision, a URL, or a forum."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load
 from workflow_scripts.common.rows import file_sha256, write_json
 from workflow_scripts.common.tables import TableWriter
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds.lesswrong import fetch_posts
 
 POST = pa.schema(
@@ -21,23 +21,31 @@ POST = pa.schema(
 )
 
 
-def fetch_forum(settings: Row, most: int | None, state: Path, path: Path) -> Row:
-    """Write a forum's posts as parquet; the origin's revision is the hash of them all, for a forum has no commits."""
+def fetch_forum(settings: Config, max_rows: int | None, state: Path, path: Path) -> Row:
+    """Write the posts of a forum as parquet; return its origin.
+
+    A forum has no commits, so the revision in the origin is the hash of the file.
+    """
     with TableWriter(path, POST) as table:
         for page in fetch_posts(settings, state):
-            table.write(pa.Table.from_pylist(page if most is None else page[: most - table.rows], POST))
-            if most is not None and table.rows >= most:
+            table.write(pa.Table.from_pylist(page if max_rows is None else page[: max_rows - table.rows], POST))
+            if max_rows is not None and table.rows >= max_rows:
                 break
     if not table.rows:
-        raise UserError(f"{settings['url']}: no post from {settings['after']} to {settings['before']} has that score.")
+        raise UserError(
+            f"{settings['url']}: no post from {settings['after']} to {settings['before']} has the score `min_score`. "
+            "Lower `min_score`, or extend the dates."
+        )
     return {"dataset": settings["url"], "revision": f"sha256:{file_sha256(path)}", "rows": table.rows}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the source's rows as parquet and, beside them, dataset, revision and number of rows."""
+    """Write the rows of the source as parquet, and their dataset, revision and number as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, type=json.loads, help="where the source is, as JSON")
-    parser.add_argument("--state", required=True, type=Path, help="folder of what an interrupted fetch has already had")
+    parser.add_argument("--settings", required=True, type=json.loads, help="location of the source, as JSON")
+    parser.add_argument(
+        "--state", required=True, type=Path, help="folder of pages that an interrupted fetch has stored"
+    )
     parser.add_argument("--rows", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--origin", required=True, type=Path, help="JSON file to write: dataset, revision, rows")
     args = parser.parse_args(argv)

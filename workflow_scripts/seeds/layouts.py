@@ -1,9 +1,9 @@
-"""The layouts in which seed sources are published, each read column-wise into seeds.
+"""The layouts in which seed sources are published, each converted column-wise to seeds.
 
 `instruction`  Airoboros, Know_Logic, EverythingLM, GPTeacher, Alpaca, Dolly: a request, an optional input, an answer
-`problem`      CamelAI: message_1 is the problem, message_2 the solution; the topic's key is literally `topic;` in some files
-`question`     TheoremQA: a question with a bare reference answer; the teacher writes the full one
-`post`         LessWrong: an essay in HTML or text, with author, date and address; one seed for each task asked of it
+`problem`      CamelAI: message_1 is the problem, message_2 the solution; in some files the topic's key is literally `topic;`
+`question`     TheoremQA: a question with a bare reference answer; the teacher writes the full answer
+`post`         LessWrong: an essay in HTML or text, with author, date and address; one seed per task
 `conversation` Dove (`conversation`), Puffin (`conversations`), TRL (`messages`): several exchanges
 """
 
@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 from workflow_scripts.common.conversations import LAYOUTS as CONVERSATIONS
 from workflow_scripts.common.conversations import read_exchanges
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.schema import EXCHANGES, SEED
 
-# Which columns of a source a layout reads: the first of each list that holds something. `columns` of a source names
-# others; what is neither a seed's own column nor empty goes to its `meta`.
+# The columns that a layout reads: the first non-empty one of each list. `columns` of a source names other columns. A
+# non-empty value that is not a column of a seed is moved to `meta`.
 COLUMNS: dict[str, dict[str, list[str]]] = {
     "instruction": {
         "instruction": ["instruction", "prompt", "question"],
@@ -54,57 +54,57 @@ COLUMNS: dict[str, dict[str, list[str]]] = {
     },
 }
 REQUIRED = {"instruction", "response", "reference", "body"}
-NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # what Alpaca's relatives write instead of leaving it empty
+NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # an empty input in data sets derived from Alpaca
 
 
 @dataclass
 class Adapted:
-    """Seeds of some rows: columns of equal length, and the rows without a seed as (row from 0, reason)."""
+    """Seeds as columns of equal length, and the rows without a seed as (row from 0, reason)."""
 
     columns: dict[str, pa.Array]
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_columns(table: pa.Table, source: Row) -> dict[str, pa.Array]:
-    """The layout's columns that the table has, as trimmed texts. KeyError (missing) or WrongType."""
-    table = _flat(table)
-    wanted = COLUMNS[source["layout"]] | {key: _names(names) for key, names in source.get("columns", {}).items()}
-    found = {}
+def read_columns(table: pa.Table, source: Config) -> dict[str, pa.Array]:
+    """The layout's columns that the table has, as trimmed texts. Raises KeyError (missing column) or WrongType."""
+    table = _flatten_structs(table)
+    wanted = COLUMNS[source["layout"]] | {key: _as_list(names) for key, names in source.get("columns", {}).items()}
+    columns = {}
     for key, names in wanted.items():
-        present = [pc.utf8_trim_whitespace(_text(table, name)) for name in names if name in table.column_names]
+        present = [pc.utf8_trim_whitespace(_text_column(table, name)) for name in names if name in table.column_names]
         if present:
             filled = [pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts) for texts in present]
-            found[key] = pc.coalesce(*filled, *present)
+            columns[key] = pc.coalesce(*filled, *present)
         elif names and (key in REQUIRED or key in source.get("columns", {})):
             raise KeyError(" or ".join(names))
-    return found
+    return columns
 
 
-def _flat(table: pa.Table) -> pa.Table:
-    """{"user": {"displayName": …}} as `user.displayName`; an image of `datasets`, {bytes, path}, as a text."""
+def _flatten_structs(table: pa.Table) -> pa.Table:
+    """{"user": {"displayName": …}} as `user.displayName`; an image of `datasets` {bytes, path} as the text "image"."""
     for place, kind in enumerate(table.schema):
         if pa.types.is_struct(kind.type) and {inner.name for inner in kind.type} == {"bytes", "path"}:
             parts = table.column(place).combine_chunks().flatten()
-            seen = pc.or_(*(part.is_valid() for part in parts))
-            table = table.set_column(place, kind.name, pc.if_else(seen, "image", pa.scalar(None, pa.string())))
+            present = pc.or_(*(part.is_valid() for part in parts))
+            table = table.set_column(place, kind.name, pc.if_else(present, "image", pa.scalar(None, pa.string())))
     return table.flatten()
 
 
-def _names(names: str | list[str] | None) -> list[str]:
+def _as_list(names: str | list[str] | None) -> list[str]:
     return [names] if isinstance(names, str) else names or []
 
 
 class WrongType(TypeError):
-    """A column, or one row of it (counted from 0), that holds something else than text."""
+    """A column, or one row of it (from 0), whose values are not texts."""
 
-    def __init__(self, name: str, found: str, row: int | None = None):
-        super().__init__(f"`{name}` is {found}, text was expected")
+    def __init__(self, name: str, type_name: str, row: int | None = None):
+        super().__init__(f"`{name}` is {type_name}, expected text")
         self.row = row
 
 
-def _text(table: pa.Table, name: str) -> pa.Array:
+def _text_column(table: pa.Table, name: str) -> pa.Array:
     values = table.column(name).combine_chunks()
-    if isinstance(values, pa.ExtensionArray):  # so `datasets` keeps a column of mixed types: as JSON
+    if isinstance(values, pa.ExtensionArray):  # `datasets` stores a column of mixed types as JSON
         texts = [None if value is None else json.loads(value) for value in values.to_pylist()]
         for row, value in enumerate(texts):
             if not isinstance(value, str | None):
@@ -112,7 +112,7 @@ def _text(table: pa.Table, name: str) -> pa.Array:
         values = pa.array(texts, pa.string())
     if pa.types.is_null(values.type) or pa.types.is_dictionary(values.type) or pa.types.is_large_string(values.type):
         values = values.cast(pa.string())
-    if pa.types.is_timestamp(values.type):  # so `datasets` reads a date in a JSON file
+    if pa.types.is_timestamp(values.type):  # `datasets` reads dates in a JSON file as time stamps
         values = pc.strftime(values.cast(pa.timestamp("s"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
     if values.type in (pa.list_(pa.string()), pa.list_(pa.null())):  # several authors
         values = pc.binary_join(values.cast(pa.list_(pa.string())), ", ")
@@ -121,10 +121,12 @@ def _text(table: pa.Table, name: str) -> pa.Array:
     return values
 
 
-def _renamed(table: pa.Table, columns: dict[str, list[str]]) -> pa.Table:
-    """The columns that hold conversations, under the layouts' own names. KeyError if there is none."""
-    found = {name: [name] for name in CONVERSATIONS} | columns
-    names = {key: next((name for name in names if name in table.column_names), None) for key, names in found.items()}
+def _conversation_columns(table: pa.Table, columns: dict[str, list[str]]) -> pa.Table:
+    """The columns with conversations, renamed to the names of their layouts. KeyError if there is no such column."""
+    candidates = {name: [name] for name in CONVERSATIONS} | columns
+    names = {
+        key: next((name for name in names if name in table.column_names), None) for key, names in candidates.items()
+    }
     if missing := next((columns[key] for key in columns if columns[key] and names[key] is None), None):
         raise KeyError(" or ".join(missing))
     if not any(names.values()):
@@ -132,19 +134,19 @@ def _renamed(table: pa.Table, columns: dict[str, list[str]]) -> pa.Table:
     return pa.table({key: table.column(name) for key, name in names.items() if name is not None})
 
 
-def _whole(columns: dict[str, pa.Array], *needed: str) -> tuple[dict[str, pa.Array], list[tuple[int, str]]]:
-    """The rows in which every needed column holds a value, and the others."""
-    nulls = {name: columns[name].is_null().to_numpy(zero_copy_only=False) for name in needed}
+def _complete_rows(columns: dict[str, pa.Array], *required: str) -> tuple[dict[str, pa.Array], list[tuple[int, str]]]:
+    """The rows with a value in every required column, and the others as (row, reason)."""
+    nulls = {name: columns[name].is_null().to_numpy(zero_copy_only=False) for name in required}
     if not any(mask.any() for mask in nulls.values()):
         return columns, []
-    rejected = {int(row): f"missing_{name}" for name in reversed(needed) for row in np.flatnonzero(nulls[name])}
-    keep = pa.array([row not in rejected for row in range(len(columns[needed[0]]))])
+    rejected = {int(row): f"missing_{name}" for name in reversed(required) for row in np.flatnonzero(nulls[name])}
+    keep = pa.array([row not in rejected for row in range(len(columns[required[0]]))])
     return {key: values.filter(keep) for key, values in columns.items()}, sorted(rejected.items())
 
 
-def _instruction(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> Adapted:
-    columns, rejected = _whole(columns, "instruction", "response")
-    if "system" in columns:  # the answer obeys it; Capybara's layout has no place for it but the request
+def _instruction(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
+    columns, rejected = _complete_rows(columns, "instruction", "response")
+    if "system" in columns:  # the answer depends on it, and Capybara's layout has no system message
         system = pc.fill_null(columns["system"], "")
         joined = pc.binary_join_element_wise(system, columns["instruction"], "\n\n")
         columns["instruction"] = pc.if_else(pc.equal(system, ""), columns["instruction"], joined)
@@ -153,35 +155,35 @@ def _instruction(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> 
     return Adapted(columns, rejected)
 
 
-def _question(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> Adapted:
+def _question(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
     pictures = columns.pop("picture", None)
-    if pictures is not None:  # nothing here reads pictures
-        seen = pc.fill_null(pc.greater(pc.utf8_length(pictures), 0), False).to_numpy(zero_copy_only=False)
-        keep = np.flatnonzero(~seen)
+    if pictures is not None:  # no model of this workflow reads pictures
+        has_picture = pc.fill_null(pc.greater(pc.utf8_length(pictures), 0), False).to_numpy(zero_copy_only=False)
+        keep = np.flatnonzero(~has_picture)
         columns = {key: values.take(pa.array(keep)) for key, values in columns.items()}
-        columns, missing = _whole(columns, "instruction", "reference")
-        rejected = [(int(row), "needs_a_picture") for row in np.flatnonzero(seen)]
+        columns, missing = _complete_rows(columns, "instruction", "reference")
+        rejected = [(int(row), "needs_a_picture") for row in np.flatnonzero(has_picture)]
         return Adapted(columns, sorted(rejected + [(int(keep[row]), reason) for row, reason in missing]))
-    return Adapted(*_whole(columns, "instruction", "reference"))
+    return Adapted(*_complete_rows(columns, "instruction", "reference"))
 
 
-def _post(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> Adapted:
+def _post(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
     seeds: list[Row] = []
     rejected = []
     for row, post in enumerate(pa.table(columns).to_pylist()):
-        body, whole = posts.excerpt(posts.to_text(post["body"] or ""), source["post_chars"])
+        body, complete = posts.excerpt(posts.to_text(post["body"] or ""), source["post_chars"])
         if not body:
             rejected.append((row, "empty_post"))
             continue
         title = post.get("title") or ""
         context = f"{title}\n\n{body}" if title else body
-        meta = {key: post.get(key) for key in ("title", "author", "date", "address")} | {"excerpt": not whole}
+        meta = {key: post.get(key) for key in ("title", "author", "date", "address")} | {"excerpt": not complete}
         for task, instruction in posts.tasks_for(content_id(context), source["post_tasks"]):
             seeds.append({"task": task, "instruction": instruction, "context": context, "meta": _json(meta)})
     return Adapted({key: pa.array([seed[key] for seed in seeds]) for key in (seeds[0] if seeds else ())}, rejected)
 
 
-def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Row) -> Adapted:
+def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
     conversations, rejected = [], []
     kinds = {name: table.schema.field(name).type for name in CONVERSATIONS if name in table.column_names}
     for row, layouts in enumerate(table.select(list(kinds)).to_pylist()):
@@ -191,11 +193,11 @@ def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Row) ->
             rejected.append((row, "no_exchange"))
         except ValueError as error:
             rejected.append((row, str(error).replace(" ", "_")))
-    return Adapted(_opened(pa.array(conversations, EXCHANGES)), rejected)
+    return Adapted(_conversation_seeds(pa.array(conversations, EXCHANGES)), rejected)
 
 
 def _parsed(value: Any, kind: pa.DataType) -> Any:
-    """A value as the file had it: what differs in type from row to row `datasets` keeps as JSON, at any depth."""
+    """A value as in the published file. `datasets` stores values of mixed types as JSON, at any depth."""
     if value is None:
         return None
     if isinstance(kind, pa.BaseExtensionType):
@@ -207,8 +209,8 @@ def _parsed(value: Any, kind: pa.DataType) -> Any:
     return value
 
 
-def _opened(conversations: pa.Array) -> dict[str, pa.Array]:
-    """A conversation seed's columns: instruction and response are those of its first exchange."""
+def _conversation_seeds(conversations: pa.Array) -> dict[str, pa.Array]:
+    """The columns of conversation seeds. Instruction and response repeat the first exchange."""
     first = pc.list_element(conversations, 0) if len(conversations) else pa.array([], EXCHANGES.value_type)
     return {
         "conversation": conversations,
@@ -217,22 +219,22 @@ def _opened(conversations: pa.Array) -> dict[str, pa.Array]:
     }
 
 
-def _as_is(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """A request and its answer as a conversation of one exchange, which no teacher amplifies."""
-    asked = columns["instruction"]
+def _single_exchanges(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """Requests and answers as conversations of one exchange, which the teacher does not amplify (`as_is`)."""
+    request = columns["instruction"]
     if "context" in columns:
         context = pc.fill_null(columns["context"], "")
-        joined = pc.binary_join_element_wise(asked, context, "\n\n")
-        asked = pc.if_else(pc.equal(context, ""), asked, joined)
-    exchanges = pa.StructArray.from_arrays([asked, columns["response"]], ["input", "output"])
-    offsets = pa.array(range(len(asked) + 1), pa.int32())
+        joined = pc.binary_join_element_wise(request, context, "\n\n")
+        request = pc.if_else(pc.equal(context, ""), request, joined)
+    exchanges = pa.StructArray.from_arrays([request, columns["response"]], ["input", "output"])
+    offsets = pa.array(range(len(request) + 1), pa.int32())
     rest = {key: values for key, values in columns.items() if key != "context"}
-    return rest | _opened(pa.ListArray.from_arrays(offsets, exchanges))
+    return rest | _conversation_seeds(pa.ListArray.from_arrays(offsets, exchanges))
 
 
 LAYOUTS: dict[str, Callable[[dict[str, pa.Array], pa.Table, Row], Adapted]] = {
     "instruction": _instruction,
-    "problem": lambda columns, table, source: Adapted(*_whole(columns, "instruction", "response")),
+    "problem": lambda columns, table, source: Adapted(*_complete_rows(columns, "instruction", "response")),
     "question": _question,
     "post": _post,
     "conversation": _conversation,
@@ -240,24 +242,23 @@ LAYOUTS: dict[str, Callable[[dict[str, pa.Array], pa.Table, Row], Adapted]] = {
 KINDS = {name: name for name in LAYOUTS} | {"question": "problem"}
 
 
-def adapt(table: pa.Table, source: Row, origin: Row) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Published rows as seeds (columns: `schema.SEED`), and the rows that hold none as (row from 0, reason).
+def adapt(table: pa.Table, source: Config, origin: Row) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Published rows as seeds (columns: `schema.SEED`), and the rows that contain no seed as (row from 0, reason).
 
-    `source` is the resolved entry of the config, `origin` what `fetch_source` recorded. Raises KeyError (missing
+    `source` is the resolved entry of the config, `origin` the JSON file of `fetch_source`. Raises KeyError (missing
     column) or WrongType.
     """
     columns = {}
     if source["layout"] == "conversation":
-        table = _renamed(table, {key: _names(names) for key, names in source.get("columns", {}).items()})
+        table = _conversation_columns(table, {key: _as_list(names) for key, names in source.get("columns", {}).items()})
     else:
         columns = read_columns(table, source)
     adapted = LAYOUTS[source["layout"]](columns, table, source)
     columns = adapted.columns
     if source.get("as_is") and "conversation" not in columns:
-        columns = _as_is(columns)
+        columns = _single_exchanges(columns)
     count = len(next(iter(columns.values()), ()))
-    told = [key for key in columns if key not in SEED.names]
-    known = {
+    constants = {
         "source": source["label"],
         "dataset": origin["dataset"],
         "revision": origin["revision"],
@@ -267,21 +268,22 @@ def adapt(table: pa.Table, source: Row, origin: Row) -> tuple[pa.Table, list[tup
         "response": "",
         "domain": source.get("domain"),
     }
-    whole = {
+    seeds = {
         name: pc.fill_null(columns[name], "") if name in columns and name in ("context", "response")
         else columns[name] if name in columns
-        else pa.repeat(pa.scalar(known.get(name), SEED.field(name).type), count)
+        else pa.repeat(pa.scalar(constants.get(name), SEED.field(name).type), count)
         for name in SEED.names
         if name not in ("id", "meta")
     }  # fmt: skip
-    whole["meta"] = columns.get("meta", _meta({key: columns[key] for key in told}, source.get("benchmark"), count))
-    identity = [whole[name].to_pylist() for name in ("instruction", "context", "response", "conversation")]
-    whole["id"] = pa.array([content_id(*parts) for parts in zip(*identity, strict=True)], pa.string())
-    return pa.table({name: whole[name] for name in SEED.names}, schema=SEED), adapted.rejected
+    other = {key: values for key, values in columns.items() if key not in SEED.names}
+    seeds["meta"] = columns.get("meta", _meta(other, source.get("benchmark"), count))
+    identity = [seeds[name].to_pylist() for name in ("instruction", "context", "response", "conversation")]
+    seeds["id"] = pa.array([content_id(*parts) for parts in zip(*identity, strict=True)], pa.string())
+    return pa.table({name: seeds[name] for name in SEED.names}, schema=SEED), adapted.rejected
 
 
 def _meta(columns: dict[str, pa.Array], benchmark: str | None, count: int) -> pa.Array:
-    """JSON objects of what the columns hold; `benchmark` flags seeds that are themselves benchmark items."""
+    """JSON objects of the non-empty values. `benchmark` names the benchmark whose items the seeds are, if any."""
     always = {"benchmark": benchmark} if benchmark else {}
     if not columns:
         return pa.repeat(_json(always), count)

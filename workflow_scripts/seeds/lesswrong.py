@@ -1,8 +1,8 @@
-"""Posts of a ForumMagnum site (LessWrong), fetched from its public GraphQL API, politely and resumably.
+"""Posts of a ForumMagnum site (LessWrong) from its public GraphQL API, one request at a time and resumable.
 
 The query is that of the site's own code (github.com/ForumMagnum/ForumMagnum): `posts(selector: {old: {after, before,
-karmaThreshold, excludeEvents}}, limit, offset)`. The older form, `posts(input: {terms})`, is marked deprecated there;
-an `offset` beyond 2,000 is refused, hence the windows of a month. The licence of the posts is their authors' affair.
+karmaThreshold, excludeEvents}}, limit, offset)`. The older form, `posts(input: {terms})`, is marked deprecated there.
+The API rejects an `offset` above 2,000, so posts are requested month by month. The authors decide the licence of posts.
 """
 
 import json
@@ -25,7 +25,7 @@ from workflow_scripts.common.rows import content_id, read_json, write_json
 Post = dict[str, Any]
 Settings = dict[str, Any]
 
-# Oldest first, so that a new post does not move the others to another page.
+# Oldest first, so that a new post does not shift the other posts to another page.
 QUERY = """
 query Posts($after: String, $before: String, $karmaThreshold: Int, $limit: Int, $offset: Int) {
   posts(
@@ -38,7 +38,7 @@ query Posts($after: String, $before: String, $karmaThreshold: Int, $limit: Int, 
 }
 """
 FIELDS = ("_id", "title", "slug", "pageUrl", "postedAt", "baseScore", "voteCount")
-NEEDED = {*FIELDS, "htmlBody", "user"}
+REQUIRED_FIELDS = {*FIELDS, "htmlBody", "user"}
 
 DEFAULTS: Settings = {
     "url": "https://www.lesswrong.com/graphql",
@@ -52,20 +52,21 @@ DEFAULTS: Settings = {
     "timeout_seconds": 60.0,
 }
 USER_AGENT = "capybara-workflow/0.1 (Snakemake; reads posts once for a research data set, one request at a time)"
-MAY_PASS = {408, 425, 429, 500, 502, 503, 504}
-LONGEST_WAIT = 3600.0  # seconds; a server that asks for more is left alone until the user comes back
+RETRYABLE_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+MAX_WAIT_SECONDS = 3600.0  # a longer Retry-After ends the job with an error
 
-WALL = (
-    "The site takes this for a robot and wants a browser. Try again on another day or from another network, ask the "
-    "site's team for access, or name a published copy of the posts by `hub` or `path` instead"
+BLOCKED_ADVICE = (
+    "The site blocks automated requests. Try again on another day or from another network, ask the site's team for "
+    "access, or name a published copy of the posts by `hub` or `path` instead"
 )
-CHANGED = (
-    "The API has changed, or this is no ForumMagnum site: check `url`, and QUERY in workflow_scripts/seeds/lesswrong.py"
+API_ADVICE = (
+    "The API has changed, or the site is not a ForumMagnum site. Check `url`, and QUERY in "
+    "workflow_scripts/seeds/lesswrong.py"
 )
 
 
-class _MayPass(Exception):
-    """A failure that may pass. `wait` is the least time in seconds until the next attempt."""
+class _Retryable(Exception):
+    """A temporary failure. `wait` is the minimum time in seconds until the next attempt."""
 
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)
@@ -75,20 +76,19 @@ class _MayPass(Exception):
 def fetch_posts(settings: Settings, state: Path) -> Iterator[list[Post]]:
     """Pages of posts from `after` (inclusive) to `before` (exclusive) with at least `min_score`, oldest first.
 
-    A post holds `_id, title, slug, pageUrl, postedAt, baseScore, voteCount, author, htmlBody`; author and htmlBody may
-    be None. `settings` may leave out what DEFAULTS holds. Every finished page lies in `state` under the hash of its
-    request, and is never asked for again. Raises UserError for a server that refuses, fails for good, or answers
-    something else than posts.
+    A post has `_id, title, slug, pageUrl, postedAt, baseScore, voteCount, author, htmlBody`; author and htmlBody may be
+    None. `settings` override DEFAULTS. Every finished page is stored in `state` under the hash of its request and is not
+    requested again. Raises UserError if the server refuses, fails permanently, or its answer contains no posts.
     """
     settings = {**DEFAULTS, **settings}
     windows = months(str(settings["after"]), str(settings["before"]))
-    found = 0
+    count = 0
     with progress(len(windows), "fetching posts", "month") as bar, requests.Session() as session:
         session.headers["User-Agent"] = USER_AGENT
         for first, end in windows:
             for posts in _window(session, settings, state, first, end):
-                found += len(posts)
-                bar.set_postfix(posts=found, refresh=False)
+                count += len(posts)
+                bar.set_postfix(posts=count, refresh=False)
                 yield posts
             bar.update()
 
@@ -100,7 +100,7 @@ def months(after: str, before: str) -> list[tuple[date, date]]:
     except ValueError as error:
         raise UserError(f"posts from {after} to {before}: {error}. Write dates as 2023-09-01.") from error
     if start >= end:
-        raise UserError(f"posts from {after} to {before}: no day lies between. Correct `after` or `before`.")
+        raise UserError(f"posts from {after} to {before}: `after` is not before `before`. Correct them.")
     windows = []
     while start < end:
         following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
@@ -110,32 +110,34 @@ def months(after: str, before: str) -> list[tuple[date, date]]:
 
 
 def _window(session: requests.Session, settings: Settings, state: Path, first: date, end: date) -> Iterator[list[Post]]:
-    """A month's pages. A page may be short for posts that are not public, so only an empty one is the end."""
+    """The pages of a month. A page with unpublished posts is short, so only an empty page is the last one."""
     seen: set[str] = set()
     offset = 0
     while posts := _page(session, settings, state, first, end, offset):
         new = [post for post in posts if post["_id"] not in seen]
         if not new:
-            raise UserError(f"{_where(settings, first, offset)}: the same posts once more. {CHANGED}.")
+            raise UserError(
+                f"{_where(settings, first, offset)}: the API ignores `offset` and returns the same posts again. {API_ADVICE}."
+            )
         seen.update(post["_id"] for post in new)
         offset += len(posts)
-        # Servers have differed in whether `before` ends with its day, and old ones pass over a threshold of 0.
-        wanted = [
+        # Versions of the API differ in whether `before` includes its day; older ones ignore a threshold of 0.
+        selected = [
             post
             for post in new
             if first.isoformat() <= post["postedAt"][:10] < end.isoformat()
             and (post["baseScore"] or 0) >= settings["min_score"]
         ]
-        if wanted:
-            yield wanted
+        if selected:
+            yield selected
 
 
 def _page(
     session: requests.Session, settings: Settings, state: Path, first: date, end: date, offset: int
 ) -> list[Post]:
-    """One page, from `state` if it has been there before."""
+    """One page, from `state` if it is stored there."""
     variables = {
-        # Servers have differed in whether `after` takes in its own instant, and many old posts bear midnight.
+        # Versions of the API differ in whether `after` includes its own instant; many old posts are dated midnight.
         "after": _instant(first, -1),
         "before": _instant(end),
         "karmaThreshold": settings["min_score"],
@@ -146,7 +148,7 @@ def _page(
     if file.exists():
         return read_json(file)["posts"]
     where = _where(settings, first, offset)
-    posts = _read(_ask(session, settings, {"query": QUERY, "variables": variables}, where), where)
+    posts = _parse_posts(_request(session, settings, {"query": QUERY, "variables": variables}, where), where)
     write_json(file, {"url": settings["url"], "variables": variables, "posts": posts})
     time.sleep(settings["pause_seconds"])
     return posts
@@ -161,82 +163,84 @@ def _where(settings: Settings, first: date, offset: int) -> str:
     return f"{settings['url']}, posts of {first:%Y-%m} from number {offset}"
 
 
-def _ask(session: requests.Session, settings: Settings, body: dict[str, Any], where: str) -> requests.Response:
-    """The server's answer, after as many attempts as it takes; urllib3's own retries do not cover a body cut off."""
+def _request(session: requests.Session, settings: Settings, body: dict[str, Any], where: str) -> requests.Response:
+    """The server's answer, after up to `attempts` attempts. The retries of urllib3 do not cover a truncated body."""
     attempts = Retrying(
         stop=stop_after_attempt(settings["attempts"]),
-        wait=_longer_each_time(settings["backoff_seconds"]),
-        retry=retry_if_exception_type(_MayPass),
-        before_sleep=lambda call: logging.info("%s: %s; next attempt soon", where, call.outcome.exception()),
+        wait=_backoff(settings["backoff_seconds"]),
+        retry=retry_if_exception_type(_Retryable),
+        before_sleep=lambda call: logging.info("%s: %s; retrying", where, call.outcome.exception()),
         reraise=True,
     )
     try:
         return attempts(_attempt, session, settings, body, where)
-    except _MayPass as error:
+    except _Retryable as error:
         raise UserError(
-            f"{where}: {error}, {settings['attempts']} times. Run again later: finished pages are kept."
+            f"{where}: {error}, {settings['attempts']} times. Run again later; finished pages are kept."
         ) from error
 
 
-def _longer_each_time(seconds: float) -> Callable[[RetryCallState], float]:
-    growing = wait_exponential(multiplier=seconds, max=300)
-    return lambda call: max(growing(call), call.outcome.exception().wait)
+def _backoff(seconds: float) -> Callable[[RetryCallState], float]:
+    exponential = wait_exponential(multiplier=seconds, max=300)
+    return lambda call: max(exponential(call), call.outcome.exception().wait)
 
 
 def _attempt(session: requests.Session, settings: Settings, body: dict[str, Any], where: str) -> requests.Response:
     try:
-        # A redirect would turn the POST into a GET.
+        # requests would follow a redirect with GET.
         answer = session.post(settings["url"], json=body, timeout=settings["timeout_seconds"], allow_redirects=False)
     except requests.RequestException as error:
-        if isinstance(error, ValueError):  # no address at all
+        if isinstance(error, ValueError):  # not a valid address
             raise UserError(f"{where}: {error}. Correct `url`.") from error
-        raise _MayPass(f"no complete answer ({type(error).__name__})") from error
+        raise _Retryable(f"no complete answer ({type(error).__name__})") from error
     if "challenge" in (answer.headers.get("x-vercel-mitigated"), answer.headers.get("cf-mitigated")):
-        raise UserError(f"{where}: HTTP status {answer.status_code} and a test for browsers. {WALL}.")
-    if answer.status_code in MAY_PASS:
-        wait = _asked_to_wait(answer)
-        if wait > LONGEST_WAIT:
-            raise UserError(f"{where}: the server asks to wait for {wait:.0f} seconds. Run again after that.")
-        page = ", with a page for browsers" if _is_page(answer) else ""
-        raise _MayPass(f"HTTP status {answer.status_code}{page}", wait)
+        raise UserError(f"{where}: HTTP status {answer.status_code} and a browser check. {BLOCKED_ADVICE}.")
+    if answer.status_code in RETRYABLE_STATUSES:
+        wait = _retry_after(answer)
+        if wait > MAX_WAIT_SECONDS:
+            raise UserError(f"{where}: the server requests a wait of {wait:.0f} seconds. Run again after that.")
+        page = " with an HTML page" if _is_html(answer) else ""
+        raise _Retryable(f"HTTP status {answer.status_code}{page}", wait)
     return answer
 
 
-def _asked_to_wait(answer: requests.Response) -> float:
-    """Seconds by the header Retry-After, a number or a date; 0 without it."""
+def _retry_after(answer: requests.Response) -> float:
+    """Seconds until the time in the header Retry-After, a number or a date; 0 without the header."""
     try:
         return Retry(retry_after_max=10**9).get_retry_after(answer.raw) or 0.0
     except InvalidHeader:
         return 0.0
 
 
-def _is_page(answer: requests.Response) -> bool:
+def _is_html(answer: requests.Response) -> bool:
     return "html" in answer.headers.get("Content-Type", "") or answer.content.lstrip()[:1] == b"<"
 
 
-def _read(answer: requests.Response, where: str) -> list[Post]:
-    """The posts of an answer; a UserError for anything else."""
+def _parse_posts(answer: requests.Response, where: str) -> list[Post]:
+    """The posts of an answer. UserError if it contains none."""
     status = f"HTTP status {answer.status_code}"
-    if _is_page(answer):
-        raise UserError(f"{where}: {status} and a page instead of JSON. {WALL}; or `url` is not the API's.")
+    if _is_html(answer):
+        raise UserError(
+            f"{where}: {status} and an HTML page instead of JSON. {BLOCKED_ADVICE}; or correct `url`, which may not be the API's address."
+        )
     try:
         body = answer.json()
     except ValueError as error:
         to = f" to {answer.headers['Location']}" if "Location" in answer.headers else ""
-        raise UserError(f"{where}: {status}{to}, and no JSON. {CHANGED}.") from error
+        raise UserError(f"{where}: {status}{to}, not JSON. {API_ADVICE}.") from error
     if isinstance(body, dict) and body.get("errors"):
-        raise UserError(f"{where}: the server says: {_message(body['errors'])[:300]}. {CHANGED}.")
+        raise UserError(f"{where}: the server reports: {_message(body['errors'])[:300]}. {API_ADVICE}.")
     try:
         results = body["data"]["posts"]["results"]
-        if lacking := sorted({name for post in results for name in NEEDED - set(post)}):
-            raise UserError(f"{where}: posts without {', '.join(lacking)}. {CHANGED}.")
+        if missing := sorted({name for post in results for name in REQUIRED_FIELDS - set(post)}):
+            raise UserError(f"{where}: posts without {', '.join(missing)}. {API_ADVICE}.")
         return [
             {name: post[name] for name in FIELDS}
             | {"author": (post["user"] or {}).get("displayName"), "htmlBody": post["htmlBody"]}
             for post in results
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{where}: {status}, but no posts in data.posts.results. {CHANGED}.") from error
+        raise UserError(f"{where}: {status}, but no posts at data.posts.results. {API_ADVICE}.") from error
 
 
 def _message(errors: Any) -> str:

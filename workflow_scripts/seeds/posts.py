@@ -1,4 +1,4 @@
-"""Posts as seeds: the text of their HTML, an excerpt of it, and the tasks asked of it (`post_tasks.yaml`)."""
+"""Posts as seeds: the text of their HTML, an excerpt of it, and tasks about it (`post_tasks.yaml`)."""
 
 import functools
 import re
@@ -18,17 +18,17 @@ BLOCKS = frozenset((
     "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
 ))
 # fmt: on
-# An attribute has a value: "a <b and c> d" is no tag.
+# An attribute has a value: "a <b and c> d" is not a tag.
 TAG = re.compile(
     rf"</?(?:{'|'.join(sorted(BLOCKS))}|a|b|body|br|code|em|html|i|img|span|strong|sub|sup|u)"
     r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
     re.IGNORECASE,
 )
-# "<![if !supportLists]>", which Word leaves behind; the parser refuses some. The end of a comment is to stay.
-SECTION = re.compile(r"<!\[[^<>-]*>?")
-# Footnotes go with their marks: at the end of an essay, without what they comment on, they say nothing. The names
-# are those of the site's editors (CKEditor, markdown-it) and of pandoc and kramdown, whose output was pasted in.
-DROPPED = ", ".join(
+# Conditional sections of Word, "<![if !supportLists]>"; the parser rejects some. The end of a comment is kept.
+WORD_SECTION = re.compile(r"<!\[[^<>-]*>?")
+# Footnotes are removed with their marks: an excerpt contains only some of them. The names are those of the site's
+# editors (CKEditor, markdown-it) and of pandoc and kramdown, whose output authors pasted.
+REMOVED = ", ".join(
     (
         "head, script, style, iframe, template, noscript, nav, #TOC, figure:has(img) figcaption",
         ".footnotes, .footnote-section, [data-footnote-section], .footnote-back-link, .footnote-backref",
@@ -38,28 +38,27 @@ DROPPED = ", ".join(
 ORDINALS = {"st", "nd", "rd", "th"}
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\xad"))
 
-RULED = re.compile(r"([-_=*~])\1{4,}")  # a line drawn with characters
+RULE = re.compile(r"([-_=*~])\1{4,}")  # a horizontal rule drawn with characters
 
-# Stand-ins from Unicode's private area for what must outlive the joining of spaces: code's line ends and spaces, and
-# the ends of a table's cells.
+# Characters of Unicode's private use area, for white space in code and ends of table cells while other white space is
+# collapsed.
 LINE, SPACE, CELL = "\ue000", "\ue001", "\ue002"
-KEPT = str.maketrans({"\n": LINE, " ": SPACE, "\t": SPACE * 4})
-RESTORED = str.maketrans({LINE: "\n", SPACE: " ", CELL: " "})
+PROTECT = str.maketrans({"\n": LINE, " ": SPACE, "\t": SPACE * 4})
+RESTORE = str.maketrans({LINE: "\n", SPACE: " ", CELL: " "})
 
 
 def to_text(html: str) -> list[str]:
-    """The paragraphs of a post: a line for each block; a block of code is one paragraph with its own lines.
+    """The paragraphs of a post, one per HTML block; a block of code is one paragraph with line ends.
 
-    List items begin with "- " or their number, quoted lines with "> ", a table's row is one line with " | " between
-    its cells. Formulas set by MathJax become their TeX between dollars, from the label that stands beside the drawn
-    characters. Images, footnotes and their marks, scripts and styles are left out. A text without any tag (some
-    published copies hold Markdown) is taken as it is, line by line.
+    List items begin with "- " or their number, quoted lines with "> "; a table row is one line with " | " between cells.
+    A formula of MathJax becomes its TeX in dollar signs, from its `aria-label`. Images, footnotes and their marks,
+    scripts and styles are removed. A text without tags (some published copies are Markdown) is only split into lines.
     """
     if not TAG.search(html):
-        return [line.rstrip() for line in html.splitlines() if line.strip() and not RULED.fullmatch(line.strip())]
-    soup = BeautifulSoup(SECTION.sub("", html), "html.parser")
-    for tag in soup.select(DROPPED):
-        if not tag.decomposed:  # within another that has gone
+        return [line.rstrip() for line in html.splitlines() if line.strip() and not RULE.fullmatch(line.strip())]
+    soup = BeautifulSoup(WORD_SECTION.sub("", html), "html.parser")
+    for tag in soup.select(REMOVED):
+        if not tag.decomposed:  # within a tag that was removed
             tag.decompose()
     for formula in soup.select(".mjx-math[aria-label]"):
         formula.replace_with(f"${' '.join(formula['aria-label'].split())}$")
@@ -67,19 +66,20 @@ def to_text(html: str) -> list[str]:
         if isinstance(text, PreformattedString):  # comments and declarations
             text.extract()
         elif text.find_parent("pre"):
-            text.replace_with(text.translate(KEPT))
-        elif text.find_parent(BLOCKS):  # outside of any block, line ends may be all that parts paragraphs
+            text.replace_with(text.translate(PROTECT))
+        elif text.find_parent(BLOCKS):  # outside of blocks, line ends may separate paragraphs
             text.replace_with(re.sub(r"\s+", " ", text))
-    # Children come after their parents in the document: from the end, every tag holds nothing but text.
+    # Children follow their parents, so in reverse order every tag contains only text. Recursion would be too deep for
+    # posts with thousands of unclosed paragraphs.
     for tag in reversed(soup.find_all(True)):
-        tag.replace_with(_written(tag))
+        tag.replace_with(_tag_text(tag))
     lines = (" ".join(line.split()) for line in soup.get_text().translate(INVISIBLE).split("\n"))
-    texts = (line.translate(RESTORED).strip("\n").rstrip() for line in lines)
-    return [text for text in texts if text and not RULED.fullmatch(text)]
+    texts = (line.translate(RESTORE).strip("\n").rstrip() for line in lines)
+    return [text for text in texts if text and not RULE.fullmatch(text)]
 
 
-def _written(tag: Tag) -> str:
-    """A tag as text; line ends part the blocks."""
+def _tag_text(tag: Tag) -> str:
+    """The text of a tag; blocks are separated by line ends."""
     text = tag.get_text()
     match tag.name:
         case "br":
@@ -104,26 +104,26 @@ def _written(tag: Tag) -> str:
     return text
 
 
-def excerpt(paragraphs: list[str], most_chars: int) -> tuple[str, bool]:
-    """As many whole leading paragraphs as fit into `most_chars` characters, and whether that is all.
+def excerpt(paragraphs: list[str], max_chars: int) -> tuple[str, bool]:
+    """The leading paragraphs that fit into `max_chars` characters, and whether these are all paragraphs.
 
-    At least the first one: if it is too long, its whole sentences that fit, or failing that its words.
+    If the first paragraph is too long, its leading sentences that fit, or else its leading words.
     """
-    taken: list[str] = []
+    chosen: list[str] = []
     length = 0
     for paragraph in paragraphs:
-        if length + len(paragraph) > most_chars:
-            taken = taken or [_cut(paragraph, most_chars)]
+        if length + len(paragraph) > max_chars:
+            chosen = chosen or [_cut(paragraph, max_chars)]
             break
-        taken.append(paragraph)
+        chosen.append(paragraph)
         length += len(paragraph) + 1
-    return "\n".join(taken), taken == paragraphs
+    return "\n".join(chosen), chosen == paragraphs
 
 
-def _cut(paragraph: str, most_chars: int) -> str:
-    """A paragraph up to the last sentence end within `most_chars` characters, or else the last space, or else whole."""
+def _cut(paragraph: str, max_chars: int) -> str:
+    """A paragraph up to the last sentence end within `max_chars` characters, else the last space, else all of it."""
     for end in (r"[.!?][\"”’)]*(?=\s)", r"\S(?=\s)"):
-        if ends := [match.end() for match in re.finditer(end, paragraph[: most_chars + 1])]:
+        if ends := [match.end() for match in re.finditer(end, paragraph[: max_chars + 1])]:
             return paragraph[: ends[-1]]
     return paragraph
 
@@ -137,10 +137,10 @@ def task_families() -> dict[str, list[str]]:
 def tasks_for(post_key: str, tasks: list[str]) -> list[tuple[str, str]]:
     """One instruction of each family named in `tasks`, as (family, instruction).
 
-    The choice hangs on the content of key and instruction alone: it is the same on every machine, and an instruction
-    added to a family changes only the posts that it is chosen for.
+    The choice depends only on the content of key and instruction: it is the same on every machine, and an instruction
+    added to a family affects only the posts for which it is chosen.
     """
     families = task_families()
     if unknown := sorted(set(tasks) - set(families)):
-        raise UserError(f"unknown tasks for posts: {', '.join(unknown)}. There are {', '.join(sorted(families))}.")
+        raise UserError(f"unknown tasks for posts: {', '.join(unknown)}. Choose from {', '.join(sorted(families))}.")
     return [(name, min(families[name], key=lambda task: content_id(post_key, task))) for name in tasks]

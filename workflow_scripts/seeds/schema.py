@@ -1,14 +1,17 @@
-"""The columns of a seed between the steps of its curation; `seeds/data.jsonl` is described in docs/seeds.md."""
+"""The columns of a seed between the steps of this stage; docs/seeds.md describes `seeds/data.jsonl`."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.conversations import seed_as_conversation
+from workflow_scripts.common.stage import rejected_row
+from workflow_scripts.common.types import Rejected, Row, Seed
 
 
 def _large(kind: pa.DataType) -> pa.DataType:
-    """A type with 64-bit offsets in place of 32-bit ones."""
+    """The same type with 64-bit offsets."""
     if pa.types.is_string(kind):
         return pa.large_string()
     if pa.types.is_list(kind):
@@ -27,27 +30,27 @@ SEED = pa.schema(
         ("revision", pa.string()),
         ("license", pa.string()),
         ("kind", pa.string()),
-        ("task", pa.string()),  # what is asked of a post
+        ("task", pa.string()),  # family of the instruction of a post
         ("instruction", pa.string()),
         ("context", pa.string()),
         ("response", pa.string()),
-        ("reference", pa.string()),  # a bare answer, by which a full one can be checked
+        ("reference", pa.string()),  # a bare answer to check a full one against
         ("conversation", EXCHANGES),
-        ("category", pa.string()),  # the source's own, airoboros' instructor for one
+        ("category", pa.string()),  # the source's own category, for example airoboros' instructor
         ("domain", pa.string()),
         ("skills", pa.list_(pa.string())),
         ("difficulty", pa.string()),
-        ("meta", pa.string()),  # JSON: what else the source tells of a row
+        ("meta", pa.string()),  # JSON: the source's other columns
     ]
 )
-# The same for more than 2 GiB of text in one table.
+# The same columns for tables with more than 2 GiB of text.
 LARGE = pa.schema([(field.name, _large(field.type)) for field in SEED])
-# Cleaned, with the unit vector of its text, or null where nothing needs one.
+# With the unit vector of the seed's text, null if no step needs one.
 EMBEDDED = SEED.append(pa.field("embedding", pa.list_(pa.float32())))
 
 
-def to_row(seed: Row) -> Row:
-    """A seed as it stands in `seeds/data.jsonl`: what only some seeds have is under `meta`."""
+def to_row(seed: Row) -> Seed:
+    """A table row as a row of `seeds/data.jsonl`: columns that only some seeds have are moved to `meta`."""
     extra = {
         key: seed[key] for key in ("task", "reference", "category", "conversation") if seed[key] is not None
     } | json.loads(seed["meta"])
@@ -66,3 +69,8 @@ def to_row(seed: Row) -> Row:
         "difficulty",
     ]
     return {key: seed[key] for key in columns} | {"meta": extra}
+
+
+def rejected_seed(seed: Row, reason: str, evidence: Any) -> Rejected:
+    """A table row as a row of `rejected.jsonl`, with its text."""
+    return rejected_row(seed_as_conversation(to_row(seed)), reason, evidence)

@@ -1,11 +1,12 @@
-"""Choose the seeds of this run and close the stage: every seed of every source is chosen or a rejected row."""
+"""Select the seeds of the run. Every seed of every source is selected or a rejected row."""
 
 import argparse
 import itertools
 import json
 import logging
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,55 +18,58 @@ import pyarrow.parquet as pq
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, write_json, write_jsonl
-from workflow_scripts.common.tables import BATCH, REJECTED, batches
-from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.composition import choose, table
-from workflow_scripts.seeds.schema import LARGE, to_row
+from workflow_scripts.common.tables import BATCH, RejectedWriter, batches, read_rejected
+from workflow_scripts.common.types import Rejected, Seed
+from workflow_scripts.seeds.composition import choose, composition_table
+from workflow_scripts.seeds.schema import LARGE, rejected_seed, to_row
 
-LARGE_REJECTED = pa.schema([(name, pa.large_string()) for name in REJECTED.names])
-LENGTHS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800]  # characters of a request with its context
+SORTED_ROWS = 50_000  # rejected rows sorted at once
+LENGTH_BINS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800]  # characters of a request with its context
 
 
-def grid(seeds: pa.Table) -> pd.DataFrame:
-    """What seeds are spread over, one row a seed: id, source, domain, difficulty, and the first of its skills."""
+def stratification(seeds: pa.Table) -> pd.DataFrame:
+    """The columns that seeds are stratified by, one row per seed: id, source, domain, difficulty, and its first skill."""
     frame = seeds.select(["id", "source", "domain", "difficulty"]).to_pandas()
     frame["skill"] = [(skills or [None])[0] for skills in seeds["skills"].to_pylist()]
     return frame
 
 
-def described(chosen: pa.Table) -> dict[str, dict[str, int]]:
-    """How many chosen seeds there are of each source, licence, kind, domain, difficulty and skill, and of which lengths."""
+def metrics(chosen: pa.Table) -> dict[str, dict[str, int]]:
+    """The number of chosen seeds per source, license, kind, domain, difficulty and skill, and a histogram of lengths."""
     counts = {
         f"per_{name}": dict(Counter(value or "none" for value in chosen[name].to_pylist()).most_common())
         for name in ("source", "license", "kind", "domain", "difficulty")
     }
     skills = Counter(skill for skills in chosen["skills"].to_pylist() for skill in skills or [])
     lengths = pc.add(pc.utf8_length(chosen["instruction"]), pc.utf8_length(chosen["context"])).to_numpy()
-    histogram, _ = np.histogram(lengths, [*LENGTHS, np.inf])
-    names = [f"{low}-{high}" for low, high in itertools.pairwise(LENGTHS)] + [f"{LENGTHS[-1]}-"]
+    histogram, _ = np.histogram(lengths, [*LENGTH_BINS, np.inf])
+    names = [f"{low}-{high}" for low, high in itertools.pairwise(LENGTH_BINS)] + [f"{LENGTH_BINS[-1]}-"]
     return counts | {
         "per_skill": dict(skills.most_common()),
         "per_length": dict(zip(names, map(int, histogram), strict=True)),
     }
 
 
-def rows(seeds: pa.Table) -> Iterator[Row]:
-    """The seeds as they stand in data.jsonl."""
+def seed_rows(seeds: pa.Table) -> Iterator[Seed]:
+    """The rows of data.jsonl."""
     for batch in seeds.to_batches(BATCH):
         yield from map(to_row, batch.to_pylist())
 
 
-def rejected_rows(rejected: pa.Table) -> Iterator[Row]:
-    """Rejected rows with their evidence as JSON objects, by id and reason."""
-    for batch in rejected.sort_by([("id", "ascending"), ("reason", "ascending"), ("evidence", "ascending")]).to_batches(
-        BATCH
-    ):
-        for row in batch.to_pylist():
-            yield {**row, "evidence": json.loads(row["evidence"])}
+def sorted_rejected(paths: Sequence[Path]) -> Iterator[Rejected]:
+    """The rows of all files by id, reason and evidence. About `SORTED_ROWS` rows are in memory, one range of ids."""
+    ids = sorted(text for path in paths for text in pq.read_table(path, columns=["id"])["id"].to_pylist())
+    starts = list(dict.fromkeys(ids[::SORTED_ROWS]))
+    for start, end in itertools.zip_longest(starts, starts[1:]):
+        within = pc.field("id") >= start
+        if end is not None:
+            within &= pc.field("id") < end
+        rows = [row for path in paths for row in read_rejected(path, within)]
+        yield from sorted(rows, key=lambda row: (row["id"], row["reason"], json.dumps(row["evidence"])))
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the stage's artefacts `data.jsonl`, `rejected.jsonl` and `stats.json`."""
+    """Write `data.jsonl`, `rejected.jsonl` and `stats.json` of the stage."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file of label_seeds")
     parser.add_argument(
@@ -80,57 +84,58 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     limit, composition = args.settings["limit"], args.settings["composition"]
-    frame = grid(pq.read_table(args.seeds, columns=["id", "source", "domain", "difficulty", "skills"]))
+    frame = stratification(pq.read_table(args.seeds, columns=["id", "source", "domain", "difficulty", "skills"]))
     if frame.empty:
         raise UserError(
-            "no seed is left after cleaning and deduplication; the files seeds/**/*.rejected.parquet say why."
+            "no seed is left after cleaning and deduplication. The files seeds/**/*.rejected.parquet contain the reasons."
         )
     keep = choose(frame, composition, limit, args.settings["stratify_by"])
     reason = "over_share" if composition else "over_limit"
-    over = [
-        (row.id, reason, json.dumps({"source": row.source, "limit": limit}))
-        for row in frame[~keep].itertuples(index=False)
-    ]
-    rejected = pa.concat_tables(
-        [
-            *(pq.read_table(path) for path in args.earlier),
-            pa.Table.from_pylist([dict(zip(REJECTED.names, row, strict=True)) for row in over], REJECTED),
-        ]
-    )
-    rejected = rejected.cast(LARGE_REJECTED)
-    parts, done = [], 0
-    for seeds in batches(args.seeds):
-        parts.append(seeds.filter(pa.array(keep[done : done + seeds.num_rows])).cast(LARGE))
-        done += seeds.num_rows
-    chosen = pa.concat_tables(parts).sort_by("id")
-
     counts = [read_json(path) for path in args.counts]
     read: Counter[str] = Counter()
     for count in counts:
         read[count["source"]] += count["seeds"] + count["rejected"]
     unique = Counter(pq.read_table(args.unique, columns=["source"])["source"].to_pylist())
-    composed = table(read, unique, Counter(chosen["source"].to_pylist()), composition, limit)
-    if sum(read.values()) != chosen.num_rows + rejected.num_rows:
-        raise ValueError(f"rows lost: in {sum(read.values())}, out {chosen.num_rows}, rejected {rejected.num_rows}")
-    for row in composed:
-        if row["shortfall"]:
-            logging.warning(
-                "%s: %d of %d wanted seeds; nothing fills the gap", row["source"], row["chosen"], row["wanted"]
-            )
-    write_jsonl(args.data, rows(chosen))
-    write_jsonl(args.rejected, rejected_rows(rejected))
+
+    with tempfile.TemporaryDirectory(prefix=".select_seeds.", dir=args.rejected.parent) as folder:
+        files = [*args.earlier, Path(folder) / "over.parquet"]
+        parts, done = [], 0
+        with RejectedWriter(files[-1]) as over:
+            for seeds in batches(args.seeds):
+                mask = keep[done : done + seeds.num_rows]
+                parts.append(seeds.filter(pa.array(mask)).cast(LARGE))
+                beyond = seeds.filter(pa.array(~mask)).to_pylist()
+                over.add([rejected_seed(seed, reason, {"source": seed["source"], "limit": limit}) for seed in beyond])
+                done += seeds.num_rows
+        chosen = pa.concat_tables(parts).sort_by("id")
+        reasons: Counter[str] = Counter()
+        for path in files:
+            reasons.update(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
+        if read.total() != chosen.num_rows + reasons.total():
+            raise ValueError(f"rows lost: in {read.total()}, out {chosen.num_rows}, rejected {reasons.total()}")
+        composed = composition_table(read, unique, Counter(chosen["source"].to_pylist()), composition, limit)
+        for row in composed:
+            if row["shortfall"]:
+                logging.warning(
+                    "%s: %d of %d wanted seeds; other sources do not fill the gap",
+                    row["source"],
+                    row["chosen"],
+                    row["wanted"],
+                )
+        write_jsonl(args.data, seed_rows(chosen))
+        write_jsonl(args.rejected, sorted_rejected(files))
     write_json(
         args.stats,
         {
-            "in": sum(read.values()),
+            "in": read.total(),
             "out": chosen.num_rows,
-            "rejected": dict(Counter(rejected["reason"].to_pylist()).most_common()),
-            "rows_read": sum(count["rows"] for count in counts),  # a post becomes a seed for each task
+            "rejected": dict(reasons.most_common()),
+            "rows_read": sum(count["rows"] for count in counts),  # a post becomes one seed per task
             "composition": composed,
-            **described(chosen),
+            **metrics(chosen),
         },
     )
-    logging.info("%d seeds chosen of %d", chosen.num_rows, sum(read.values()))
+    logging.info("%d of %d seeds selected", chosen.num_rows, read.total())
 
 
 if __name__ == "__main__":

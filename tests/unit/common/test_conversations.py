@@ -55,7 +55,7 @@ def test_a_system_message_alone_is_not_a_conversation():
 @pytest.mark.parametrize("row", [{"messages": ["Why?", "So."]}, {"conversation": "Why? So."}])
 def test_turns_of_another_type_have_a_reason(row):
     """assemble_conversations rejects a row for a ValueError; a TypeError would be a traceback."""
-    with pytest.raises(ValueError, match="does not have the shape of its layout"):
+    with pytest.raises(ValueError, match="a turn of another shape"):
         read_exchanges(row)
 
 

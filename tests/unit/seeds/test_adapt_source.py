@@ -1,4 +1,4 @@
-"""A source's rows become seeds; a mistake names source, row, column and what to do."""
+"""Rows of a source become seeds; an error names source, row, column and the fix."""
 
 import datetime
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, write_json
-from workflow_scripts.common.tables import BATCH
+from workflow_scripts.common.tables import BATCH, read_rejected
 from workflow_scripts.seeds.adapt_source import adapt_table, main
 from workflow_scripts.seeds.schema import SEED
 
@@ -23,14 +23,14 @@ def test_a_missing_column_names_what_is_there_and_the_remedy():
         adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "text": "So."}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
         "seed source airoboros (a/b): no column response or output or answer, which the layout `instruction` needs; "
-        "there are instruction, text. Name yours under `columns` of the source, or choose another `layout`."
+        "the columns are instruction, text. Name yours under `columns` of the source, or choose another `layout`."
     )
 
 
 def test_a_column_that_is_named_wrongly():
     table = pa.Table.from_pylist([{"instruction": "Why?", "output": "So."}])
     with pytest.raises(
-        UserError, match=r"airoboros \(a/b\): no column reply, which .* there are instruction, output\."
+        UserError, match=r"airoboros \(a/b\): no column reply, which .* the columns are instruction, output\."
     ):
         adapt_table(table, 1, {**SOURCE, "columns": {"response": "reply"}}, ORIGIN)
 
@@ -40,7 +40,7 @@ def test_a_wrong_type_names_the_column():
         adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "response": 7}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
         "seed source airoboros (a/b): `response` is int64, text was expected. "
-        "Name another column under `columns` of the source, or mend the file."
+        "Name another column under `columns` of the source, or fix the file."
     )
 
 
@@ -69,15 +69,18 @@ def adapt_file(folder, rows, source):
     main(["--settings", json.dumps(source), *paths])
     seeds = pq.read_table(folder / "seeds")
     assert seeds.schema == SEED
-    return seeds.to_pylist(), pq.read_table(folder / "rejected").to_pylist(), read_json(folder / "c")
+    return seeds.to_pylist(), list(read_rejected(folder / "rejected")), read_json(folder / "c")
 
 
 def test_main_keeps_the_order_and_loses_no_row(tmp_path):
     rows = [{"prompt": prompt, "output": "So."} for prompt in ("Why?", None, "How?")]
     seeds, rejected, counts = adapt_file(tmp_path, rows, SOURCE)
     assert [seed["instruction"] for seed in seeds] == ["Why?", "How?"]
-    assert [(row["reason"], json.loads(row["evidence"])) for row in rejected] == [
+    assert [(row["reason"], row["evidence"]) for row in rejected] == [
         ("missing_instruction", {"source": "Airoboros", "row": 2})
+    ]
+    assert [(row["source"], row["conversation"], row["provenance"]) for row in rejected] == [
+        ("Airoboros", [], {"dataset": "a/b", "revision": "c0ffee", "license": "MIT"})
     ]
     assert counts == {"source": "Airoboros", "rows": 3, "seeds": 2, "rejected": 1}
 
@@ -88,7 +91,7 @@ def test_rows_are_counted_through_all_batches(tmp_path):
     asked = [None if number in bad else f"Why {number}?" for number in range(BATCH + 20)]
     table = pa.table({"instruction": asked, "output": pa.repeat("So.", len(asked))})
     seeds, rejected, counts = adapt_file(tmp_path, table, SOURCE)
-    assert [json.loads(row["evidence"])["row"] for row in rejected] == [number + 1 for number in sorted(bad)]
+    assert [row["evidence"]["row"] for row in rejected] == [number + 1 for number in sorted(bad)]
     assert len({row["id"] for row in rejected}) == len(bad)
     assert [seed["instruction"] for seed in seeds] == [text for text in asked if text]
     assert counts == {"source": "Airoboros", "rows": BATCH + 20, "seeds": BATCH + 16, "rejected": 4}

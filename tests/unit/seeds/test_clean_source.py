@@ -1,4 +1,4 @@
-"""Cleaning looks at every turn, before it mends anything."""
+"""Cleaning rules read every turn as published, before texts are repaired."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ from workflow_scripts.seeds.cleaning.rules import RULES, first_fault
 from workflow_scripts.seeds.schema import SEED
 
 SETTINGS = {"rules": list(RULES), "min_request_chars": 5, "min_answer_chars": 20, "max_chars": 300}
-# What the schema lets a user set to take out nothing by length or by rule.
+# Settings that remove nothing by length or by rule.
 OFF = {"rules": [], "min_request_chars": 0, "min_answer_chars": 0, "max_chars": 10**9}
 GOOD = "Its crystals interlock, and water finds few ways in."
 ASKED = "Why is granite hard?"
@@ -56,19 +56,15 @@ def clean(tmp_path):
         pq.write_table(table, paths["seeds"])
         options = [part for name, path in paths.items() for part in (f"--{name}", str(path))]
         main(["--settings", json.dumps(SETTINGS | settings), *options])
-        rejected = pq.read_table(paths["rejected"]).to_pylist()
         assert pq.read_schema(paths["clean"]).equals(SEED)
-        return (
-            pq.read_table(paths["clean"]).to_pylist(),
-            [{**row, "evidence": json.loads(row["evidence"])} for row in rejected],
-        )
+        return pq.read_table(paths["clean"]).to_pylist(), list(tables.read_rejected(paths["rejected"]))
 
     return run
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_every_answer_of_a_conversation_is_read(fault, place):
-    """The first answer counts as much as the last: a cut-off date there is what the card names."""
+    """The first answer as well as the last: the card names a knowledge cut-off date in any of them."""
     answers = [GOOD] * 3
     assert fault(**dialogue(*answers)) is None
     answers[place] = BAD
@@ -137,7 +133,7 @@ def test_the_upper_bound_holds_for_each_text_alone(fault, unit):
     assert fault(**seed | {unit: f"{text}y"}) == ("too_long", f"301 characters: {text[:80]}")
 
 
-def test_the_first_fault_of_the_first_unfit_text_is_told(fault):
+def test_the_first_fault_of_the_first_faulty_text_is_reported(fault):
     seed = {"instruction": f"{ASKED} \x1b[31m", "context": "\ufffd", "response": "As an AI, no."}
     assert fault(**seed) == ("ansi_escape", "\x1b[31m")
     assert fault(**seed | {"instruction": ASKED}) == ("broken_unicode", "\ufffd")
@@ -177,10 +173,10 @@ def fault_alone(text, answer):
 
 
 @given(st.lists(PLAIN | TALKS, max_size=6))
-def test_a_seed_is_judged_alike_alone_and_among_others(make_table, rows):
-    """Against a plain reading, text by text."""
+def test_a_seed_is_judged_the_same_alone_and_in_a_batch(make_table, rows):
+    """Compared with a check text by text."""
     table = make_table(rows)
-    found = {row: told for row, *told in faults(table, SETTINGS)}
+    found = {row: fault for row, *fault in faults(table, SETTINGS)}
     assert [row for row, *_ in faults(table, SETTINGS)] == sorted(found)
     for row, seed in enumerate(rows):
         wanted = None
@@ -196,8 +192,8 @@ def test_a_seed_is_judged_alike_alone_and_among_others(make_table, rows):
         assert tuple(found.get(row, ())) == (wanted or ())
 
 
-def test_main_mends_every_text(clean, make_table):
-    broken, mended = "Itâ€™s a cafÃ© with a view of the sea.", "It's a café with a view of the sea."
+def test_main_repairs_every_text(clean, make_table):
+    broken, repaired = "Itâ€™s a cafÃ© with a view of the sea.", "It's a café with a view of the sea."
     talk = [
         {"input": broken, "output": f"{broken} {broken}"},
         {"input": f"<div class='markdown'><p>{broken}</p></div>", "output": broken},
@@ -209,23 +205,23 @@ def test_main_mends_every_text(clean, make_table):
     kept, rejected = clean(make_table(rows))
     assert rejected == []
     for row in kept:
-        assert row["instruction"] == row["response"] == mended
-    assert kept[0]["context"] == mended
+        assert row["instruction"] == row["response"] == repaired
+    assert kept[0]["context"] == repaired
     assert json.loads(kept[0]["meta"]) == {"title": broken}  # no text of a conversation
     assert kept[1]["conversation"] == [
-        {"input": mended, "output": f"{mended} {mended}"},
-        {"input": mended, "output": mended},
+        {"input": repaired, "output": f"{repaired} {repaired}"},
+        {"input": repaired, "output": repaired},
     ]
 
 
 def test_main_leaves_html_entities(clean, make_table):
-    """They may be what a question is about."""
+    """A question may be about them."""
     table = make_table([{"instruction": "What does &amp; mean in HTML?", "response": GOOD}])
     assert clean(table)[0] == table.to_pylist()
 
 
-def test_main_judges_before_it_mends(clean, make_table):
-    """ftfy takes escapes and control characters out, and nobody would know that they were there."""
+def test_main_applies_the_rules_before_the_repair(clean, make_table):
+    """ftfy removes escapes and control characters, which would hide them from the rules."""
     kept, rejected = clean(make_table([{"response": f"{GOOD}\x1b[0m"}, {"response": f"{GOOD}\x01"}]))
     assert kept == []
     assert sorted(row["reason"] for row in rejected) == ["ansi_escape", "broken_unicode"]
@@ -238,7 +234,10 @@ def test_main_writes_evidence(clean, make_table):
     kept, rejected = clean(pa.Table.from_pylist([good, bad], SEED))
     assert kept == [good]
     evidence = {"source": "B", "text": "\x1b[31m"}
-    assert rejected == [{"id": bad["id"], "reason": "ansi_escape", "evidence": evidence}]
+    [row] = rejected
+    assert (row["id"], row["reason"], row["evidence"], row["source"]) == (bad["id"], "ansi_escape", evidence, "B")
+    assert row["conversation"] == [{"input": bad["instruction"], "output": bad["response"]}]  # as published
+    assert row["provenance"]["license"] == "MIT"
 
 
 def test_main_loses_no_row_across_batches(clean, make_table, monkeypatch):
@@ -249,7 +248,7 @@ def test_main_loses_no_row_across_batches(clean, make_table, monkeypatch):
     kept, rejected = clean(table)
     unfit = [row["id"] for row, seed in zip(table.to_pylist(), rows, strict=True) if BAD in str(seed)]
     assert [row["id"] for row in rejected] == unfit
-    assert kept == [row for row in table.to_pylist() if row["id"] not in unfit]  # in their order, unchanged
+    assert kept == [row for row in table.to_pylist() if row["id"] not in unfit]  # in order, unchanged
     assert len(kept) + len(rejected) == len(rows)
 
 
@@ -257,7 +256,7 @@ def test_main_on_no_seeds(clean, make_table):
     assert clean(make_table([])) == ([], [])
 
 
-def test_main_that_fails_leaves_nothing(clean, make_table, tmp_path):
+def test_a_failure_leaves_no_file(clean, make_table, tmp_path):
     with pytest.raises(KeyError):
         clean(make_table([{"response": GOOD}]).drop_columns("response"))
     assert os.listdir(tmp_path) == ["seeds.parquet"]

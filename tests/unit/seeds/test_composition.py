@@ -1,4 +1,4 @@
-"""How many seeds of each source, and which: held against the plainest way to share them out."""
+"""The number of seeds per source and their selection, compared with a plain implementation."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.seeds.composition import choose, quotas, spread_rank, table, wanted
+from workflow_scripts.seeds.composition import choose, composition_table, quotas, source_limits, stratified_rank
 
 GRID = ["domain", "difficulty", "skill"]
 SHARES = st.dictionaries(st.sampled_from("ABCDE"), st.floats(0.001, 1000), min_size=1)
@@ -20,15 +20,15 @@ SEEDS = st.lists(
 
 
 def frame(rows):
-    """Seeds of (source, domain, difficulty) rows, with ids like hashes."""
+    """Seeds of (source, domain, difficulty) rows, with hashes as ids."""
     return pd.DataFrame(
         [(content_id(number), *row, None) for number, row in enumerate(rows)],
         columns=["id", "source", "domain", "difficulty", "skill"],
     )
 
 
-def poured(sizes, amount):
-    """`amount` seeds given one by one to the cell that has least and is not empty: how full the cells are then."""
+def filled_evenly(sizes, amount):
+    """Sizes after `amount` seeds are given one by one to the smallest stratum that is not exhausted."""
     filled = [0] * len(sizes)
     for _ in range(min(amount, sum(sizes))):
         cell = min((cell for cell in range(len(sizes)) if filled[cell] < sizes[cell]), key=filled.__getitem__)
@@ -37,7 +37,7 @@ def poured(sizes, amount):
 
 
 @given(SHARES, st.integers(1, 5000))
-def test_quotas_are_the_limit_shared_out(shares, limit):
+def test_quotas_divide_the_limit(shares, limit):
     found = quotas(shares, limit)
     assert list(found) == list(shares)
     assert sum(found.values()) == limit
@@ -59,7 +59,7 @@ def test_quotas_depend_on_neither_order_nor_scale(shares, limit, rng):
         ({"A": 1, "B": 1}, 4, {"A": 2, "B": 2}),
         ({"A": 6, "B": 3, "C": 1}, 7, {"A": 4, "B": 2, "C": 1}),  # 4.2, 2.1, 0.7
         ({"A": 1, "B": 2, "C": 2}, 2, {"A": 0, "B": 1, "C": 1}),  # 0.4, 0.8, 0.8
-        ({"B": 1, "A": 1}, 3, {"A": 2, "B": 1}),  # of equal remainders the first name has it
+        ({"B": 1, "A": 1}, 3, {"A": 2, "B": 1}),  # equal remainders: the first name
         ({"A": 0.1, "B": 0.7}, 1, {"A": 0, "B": 1}),
     ],
 )
@@ -67,10 +67,10 @@ def test_quotas_by_largest_remainder(shares, limit, expected):
     assert quotas(shares, limit) == expected
 
 
-def test_what_is_wanted_of_each_source():
+def test_limits_per_source():
     sources = pd.Series(["A", "A", "B", "X"])
-    assert wanted(sources, {"A": 3, "C": 1}, 8) == {"A": 6, "B": 0, "C": 2, "X": 0}
-    assert wanted(sources, None, 8) == {"A": 8, "B": 8, "X": 8}
+    assert source_limits(sources, {"A": 3, "C": 1}, 8) == {"A": 6, "B": 0, "C": 2, "X": 0}
+    assert source_limits(sources, None, 8) == {"A": 8, "B": 8, "X": 8}
 
 
 @given(SEEDS, st.one_of(st.none(), st.dictionaries(st.sampled_from("ABCD"), st.integers(1, 9), min_size=1)), st.data())
@@ -83,9 +83,9 @@ def test_choose(rows, shares, data):
     chosen = seeds[keep]
     if shares is None:
         assert len(chosen) == min(limit, len(rows))
-        parts = [(["source", *over], seeds, chosen, limit)]  # sources are spread over, too
+        parts = [(["source", *over], seeds, chosen, limit)]  # sources are strata, too
     else:
-        # Neither more than its share nor less than it could give: nothing fills a gap.
+        # Exactly its share, or all its seeds; other sources do not fill the gap.
         here = Counter(seeds["source"])
         assert Counter(chosen["source"]) == Counter(
             {name: min(here[name], quota) for name, quota in quotas(shares, limit).items() if min(here[name], quota)}
@@ -98,8 +98,8 @@ def test_choose(rows, shares, data):
         cells = [tuple(row) for row in all_of_them[columns].itertuples(index=False)]
         sizes = Counter(map(str, cells))
         filled = Counter(str(tuple(row)) for row in taken[columns].itertuples(index=False))
-        assert sorted(filled[cell] for cell in sizes) == poured(list(sizes.values()), amount)
-        # Within a cell those of the least ids, which are a sample.
+        assert sorted(filled[cell] for cell in sizes) == filled_evenly(list(sizes.values()), amount)
+        # Within a stratum the smallest ids, which are a random sample.
         for cell in sizes:
             ids = sorted(seed for seed, name in zip(all_of_them["id"], map(str, cells), strict=True) if name == cell)
             assert set(ids[: filled[cell]]) == set(taken["id"]) & set(ids)
@@ -115,15 +115,15 @@ def test_the_order_of_the_rows_makes_no_difference(rows, composed, rng):
     assert set(shuffled["id"][choose(shuffled, shares, 9, GRID)]) == set(seeds["id"][choose(seeds, shares, 9, GRID)])
 
 
-def test_a_cell_takes_its_turn():
+def test_ranks_count_within_strata():
     seeds = frame([("A", "Math", "easy")] * 3 + [("A", "Coding", "easy")] + [("B", "Math", "easy")])
-    ranks = spread_rank(seeds, ["domain"])
+    ranks = stratified_rank(seeds, ["domain"])
     by_id = seeds["id"][:3].sort_values().index
     assert list(ranks[by_id]) == [0, 1, 2]
     assert list(ranks[3:]) == [0, 0]
 
 
-def test_labels_that_are_missing_make_a_cell_of_their_own():
+def test_missing_labels_are_a_stratum_of_their_own():
     seeds = frame([("A", None, "easy")] * 8 + [("A", "Math", "easy")] * 2)
     seeds.loc[:3, "difficulty"] = None
     keep = choose(seeds, {"A": 1}, 6, ["domain", "difficulty"])
@@ -131,7 +131,9 @@ def test_labels_that_are_missing_make_a_cell_of_their_own():
 
 
 def test_the_table_of_the_composition():
-    rows = table({"A": 90, "B": 5, "X": 7}, {"A": 80, "B": 4}, {"A": 6, "B": 1}, {"A": 2, "B": 1, "C": 1}, 12)
+    rows = composition_table(
+        {"A": 90, "B": 5, "X": 7}, {"A": 80, "B": 4}, {"A": 6, "B": 1}, {"A": 2, "B": 1, "C": 1}, 12
+    )
     assert rows == [
         {"source": "A", "read": 90, "unique": 80, "wanted": 6, "chosen": 6, "shortfall": 0},
         {"source": "B", "read": 5, "unique": 4, "wanted": 3, "chosen": 1, "shortfall": 2},
@@ -141,9 +143,9 @@ def test_the_table_of_the_composition():
 
 
 def test_the_table_without_shares():
-    rows = table({"A": 3, "B": 5}, {"A": np.int64(3), "B": 5}, {"B": np.int64(4), "A": 1}, None, 5)
+    rows = composition_table({"A": 3, "B": 5}, {"A": np.int64(3), "B": 5}, {"B": np.int64(4), "A": 1}, None, 5)
     assert [(row["source"], row["wanted"], row["chosen"], row["shortfall"]) for row in rows] == [
         ("B", None, 4, 0),
         ("A", None, 1, 0),
     ]
-    assert all(type(row[key]) is int for row in rows for key in ("read", "unique", "chosen"))  # as JSON needs it
+    assert all(type(row[key]) is int for row in rows for key in ("read", "unique", "chosen"))  # JSON-serialisable

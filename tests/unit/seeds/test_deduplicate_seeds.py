@@ -1,4 +1,4 @@
-"""The survivors of all sources, and the duplicates with who survived them."""
+"""The survivors of all sources, and the duplicates with their survivors."""
 
 import itertools
 import json
@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common import tables
+from workflow_scripts.common.tables import read_rejected
 from workflow_scripts.seeds.deduplicate_seeds import main
 from workflow_scripts.seeds.schema import SEED
 
@@ -17,7 +18,7 @@ OTHER = "Explain why the sea is salty although rivers carry fresh water into it"
 
 @pytest.fixture
 def deduplicate(tmp_path):
-    """A function that runs the entry point on tables, one a source: the survivors, and the rejected rows."""
+    """A function that runs the entry point on tables, one per source: the survivors, and the rejected rows."""
 
     def run(*sources, threshold="0.8"):
         files = []
@@ -27,7 +28,7 @@ def deduplicate(tmp_path):
         unique, rejected = tmp_path / "unique.parquet", tmp_path / "rejected.parquet"
         main(["--seeds", *files, "--threshold", threshold, "--unique", str(unique), "--rejected", str(rejected)])
         assert pq.read_schema(unique).equals(SEED)
-        gone = [{**row, "evidence": json.loads(row["evidence"])} for row in pq.read_table(rejected).to_pylist()]
+        gone = list(read_rejected(rejected))
         kept = pq.read_table(unique).to_pylist()
         assert len(kept) + len(gone) == sum(table.num_rows for table in sources)
         return kept, gone
@@ -35,13 +36,24 @@ def deduplicate(tmp_path):
     return run
 
 
-def test_an_exact_duplicate_names_who_survived(deduplicate, make_table):
+def test_an_exact_duplicate_names_its_survivor(deduplicate, make_table):
     one = make_table([{"id": "1", "source": "A", "instruction": LONG, "meta": {"n": 1}}, {"id": "2", "source": "A"}])
     other = make_table([{"id": "3", "source": "B", "instruction": LONG.upper(), "domain": "Geology"}])
     kept, gone = deduplicate(one, other)
     assert kept == one.to_pylist()  # every column, unchanged
     evidence = {"source": "B", "kept": "1", "kept_source": "A"}
-    assert gone == [{"id": "3", "reason": "exact_duplicate", "evidence": evidence}]
+    provenance = {"dataset": "a/b", "revision": "c0ffee", "license": "MIT", "kind": "instruction", "domain": "Geology"}
+    provenance |= {"skills": None, "difficulty": None}
+    assert gone == [
+        {
+            "id": "3",
+            "reason": "exact_duplicate",
+            "evidence": evidence,
+            "source": "B",
+            "conversation": [{"input": LONG.upper(), "output": ""}],
+            "provenance": provenance,
+        }
+    ]
 
 
 def test_a_near_duplicate_shows_both(deduplicate, make_table):
@@ -50,10 +62,10 @@ def test_a_near_duplicate_shows_both(deduplicate, make_table):
     other = make_table([{"id": "1", "source": "B", "instruction": f"{LONG} {'🪨 ' * 5}{OTHER * 2}"}])
     kept, gone = deduplicate(one, other)
     assert kept == other.to_pylist()
-    ((told,), texts) = gone, [table["instruction"][0].as_py()[:200] for table in (one, other)]
-    assert (told["id"], told["reason"]) == ("2", "near_duplicate")
-    assert 0.8 <= told["evidence"].pop("jaccard") < 1
-    assert told["evidence"] == {
+    ((row,), texts) = gone, [table["instruction"][0].as_py()[:200] for table in (one, other)]
+    assert (row["id"], row["reason"]) == ("2", "near_duplicate")
+    assert 0.8 <= row["evidence"].pop("jaccard") < 1
+    assert row["evidence"] == {
         "source": "A",
         "kept": "1",
         "kept_source": "B",
@@ -61,10 +73,11 @@ def test_a_near_duplicate_shows_both(deduplicate, make_table):
         "kept_text": texts[1],
     }
     assert len(texts[0]) == 200
+    assert row["conversation"] == [{"input": one["instruction"][0].as_py(), "output": ""}]  # the whole text
 
 
 def test_survivors_do_not_depend_on_the_order_of_files_nor_on_batches(deduplicate, make_table, monkeypatch):
-    """Also where ids are equal, and only what else is told of a row differs."""
+    """Also if ids are equal and rows differ only in other columns."""
     rows = [
         {"source": source, "instruction": text, "response": response, "meta": {"n": number}}
         for number, (source, text, response) in enumerate(
@@ -77,8 +90,8 @@ def test_survivors_do_not_depend_on_the_order_of_files_nor_on_batches(deduplicat
         monkeypatch.setattr(tables, "BATCH", size)
         kept, gone = deduplicate(*map(make_table, order))
         assert len(kept) == 2
-        told = sorted(json.dumps(row, sort_keys=True) for row in gone)
-        outcomes.add((*sorted(json.dumps(row, sort_keys=True) for row in kept), *told))
+        rejected = sorted(json.dumps(row, sort_keys=True) for row in gone)
+        outcomes.add((*sorted(json.dumps(row, sort_keys=True) for row in kept), *rejected))
     assert len(outcomes) == 1
 
 
@@ -90,12 +103,12 @@ def test_survivors_keep_the_order_of_files_and_rows(deduplicate, make_table, mon
     rows = make_table([{"instruction": text} for text in texts])
     kept, gone = deduplicate(rows[:3], rows[1:4], rows[3:], make_table([]))
     assert [row["instruction"] for row in kept] == texts
-    # Wholly equal rows: the first is taken, so the later files' go.
+    # Of equal rows the first survives, so those of later files are removed.
     assert [row["id"] for row in gone] == rows["id"].to_pylist()[1:4]
     assert all(row["evidence"]["kept"] == row["id"] for row in gone)
 
 
-def test_null_takes_out_equal_texts_only(deduplicate, make_table):
+def test_null_removes_equal_texts_only(deduplicate, make_table):
     table = make_table([{"instruction": text} for text in (LONG, f"{LONG}!", LONG.lower())])
     kept, gone = deduplicate(table, threshold="null")
     assert (len(kept), [row["reason"] for row in gone]) == (2, ["exact_duplicate"])

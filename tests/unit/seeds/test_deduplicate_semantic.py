@@ -1,4 +1,4 @@
-"""Seeds that ask the same in other words."""
+"""Removal of seeds that ask the same in other words."""
 
 import json
 import math
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.tables import BATCH
+from workflow_scripts.common.tables import BATCH, read_rejected
 from workflow_scripts.seeds.deduplicate_semantic import main
 from workflow_scripts.seeds.schema import EMBEDDED
 
@@ -21,14 +21,21 @@ SETTINGS = {
 
 
 def angle(squared_distance):
-    """The angle between two unit vectors of that squared distance."""
+    """The angle between two unit vectors with that squared distance."""
     return 2 * math.asin(math.sqrt(squared_distance) / 2)
 
 
 def seed(number, at, **fields):
-    """A seed whose id sorts by its number and whose vector stands `at` an angle."""
+    """A seed whose id sorts by its number, with a vector at the angle `at` (None: no vector)."""
     vector = None if at is None else [math.cos(at), math.sin(at)]
-    known = {"id": f"{number:016x}", "source": "A", "kind": "instruction", "instruction": f"Why {number}?"}
+    known = {
+        "id": f"{number:016x}",
+        "source": "A",
+        "kind": "instruction",
+        "instruction": f"Why {number}?",
+        "context": "",
+        "response": "",
+    }
     return {**dict.fromkeys(EMBEDDED.names), **known, "meta": "{}", **fields, "embedding": vector}
 
 
@@ -45,20 +52,18 @@ def deduplicate(tmp_path):
         assert distinct.schema == EMBEDDED
         by_id = {row["id"]: row for row in pa.Table.from_pylist(rows, EMBEDDED).to_pylist()}
         assert [by_id[row["id"]] for row in distinct.to_pylist()] == distinct.to_pylist()
-        rejected = [
-            {**row, "evidence": json.loads(row["evidence"])} for row in pq.read_table(files["rejected"]).to_pylist()
-        ]
+        rejected = list(read_rejected(files["rejected"]))
         assert distinct.num_rows + len(rejected) == len(rows)
         return [int(row["id"], 16) for row in distinct.to_pylist()], rejected
 
     return deduplicated
 
 
-def test_the_nearest_survivor_is_named(deduplicate):
+def test_the_nearest_survivor_is_reported(deduplicate):
     rows = [seed(1, 0), seed(2, angle(0.2)), seed(3, angle(0.2) - angle(0.05), source="B")]
     kept, rejected = deduplicate(rows)
     assert kept == [1, 2]
-    assert rejected == [
+    assert [{key: row[key] for key in ("id", "reason", "evidence", "source", "conversation")} for row in rejected] == [
         {
             "id": f"{3:016x}",
             "reason": "same_meaning",
@@ -66,35 +71,37 @@ def test_the_nearest_survivor_is_named(deduplicate):
                 "source": "B",
                 "kept": f"{2:016x}",
                 "squared_distance": 0.05,
-                "most": 0.07,
+                "max_distance": 0.07,
                 "text": "Why 3?",
                 "kept_text": "Why 2?",
             },
+            "source": "B",
+            "conversation": [{"input": "Why 3?", "output": ""}],
         }
     ]
 
 
 @pytest.mark.parametrize(
-    ("fields", "most"),
+    ("fields", "max_distance"),
     [
         ({}, 0.07),
         ({"category": "riddle"}, 0.01),
         ({"category": "stylized_response"}, 0.3),
-        ({"category": "of no fame"}, 0.07),
+        ({"category": "unknown"}, 0.07),
         ({"kind": "post"}, 0.02),
         ({"kind": "problem"}, 0.07),
         ({"kind": "post", "category": "riddle"}, 0.01),
     ],
 )
-def test_a_category_has_its_own_distance_and_else_the_kind(deduplicate, fields, most):
-    """That of the later seed decides."""
-    assert deduplicate([seed(1, 0), seed(2, angle(most * 0.98), **fields)])[0] == [1]
-    assert deduplicate([seed(1, 0), seed(2, angle(most * 1.02), **fields)])[0] == [1, 2]
+def test_distance_by_category_or_else_by_kind(deduplicate, fields, max_distance):
+    """The category of the later seed decides."""
+    assert deduplicate([seed(1, 0), seed(2, angle(max_distance * 0.98), **fields)])[0] == [1]
+    assert deduplicate([seed(1, 0), seed(2, angle(max_distance * 1.02), **fields)])[0] == [1, 2]
     kept, _ = deduplicate([seed(1, 0, **fields), seed(2, angle(0.068))])
     assert kept == [1]
 
 
-def test_what_no_teacher_amplifies_is_never_compared(deduplicate):
+def test_conversations_are_never_compared(deduplicate):
     rows = [seed(1, 0, kind="conversation"), seed(2, 0), seed(3, 0, kind="conversation"), seed(4, 0.001)]
     kept, rejected = deduplicate(rows)
     assert kept == [1, 2, 3]
@@ -113,10 +120,10 @@ def test_seeds_without_a_vector_stay(deduplicate):
     assert deduplicate([seed(1, None), seed(2, 0), seed(3, 0)])[0] == [1, 2]
 
 
-def test_never(deduplicate):
-    """Whatever single categories say."""
+def test_null_disables_the_step(deduplicate):
+    """Even if a category has a distance of its own."""
     for fields in ({}, {"category": "riddle"}):
-        assert deduplicate([seed(1, 0), seed(2, 0, **fields)], semantic=None) == ([1, 2], [])
+        assert deduplicate([seed(1, 0), seed(2, 0, **fields)], semantic_distance=None) == ([1, 2], [])
 
 
 def test_no_seed_at_all(deduplicate):
@@ -144,7 +151,7 @@ def test_shuffled_rows_give_the_same_survivors(deduplicate):
 
 
 def test_rows_keep_their_order_through_all_batches(deduplicate):
-    """Only a few of them are compared; the rest has no vector."""
+    """Only a few are compared; the others have no vector."""
     rows = [seed(number, 0.3 if number in (3, BATCH, BATCH + 5) else None) for number in range(BATCH + 9)]
     kept, rejected = deduplicate(rows)
     assert kept == [number for number in range(BATCH + 9) if number not in (BATCH, BATCH + 5)]

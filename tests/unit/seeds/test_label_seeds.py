@@ -1,4 +1,4 @@
-"""The step as a whole: rows and their order are kept, known domains stay, in = out + rejected."""
+"""The whole step: rows keep their order, known domains are kept, in = out + rejected."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.synthesis.conftest import ScriptedTeacher
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import read_rejected
 from workflow_scripts.seeds import label_seeds
 from workflow_scripts.teacher.runtime_settings import VARIABLE
 
@@ -26,33 +26,16 @@ GOOD = {"domain": "Culture", "skills": ["Factuality", "Completeness", "Readabili
 
 
 @pytest.fixture
-def teacher():
-    server = ScriptedTeacher()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def write_seeds(tmp_path):
-    """A function that writes distinct.parquet; `embeddings` are lists of numbers or None."""
+def write_seeds(tmp_path, make_table):
+    """A function that writes distinct.parquet. `embeddings` are lists of numbers or None."""
 
     def write(embeddings=None, kind=None, texts=TEXTS):
         kind = kind or pa.list_(pa.float32())
-        table = pa.table(
-            {
-                "id": [f"{row:016x}" for row in range(len(texts), 0, -1)],
-                "source": ["Airoboros"] * len(texts),
-                "kind": ["instruction"] * len(texts),
-                "instruction": [text for text, _ in texts],
-                "context": [""] * len(texts),
-                "conversation": pa.nulls(len(texts), pa.list_(pa.struct([("input", pa.string())]))),
-                "domain": pa.array([domain for _, domain in texts], pa.string()),
-                "skills": pa.nulls(len(texts), pa.list_(pa.string())),
-                "difficulty": pa.nulls(len(texts), pa.string()),
-                "meta": ["{}"] * len(texts),
-                "embedding": pa.array(embeddings or [None] * len(texts), kind),
-            }
-        )
+        rows = [
+            {"id": f"{len(texts) - row:016x}", "instruction": text, "domain": domain}
+            for row, (text, domain) in enumerate(texts)
+        ]
+        table = make_table(rows).append_column("embedding", pa.array(embeddings or [None] * len(texts), kind))
         pq.write_table(table, tmp_path / "distinct.parquet")
         return table
 
@@ -87,15 +70,14 @@ def label_all(tmp_path, teacher, monkeypatch):
             "rejected": tmp_path / "labelled.rejected.parquet",
         }
         label_seeds.main([text for name, value in arguments.items() for text in (f"--{name}", str(value))])
-        return pq.read_table(tmp_path / "labelled.parquet"), pq.read_table(
-            tmp_path / "labelled.rejected.parquet"
-        ).to_pylist()
+        rejected = list(read_rejected(tmp_path / "labelled.rejected.parquet"))
+        return pq.read_table(tmp_path / "labelled.parquet"), rejected
 
     return run
 
 
 def untouched(table):
-    return table.drop_columns([name for name in (*label_seeds.FILLED, "embedding") if name in table.column_names])
+    return table.drop_columns([name for name in (*label_seeds.LABEL_TYPES, "embedding") if name in table.column_names])
 
 
 def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkeypatch):
@@ -129,7 +111,7 @@ def test_vectors_of_another_model_are_refused(write_seeds, label_all, tmp_path):
     write_seeds([np.ones(3, dtype=np.float32)] * len(TEXTS))
     with pytest.raises(UserError, match="3 dimensions, the embedding model's 384"):
         label_all("classifier")
-    assert [path.name for path in tmp_path.glob("*labelled*")] == []  # no half-written file, under no name
+    assert [path.name for path in tmp_path.glob("*labelled*")] == []  # no partial file
 
 
 def test_none_changes_nothing(write_seeds, label_all):
@@ -146,13 +128,13 @@ def test_no_seeds_at_all(write_seeds, label_all, by):
     assert (labelled.num_rows, rejected) == (0, [])
 
 
-def test_the_teacher_labels_and_what_it_cannot_label_is_rejected(write_seeds, label_all, teacher, monkeypatch):
+def test_the_teacher_labels_and_seeds_that_it_cannot_label_are_rejected(write_seeds, label_all, teacher, monkeypatch):
     monkeypatch.setattr("workflow_scripts.common.tables.BATCH", 2)
     seeds = write_seeds()
     good = json.dumps(GOOD)
-    teacher.says("no idea").says(good)  # the first row, at its second attempt
+    teacher.says("no idea").says(good)  # the first row, second attempt
     teacher.says(good)
-    teacher.says("no").says("no").says("no")  # the third row, for good
+    teacher.says("no").says("no").says("no")  # the third row, all attempts
     teacher.sends({}, status=400)  # the fourth
     teacher.says(good)
     labelled, rejected = label_all("teacher")
@@ -164,7 +146,9 @@ def test_the_teacher_labels_and_what_it_cannot_label_is_rejected(write_seeds, la
         (seeds["id"][2].as_py(), "unlabelled"),
         (seeds["id"][3].as_py(), "unlabelled"),
     ]
-    errors = [json.loads(row["evidence"]) for row in rejected]
+    assert [row["conversation"] for row in rejected] == [[{"input": text, "output": ""}] for text, _ in TEXTS[2:4]]
+    assert rejected[0]["source"] == "Airoboros" and rejected[0]["provenance"]["domain"] == "Physics"
+    errors = [row["evidence"] for row in rejected]
     assert all(error["source"] == "Airoboros" for error in errors)
     assert "not JSON" in errors[0]["error"] and "HTTP status 400" in errors[1]["error"]
 
@@ -178,7 +162,7 @@ def test_the_teacher_sees_the_request_and_the_beginning_of_its_context(write_see
     assert f"Sum it up.\n{'a' * 999}b\n<" in teacher.requests[0]["messages"][0]["content"]
 
 
-def test_a_second_run_asks_nothing(write_seeds, label_all, teacher):
+def test_a_second_run_sends_no_request(write_seeds, label_all, teacher):
     write_seeds()
     teacher.says(json.dumps(GOOD))
     first, _ = label_all("teacher")
@@ -187,7 +171,7 @@ def test_a_second_run_asks_nothing(write_seeds, label_all, teacher):
     assert len(teacher.requests) == len(TEXTS)
 
 
-def test_a_teacher_that_never_answers_well_is_stopped(write_seeds, label_all, teacher, tmp_path):
+def test_a_teacher_without_valid_answers_stops_the_step(write_seeds, label_all, teacher, tmp_path):
     write_seeds()
     teacher.says("no")
     with pytest.raises(UserError, match=r"could not label 3 of 5 seeds.*max_failure_rate"):

@@ -1,4 +1,4 @@
-"""The seeds of a run, and the books of the whole stage: what went in came out or was rejected."""
+"""The seeds of a run, and the counts of the whole stage: every seed is selected or rejected."""
 
 import json
 import logging
@@ -9,7 +9,9 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
+from workflow_scripts.common.stage import rejected_row
 from workflow_scripts.common.tables import BATCH, RejectedWriter
+from workflow_scripts.seeds import select_seeds
 from workflow_scripts.seeds.select_seeds import main
 
 SETTINGS = {"limit": 6, "composition": None, "stratify_by": ["domain", "difficulty", "skill"]}
@@ -22,23 +24,28 @@ def some(count, source="A", **fields):
     ]
 
 
+def rejected_before(number, reason, source):
+    row = {"id": content_id("bad", number), "source": source, "provenance": {"license": "MIT"}}
+    return rejected_row(row | {"conversation": [{"input": f"Q{number}", "output": ""}]}, reason, {"source": source})
+
+
 @pytest.fixture
 def select(tmp_path, make_table):
-    """A function that runs the step on labelled seeds and what was rejected before: data, rejected rows, stats."""
+    """A function that runs the step on labelled seeds and earlier rejected rows: data, rejected rows, stats."""
 
     def selected(rows, earlier=(("empty", "A"),), lost=0, **settings):
         pq.write_table(make_table(rows), tmp_path / "labelled.parquet")
         rows = make_table(rows).to_pylist()
-        # Unique were these, and one that was beyond the pool.
+        # The unique seeds are these and one outside the pool.
         pq.write_table(make_table([*rows, *some(1, "A", task="beyond")]), tmp_path / "unique.parquet")
         with RejectedWriter(tmp_path / "first.parquet") as first, RejectedWriter(tmp_path / "second.parquet") as second:
             for number, (reason, source) in enumerate(earlier):
-                (first if number % 2 else second).add([(content_id("bad", number), reason, {"source": source})])
+                (first if number % 2 else second).add([rejected_before(number, reason, source)])
         counts = Counter([row["source"] for row in rows] + [source for _, source in earlier])
         for source, count in counts.items():
             bad = sum(name == source for _, name in earlier)
-            told = {"source": source, "rows": count, "seeds": count - bad + lost, "rejected": bad}
-            write_json(tmp_path / f"{source}.json", told)
+            file = {"source": source, "rows": count, "seeds": count - bad + lost, "rejected": bad}
+            write_json(tmp_path / f"{source}.json", file)
         names = {"seeds": "labelled.parquet", "unique": "unique.parquet", "data": "data.jsonl"}
         names |= {"rejected": "rejected.jsonl", "stats": "stats.json"}
         files = [part for name, file in names.items() for part in (f"--{name}", str(tmp_path / file))]
@@ -67,15 +74,19 @@ def test_what_goes_in_comes_out_or_is_rejected(select):
     assert {row["id"] for row in over} | {row["id"] for row in data} == {row["id"] for row in rows}
     assert all(row["evidence"] == {"source": row["evidence"]["source"], "limit": 6} for row in over)
     assert Counter(row["source"] for row in data) == {"A": 3, "B": 3}
-    assert {"reason": "url", "evidence": {"source": "A"}, "id": content_id("bad", 0)} in rejected
+    texts = {row["id"]: row["instruction"] for row in rows}
+    assert all(row["conversation"] == [{"input": texts[row["id"]], "output": ""}] for row in over)
+    assert all(row["source"] == row["evidence"]["source"] for row in over)
+    assert all(row["provenance"]["license"] == "MIT" for row in rejected)
+    assert rejected_before(0, "url", "A") in rejected
 
 
-def test_rows_that_vanished_are_noticed(select):
+def test_lost_rows_raise_an_error(select):
     with pytest.raises(ValueError, match="rows lost: in 7, out 5, rejected 1"):
         select(some(5), lost=1)
 
 
-def test_shares_and_what_they_lack(select, caplog):
+def test_shares_and_shortfalls(select, caplog):
     rows = [*some(9), *some(1, "B"), *some(2, "X")]
     with caplog.at_level(logging.INFO):
         data, _, stats = select(rows, composition={"A": 2, "B": 3, "C": 1})
@@ -88,12 +99,12 @@ def test_shares_and_what_they_lack(select, caplog):
     ]
     assert stats["rejected"] == {"over_share": 9, "empty": 1}
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        "B: 1 of 3 wanted seeds; nothing fills the gap",
-        "C: 0 of 1 wanted seeds; nothing fills the gap",
+        "B: 1 of 3 wanted seeds; other sources do not fill the gap",
+        "C: 0 of 1 wanted seeds; other sources do not fill the gap",
     ]
 
 
-def test_cells_of_the_grid_are_filled_evenly(select):
+def test_strata_are_filled_evenly(select):
     rows = [*some(9, domain="Math", difficulty="easy", skills=["a", "b"])]
     rows += [*some(9, domain="Math", difficulty="hard", skills=["b"]), *some(1, domain="Coding", skills=[])]
     rows += [*some(9, domain="Math", difficulty="easy", skills=["a", "c"])]
@@ -104,7 +115,7 @@ def test_cells_of_the_grid_are_filled_evenly(select):
     assert Counter(row["domain"] for row in data) == {"Math": 6, "Coding": 1}
 
 
-def test_a_seed_as_it_stands_in_the_data(select):
+def test_the_form_of_a_seed_in_the_data(select):
     rows = [
         {
             "id": "1" * 16,
@@ -144,7 +155,7 @@ def test_a_seed_as_it_stands_in_the_data(select):
     ]
 
 
-def test_what_the_chosen_are_like(select):
+def test_metrics_of_the_chosen_seeds(select):
     rows = [
         *some(2, domain="Math", skills=["x", "y"]),
         *some(1, "B", license="CC0-1.0", skills=["x"], difficulty="hard"),
@@ -162,18 +173,28 @@ def test_what_the_chosen_are_like(select):
     assert list(stats["per_length"])[-1] == "12800-"
 
 
-def test_rows_read_are_told_beside_the_seeds_they_became(select):
+def test_stats_contain_the_number_of_rows_read(select):
     _, _, stats = select(some(3))
     assert stats["rows_read"] == 4
 
 
 def test_every_batch_is_chosen_from(select):
-    """Rows are read again in batches, and the mask goes on from one to the next."""
+    """Rows are read in batches; the mask covers all of them."""
     rows = some(BATCH + 50)
     data, _, stats = select(rows, limit=200)
     assert [row["id"] for row in data] == sorted(row["id"] for row in rows)[:200]
     assert all(row["instruction"] == next(r for r in rows if r["id"] == row["id"])["instruction"] for row in data[:9])
     assert stats["rejected"]["over_limit"] == BATCH - 150
+
+
+def test_rejected_rows_are_sorted_range_by_range(select, monkeypatch):
+    """Memory is bounded: the result does not depend on the number of rows sorted at once."""
+    rows, earlier = some(20), [("url", "A"), ("empty", "B")] * 10
+    expected = select(rows, earlier)[1]
+    for size in (1, 7):
+        monkeypatch.setattr(select_seeds, "SORTED_ROWS", size)
+        assert select(rows, earlier)[1] == expected
+    assert len(expected) == 34
 
 
 def test_the_order_of_the_rows_makes_no_difference(select):
@@ -182,5 +203,5 @@ def test_the_order_of_the_rows_makes_no_difference(select):
 
 
 def test_no_seed_is_left(select):
-    with pytest.raises(UserError, match=r"no seed is left .* seeds/\*\*/\*\.rejected\.parquet say why"):
+    with pytest.raises(UserError, match=r"no seed is left .* seeds/\*\*/\*\.rejected\.parquet contain the reasons"):
         select([])

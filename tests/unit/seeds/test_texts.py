@@ -1,4 +1,4 @@
-"""Every text of a seed that reaches a conversation is found, in order, and put back where it was."""
+"""Every text of a seed that can reach a conversation is listed in order and written back to its place."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.seeds import texts
 from workflow_scripts.seeds.schema import SEED
+from workflow_scripts.seeds.texts import flatten_texts, map_texts
 
 TALK = [{"input": "q1", "output": "a1"}, {"input": "q2", "output": "a2"}]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
@@ -24,9 +24,9 @@ ROW = st.fixed_dictionaries(
 )
 
 
-def told(table):
-    """(text, whether an assistant's) of each row, row by row."""
-    found = texts.of(table)
+def texts_by_row(table):
+    """(text, whether it is an assistant's) of each row."""
+    found = flatten_texts(table)
     assert len(found.rows) == len(found.answers) == len(found.texts)
     assert (found.rows[1:] >= found.rows[:-1]).all()
     rows = [[] for _ in range(table.num_rows)]
@@ -36,7 +36,7 @@ def told(table):
 
 
 def expected(seed):
-    """The same by a plain reading of one row."""
+    """The same for one row in plain Python."""
     if seed["conversation"] is not None:
         return [pair for turn in seed["conversation"] for pair in ((turn["input"], False), (turn["output"], True))]
     context = [(seed["context"], False)] if seed["context"] else []
@@ -49,16 +49,16 @@ def expected(seed):
     [
         ({"response": "a"}, [("q", False), ("a", True)]),
         ({"context": "c", "response": "a"}, [("q", False), ("c", False), ("a", True)]),
-        ({"response": ""}, [("q", False), ("", True)]),  # an answer that is missing is a fault
+        ({"response": ""}, [("q", False), ("", True)]),  # a missing answer is a fault
         ({"context": " ", "response": "a"}, [("q", False), (" ", False), ("a", True)]),
         # The teacher writes these answers.
         ({"kind": "post", "context": "c"}, [("q", False), ("c", False)]),
         ({"kind": "problem", "reference": "4"}, [("q", False)]),
         ({"kind": "problem", "reference": ""}, [("q", False)]),
-        # But what is there is read.
+        # An existing answer is read.
         ({"kind": "post", "context": "c", "response": "a"}, [("q", False), ("c", False), ("a", True)]),
         ({"kind": "problem", "reference": "4", "response": "2+2=4"}, [("q", False), ("2+2=4", True)]),
-        # A conversation's turns hold its instruction and response already.
+        # The turns of a conversation already contain its instruction and response.
         (
             {"kind": "conversation", "response": "a1", "conversation": TALK},
             [("q1", False), ("a1", True), ("q2", False), ("a2", True)],
@@ -70,7 +70,7 @@ def expected(seed):
     ],
 )
 def test_the_texts_of_one_seed(make_table, fields, found):
-    assert told(make_table([{"instruction": "q", **fields}])) == [found]
+    assert texts_by_row(make_table([{"instruction": "q", **fields}])) == [found]
 
 
 def test_rows_of_all_kinds_keep_their_order(make_table):
@@ -82,30 +82,30 @@ def test_rows_of_all_kinds_keep_their_order(make_table):
         {"kind": "conversation", "conversation": TALK},
     ]
     table = make_table(rows)
-    assert [len(row) for row in told(table)] == [4, 2, 2, 2, 4]
-    assert told(table)[2] == [("q1", False), ("a1", True)]
-    assert told(table) == [expected(row) for row in table.to_pylist()]
+    assert [len(row) for row in texts_by_row(table)] == [4, 2, 2, 2, 4]
+    assert texts_by_row(table)[2] == [("q1", False), ("a1", True)]
+    assert texts_by_row(table) == [expected(row) for row in table.to_pylist()]
 
 
 @given(st.lists(ROW, max_size=6), st.data())
 def test_the_texts_of_any_table_and_of_any_part_of_it(make_table, rows, data):
-    """Also of a table in several chunks, of a slice and of a filtered one, whose arrays begin elsewhere."""
+    """Also of a table in several chunks, of a slice and of a filtered table, whose arrays have offsets."""
     table = make_table(rows)
     found = [expected(row) for row in table.to_pylist()]
-    assert told(table) == found
+    assert texts_by_row(table) == found
     start, stop = sorted(data.draw(st.tuples(st.integers(0, len(rows)), st.integers(0, len(rows)))))
-    assert told(table[start:stop]) == found[start:stop]
-    assert told(pa.concat_tables([table[start:], table[:start]])) == found[start:] + found[:start]
+    assert texts_by_row(table[start:stop]) == found[start:stop]
+    assert texts_by_row(pa.concat_tables([table[start:], table[:start]])) == found[start:] + found[:start]
     keep = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
-    kept = [row for row, wanted in zip(found, keep, strict=True) if wanted]
-    assert told(table.filter(pa.array(keep, pa.bool_()))) == kept
+    kept = [row for row, included in zip(found, keep, strict=True) if included]
+    assert texts_by_row(table.filter(pa.array(keep, pa.bool_()))) == kept
 
 
 @given(st.lists(ROW, max_size=6), st.integers(0, 6))
 def test_no_change_gives_the_same_table(make_table, rows, start):
     table = make_table(rows)
     for part in (table, table[start:], pa.concat_tables([table[start:], table[:start]])):
-        same = texts.mapped(part, lambda array: array)
+        same = map_texts(part, lambda array: array)
         assert same.to_pylist() == part.to_pylist()
         assert same.schema.equals(SEED)
         same.validate(full=True)
@@ -114,7 +114,7 @@ def test_no_change_gives_the_same_table(make_table, rows, start):
 @given(st.lists(ROW, max_size=6), st.integers(0, 6))
 def test_a_change_reaches_every_text_and_nothing_else(make_table, rows, start):
     table = make_table(rows)[start:]
-    changed = texts.mapped(table, lambda array: pc.binary_join_element_wise(array, "x", "|"))
+    changed = map_texts(table, lambda array: pc.binary_join_element_wise(array, "x", "|"))
     for before, after in zip(table.to_pylist(), changed.to_pylist(), strict=True):
         wanted = {name: f"{before[name]}|x" for name in ("instruction", "context", "response")}
         if before["conversation"] is not None:
@@ -124,13 +124,13 @@ def test_a_change_reaches_every_text_and_nothing_else(make_table, rows, start):
 
 
 def test_one_of_many_texts_may_change(make_table):
-    """The change sees arrays, so it must not lose its place among conversations of unlike length and null ones."""
+    """The function is applied to arrays: rows must stay aligned among conversations of different length and null ones."""
     rows = [{"conversation": turns} for turns in (None, TALK, None, TALK[:1], [], TALK)]
-    changed = texts.mapped(make_table(rows), lambda array: pc.replace_substring(array, "a2", "new"))
-    mended = [TALK[0], {"input": "q2", "output": "new"}]
-    assert changed["conversation"].to_pylist() == [None, mended, None, TALK[:1], [], mended]
+    changed = map_texts(make_table(rows), lambda array: pc.replace_substring(array, "a2", "new"))
+    changed_talk = [TALK[0], {"input": "q2", "output": "new"}]
+    assert changed["conversation"].to_pylist() == [None, changed_talk, None, TALK[:1], [], changed_talk]
 
 
 def test_an_empty_table(make_table):
-    assert told(make_table([])) == []
-    assert texts.mapped(make_table([]), lambda array: array).num_rows == 0
+    assert texts_by_row(make_table([])) == []
+    assert map_texts(make_table([]), lambda array: array).num_rows == 0

@@ -1,1 +1,1 @@
-"""Named rules that tell why a text is unfit for training."""
+"""Cleaning rules and repair of texts."""

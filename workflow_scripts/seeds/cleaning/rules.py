@@ -1,7 +1,8 @@
-"""Named rules that tell why a text is unfit, each applied to many texts at once.
+"""Named cleaning rules, each applied to a batch of texts.
 
-Capybara's card and its author name phrases ("As an AI language model", "September 2021"), foreign languages, URLs and
-ANSI escapes; Argilla's filter of the same data looks at every turn, not only the last. The phrases are in phrases.yaml.
+Documented by Capybara's card and its author: the phrases "As an AI language model" and "September 2021", foreign
+languages, URLs and ANSI escapes. Argilla's filter of the same data reads every turn, not only the last. The phrases are
+in phrases.yaml.
 """
 
 import re
@@ -17,27 +18,27 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.text_arrays import boolean, longest_runs
 from workflow_scripts.seeds.cleaning.language import foreign
 
-Mask = np.ndarray  # bool, one a text
+Mask = np.ndarray  # bool, shape (texts,)
 PHRASES: dict[str, list[str]] = yaml.safe_load(package_file("seeds/cleaning/phrases.yaml").read_text(encoding="utf-8"))
 URL = r"\b(?:https?://|www\.)\S+"
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
-BROKEN = r"\x{FFFD}|[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # the replacement character, and control characters but ESC
-REPEATS = 31  # of one character but white space, which indents code; a ruled line of 30 dashes is fine
-# An answer that stops in the middle: an open code block, or a last line that ends with a comma or a word that leads on.
+BROKEN_UNICODE = r"\x{FFFD}|[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # the replacement character, and control characters but ESC
+MIN_REPEATED_CHARS = 31  # of one character other than white space; a rule of 30 dashes is valid
+# The last line of a truncated answer ends with a comma, an opening bracket or a word such as "the".
 OPEN_END = r"(?:[,(\[{]|\b(?:an|the|and|or|of|to|with|because|which|your|their))$"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`find(texts)` marks the unfit texts; `evidence(text)` cites what made one unfit."""
+    """`find(texts)` is a mask of the texts that break the rule; `evidence(text)` quotes the reason in such a text."""
 
     find: Callable[[pa.Array], Mask]
     evidence: Callable[[str], str]
-    answers_only: bool = False  # a user may well paste a link or speak of language models
+    answers_only: bool = False  # users may paste links and mention language models
 
 
 def straighten(texts: pa.Array) -> pa.Array:
-    """Curly apostrophes as straight ones."""
+    """The texts with straight apostrophes in place of curly ones."""
     return pc.replace_substring(texts, "\u2019", "'")
 
 
@@ -62,7 +63,7 @@ def _truncated(texts: pa.Array) -> Mask:
 
 
 def _repeated(text: str) -> str:
-    match = re.search(rf"(\S)\1{{{REPEATS - 1},}}", text, re.ASCII)
+    match = re.search(rf"(\S)\1{{{MIN_REPEATED_CHARS - 1},}}", text, re.ASCII)
     return match.group(0)[:200] if match else ""
 
 
@@ -73,16 +74,16 @@ def _any_of(patterns: Sequence[str]) -> str:
 RULES: dict[str, Rule] = {
     "empty": Rule(lambda texts: boolean(pc.equal(pc.utf8_trim_whitespace(texts), "")), lambda text: ""),
     "ansi_escape": _pattern(ANSI_ESCAPE),
-    "broken_unicode": _pattern(BROKEN),
+    "broken_unicode": _pattern(BROKEN_UNICODE),
     "repeated_characters": Rule(
-        lambda texts: longest_runs(pc.replace_substring_regex(texts, r"\s+", " ")) >= REPEATS, _repeated
+        lambda texts: longest_runs(pc.replace_substring_regex(texts, r"\s+", " ")) >= MIN_REPEATED_CHARS, _repeated
     ),
     "self_reference": _pattern(_any_of(PHRASES["self_reference"]), answers_only=True),
     "refusal": _pattern(_any_of(PHRASES["refusal"]), answers_only=True),
     "airoboros_filters": _pattern(_any_of(PHRASES["airoboros_filters"]), answers_only=True),
     "url": _pattern(URL, answers_only=True),
     "truncated": Rule(_truncated, lambda text: text[-200:], answers_only=True),
-    # The slowest, so it stands last: it sees only what passed the others.
+    # Last because it is the slowest: it sees only texts that pass the other rules.
     "foreign_language": Rule(
         lambda texts: foreign(texts)[0], lambda text: f"{foreign(pa.array([text]))[1][0]}: {text[:120]}"
     ),
@@ -91,18 +92,21 @@ ANSWER_RULES = tuple(name for name, rule in RULES.items() if rule.answers_only)
 
 
 def first_faults(texts: pa.Array, answers: Mask, names: Sequence[str]) -> list[str | None]:
-    """For each text the first of the named rules that it breaks, in the order of `RULES`; answers meet the answer rules too."""
-    found = np.full(len(texts), -1)
+    """For each text the first of the named rules that it breaks, in the order of `RULES`, or None.
+
+    `answers` marks the texts of assistants; rules with `answers_only` apply only to these.
+    """
+    first = np.full(len(texts), -1)
     for number, (name, rule) in enumerate(RULES.items()):
         if name in names:
-            open_ = np.flatnonzero((found < 0) & (answers | (not rule.answers_only)))
-            if len(open_):
-                found[open_[rule.find(texts.take(pa.array(open_)))]] = number
-    known = list(RULES)
-    return [known[number] if number >= 0 else None for number in found]
+            tested = np.flatnonzero((first < 0) & (answers | (not rule.answers_only)))
+            if len(tested):
+                first[tested[rule.find(texts.take(pa.array(tested)))]] = number
+    rules = list(RULES)
+    return [rules[number] if number >= 0 else None for number in first]
 
 
 def first_fault(text: str, names: Sequence[str], answer: bool) -> tuple[str, str] | None:
-    """(rule, evidence) of one text, or None."""
+    """(rule, evidence) of the first rule that one text breaks, or None."""
     name = first_faults(pa.array([text]), np.array([answer]), names)[0]
     return name and (name, RULES[name].evidence(text))

@@ -1,1 +1,1 @@
-"""Labels of seeds in FLASK's terms (arXiv 2307.10928): three skills, a domain, a level of difficulty."""
+"""FLASK labels of seeds (arXiv 2307.10928): three skills, a domain, a level of difficulty."""

@@ -1,8 +1,8 @@
-"""The grid's labels without a teacher: a support vector machine over sentence embeddings of our own examples.
+"""FLASK labels without a teacher: a support vector machine on sentence embeddings of our own examples.
 
-It knows a seed by its subject and its wording, so domains come out well, skills and difficulty roughly; how well, is
-measured by `tests/benchmarks/label_agreement.py`. Nearest centroid, nearest neighbours, logistic regression and linear
-discriminants were tried on the same questions too; this did best.
+Embeddings represent the subject and the wording of a seed, so domains are accurate, skills and difficulty approximate;
+`tests/benchmarks/label_agreement.py` measures the agreement. Of nearest centroid, nearest neighbours, logistic
+regression, linear discriminants and this model, this one agreed best on the same questions.
 """
 
 from collections.abc import Callable
@@ -12,25 +12,27 @@ import numpy as np
 
 from workflow_scripts.seeds.labels.grid import Grid, Label, names
 
-SKILLS = 3  # for each seed, as in FLASK
+SKILLS = 3  # per seed, as in FLASK
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of n seeds. `confidence` holds n margins for each of domain, skills and difficulty: how far the
-    classifier's score of the last label it gave is above that of the best label it did not give."""
+    """Labels of n seeds.
+
+    `confidence` has n margins for each of domain, skills and difficulty: the score of the last chosen label minus the
+    score of the best label that was not chosen.
+    """
 
     domain: list[str]
-    skills: list[list[str]]  # three of each, the strongest first
+    skills: list[list[str]]  # three per seed, highest score first
     difficulty: list[str]
     confidence: dict[str, list[float]]
 
 
 class Classifier:
-    """Fitted, when it is made, on the examples and meanings of `grid`.
+    """A classifier fitted on the examples and meanings of `grid`.
 
-    `embed_function` turns n texts into unit vectors of shape (n, dimensions), by the model that the seeds' own
-    vectors come from.
+    `embed_function` converts n texts to unit vectors of shape (n, dimensions), with the model of the seeds' vectors.
     """
 
     def __init__(self, grid: Grid, embed_function: Callable[[list[str]], np.ndarray]):
@@ -41,9 +43,9 @@ class Classifier:
         }
 
     def classify(self, vectors: np.ndarray) -> Labels:
-        """Labels of unit vectors, shape (n, dimensions); a row's labels do not depend on the other rows.
+        """Labels of unit vectors, shape (n, dimensions). The labels of a row do not depend on other rows.
 
-        ValueError if the vectors have other dimensions than the examples.
+        ValueError if the dimensions differ from those of the examples.
         """
         domain, domain_margin = self._axes["domain"].best(vectors, 1)
         skills, skills_margin = self._axes["skills"].best(vectors, SKILLS)
@@ -57,7 +59,7 @@ class Classifier:
 
 
 class _Axis:
-    """One axis of the grid."""
+    """The classifier of one axis of the grid."""
 
     def __init__(self, labels: tuple[Label, ...], embed_function: Callable[[list[str]], np.ndarray]):
         from sklearn.svm import SVC
@@ -67,7 +69,7 @@ class _Axis:
         self._model = SVC(C=10).fit(embed_function([text for text, _ in texts]), [place for _, place in texts])
 
     def best(self, vectors: np.ndarray, count: int) -> tuple[list[list[str]], list[float]]:
-        """The `count` labels with the highest scores, best first, and the margin below them."""
+        """The `count` labels with the highest scores, best first, and the margin to the next label."""
         if not len(vectors):
             return [], []
         scores = self._model.decision_function(vectors)

@@ -12,7 +12,7 @@ FILE = package_file("seeds/labels/flask.yaml")
 
 @dataclass(frozen=True)
 class Label:
-    """A label's name as FLASK spells it, our sentence on its meaning, and our examples."""
+    """A label: its name in FLASK's spelling, our one-sentence definition, and our examples."""
 
     name: str
     meaning: str
@@ -21,7 +21,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Grid:
-    """12 skills, 10 domains, and 5 levels of difficulty from the easiest up (FLASK, arXiv 2307.10928)."""
+    """12 skills, 10 domains, and 5 levels of difficulty, easiest first (FLASK, arXiv 2307.10928)."""
 
     skills: tuple[Label, ...]
     domains: tuple[Label, ...]
@@ -29,12 +29,12 @@ class Grid:
 
 
 def names(labels: tuple[Label, ...]) -> list[str]:
-    """The names of some labels, in the grid's order."""
+    """The names of the labels, in the order of the grid."""
     return [label.name for label in labels]
 
 
 def load_grid(path: Path = FILE) -> Grid:
-    """The grid; KeyError or TypeError if the file is not of its form."""
+    """The grid. Raises KeyError or TypeError if the file has another structure."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return Grid(
         **{

@@ -1,4 +1,4 @@
-"""Broken unicode is mended as ftfy mends it, and HTML around a whole text becomes text."""
+"""Broken Unicode is fixed exactly as ftfy fixes it, and HTML around a whole text becomes text."""
 
 import re
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.seeds.cleaning.text_repair import WRAPPED, mend
+from workflow_scripts.seeds.cleaning.text_repair import WRAPPED, repair_texts
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 WORDS = st.text(CHARACTERS, max_size=6)
-# Text that went through a wrong encoding, as it is found in the sources.
+# Text decoded with a wrong encoding, as found in the sources.
 GARBLED = st.sampled_from(["é", "’", "“Größe”", "北京", "🪨", "naïve…"]).map(
     lambda word: word.encode().decode("latin-1" if word in ("北京", "🪨", "“Größe”") else "cp1252")
 )
@@ -23,21 +23,21 @@ TEXT = st.lists(WORDS | GARBLED | TROUBLE, max_size=6).map(" ".join)
 
 
 @given(st.lists(TEXT, max_size=5))
-def test_it_is_ftfy_that_mends(texts):
+def test_repairs_equal_ftfy(texts):
     assume(not any(re.search(WRAPPED, text) for text in texts))
-    mended = mend(pa.array(texts, pa.string())).to_pylist()
-    assert mended == [ftfy.fix_text(text, unescape_html=False) for text in texts]
+    repaired = repair_texts(pa.array(texts, pa.string())).to_pylist()
+    assert repaired == [ftfy.fix_text(text, unescape_html=False) for text in texts]
 
 
 @given(st.text(st.characters(codec="ascii")) | st.text(st.characters(max_codepoint=0x2FF)))
-def test_what_is_passed_over_is_what_ftfy_leaves(text):
-    """Printable ASCII is not shown to ftfy at all."""
+def test_texts_that_are_skipped_are_unchanged_by_ftfy(text):
+    """Printable ASCII is never passed to ftfy."""
     assume(not re.search(WRAPPED, text))
-    assert mend(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
+    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
 
 
 def test_broken_unicode():
-    assert mend(pa.array(["Itâ€™s a cafÃ©", "fine"])).to_pylist() == ["It's a café", "fine"]
+    assert repair_texts(pa.array(["Itâ€™s a cafÃ©", "fine"])).to_pylist() == ["It's a café", "fine"]
 
 
 ENCODINGS = ["latin-1", "cp1252", "cp1251", "cp1250", "macroman", "cp437", "iso-8859-2"]
@@ -50,23 +50,23 @@ MISREAD = st.tuples(
 @given(
     st.lists(MISREAD | st.sampled_from(["a", " ", "\u3000", "1", "…", "é", "Â£"]), min_size=1, max_size=5).map("".join)
 )
-@example("Ă©Ă©")  # to RE2's \w and \s letters and spaces are ASCII
+@example("Ă©Ă©")  # RE2's \w and \s match ASCII only
 @example("a\u2003Ã ")
-def test_every_misreading_that_ftfy_knows_is_shown_to_it(text):
-    assert mend(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
+def test_every_mojibake_that_ftfy_knows_is_fixed(text):
+    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
 
 
-def test_no_single_character_is_kept_from_ftfy():
+def test_every_single_character_that_ftfy_changes_is_changed():
     texts = [f"a{chr(code)}b" for code in range(0x20000) if not 0xD800 <= code < 0xE000]
     changed = [text for text in texts if ftfy.fix_text(text, unescape_html=False) != text]
-    mended = mend(pa.array(texts)).to_pylist()
-    assert [text for text, after in zip(texts, mended, strict=True) if text != after] == changed
+    repaired = repair_texts(pa.array(texts)).to_pylist()
+    assert [text for text, after in zip(texts, repaired, strict=True) if text != after] == changed
 
 
 def test_html_entities_stay():
-    """They may be what a question is about."""
+    """A question may be about them."""
     texts = ["What does &amp; mean in HTML?", "Itâ€™s &eacute; &lt; 3"]
-    assert mend(pa.array(texts)).to_pylist() == [texts[0], "It's &eacute; &lt; 3"]
+    assert repair_texts(pa.array(texts)).to_pylist() == [texts[0], "It's &eacute; &lt; 3"]
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_html_entities_stay():
     ],
 )
 def test_html_around_a_whole_text_becomes_text(html, text):
-    assert mend(pa.array([html])).to_pylist() == [text]
+    assert repair_texts(pa.array([html])).to_pylist() == [text]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "<ul><li>One</li><li>Two</li></ul>",  # what somebody asked for
+        "<ul><li>One</li><li>Two</li></ul>",  # requested by a user
         "How do I centre <div>this</div>?",
         "<div> opens a block.",
         "Close it with </div>",
@@ -101,24 +101,24 @@ def test_html_around_a_whole_text_becomes_text(html, text):
         "<param><p>One</p>",
         "<!DOCTYPE html>\n<html><body><p>One</p></body></html>",
         "a < b and b > c",
-        '<div><img src="a.png"></div>',  # nothing would be left of it
+        '<div><img src="a.png"></div>',  # no text would be left
     ],
 )
 def test_code_about_html_stays(text):
-    assert mend(pa.array([text])).to_pylist() == [text]
+    assert repair_texts(pa.array([text])).to_pylist() == [text]
 
 
 def test_nulls_stay_and_every_text_keeps_its_place():
     texts = [None, "cafÃ©", None, "plain", "<div class='markdown'><p>One</p></div>", None, ""]
-    assert mend(pa.array(texts)).to_pylist() == [None, "café", None, "plain", "One", None, ""]
-    assert mend(pa.array(texts)[2:]).to_pylist() == [None, "plain", "One", None, ""]
-    assert mend(pa.array([None, None], pa.string())).to_pylist() == [None, None]
-    assert mend(pa.array([], pa.string())).to_pylist() == []
+    assert repair_texts(pa.array(texts)).to_pylist() == [None, "café", None, "plain", "One", None, ""]
+    assert repair_texts(pa.array(texts)[2:]).to_pylist() == [None, "plain", "One", None, ""]
+    assert repair_texts(pa.array([None, None], pa.string())).to_pylist() == [None, None]
+    assert repair_texts(pa.array([], pa.string())).to_pylist() == []
 
 
 @given(st.lists(st.none() | TEXT | st.just("<div class='markdown'><p>Ãœber &amp; out</p></div>"), max_size=6))
-def test_a_text_is_mended_alike_alone_and_among_others(texts):
-    alone = [None if text is None else mend(pa.array([text]))[0].as_py() for text in texts]
-    mended = mend(pa.array(texts, pa.string()))
-    assert mended.to_pylist() == alone
-    assert mended.type == pa.string()
+def test_a_text_is_repaired_the_same_alone_and_in_a_batch(texts):
+    alone = [None if text is None else repair_texts(pa.array([text]))[0].as_py() for text in texts]
+    repaired = repair_texts(pa.array(texts, pa.string()))
+    assert repaired.to_pylist() == alone
+    assert repaired.type == pa.string()

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.unit.synthesis.conftest import ScriptedTeacher
 from workflow_scripts.seeds.labels.classifier import Classifier
 from workflow_scripts.seeds.labels.grid import load_grid
 
@@ -29,10 +28,3 @@ def embed_texts():
 @pytest.fixture(scope="session")
 def classifier(grid, embed_texts):
     return Classifier(grid, embed_texts)
-
-
-@pytest.fixture
-def teacher():
-    server = ScriptedTeacher()
-    yield server
-    server.close()

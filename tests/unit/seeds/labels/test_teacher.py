@@ -7,10 +7,11 @@ import jsonschema
 import pytest
 
 from workflow_scripts.seeds.labels.grid import names
-from workflow_scripts.seeds.labels.teacher import SAMPLING, LabelError, label, response_format, schema
+from workflow_scripts.seeds.labels.teacher import SAMPLING, label, schema
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
 from workflow_scripts.teacher.servers import serve
+from workflow_scripts.teacher.structured import InvalidReply, response_format
 
 TEXT = "Why does granite erode so slowly?"
 GOOD = {
@@ -54,7 +55,7 @@ def test_labels_and_the_request(teacher, ask_for_labels, grid):
     labels, _ = ask_for_labels()
     assert labels == GOOD
     (request,) = teacher.requests
-    assert request["response_format"] == response_format(grid)
+    assert request["response_format"] == response_format("labels", schema(grid))
     assert {key: request[key] for key in SAMPLING} == SAMPLING
     prompt = request["messages"][0]["content"]
     assert f"<instruction>\n{TEXT}\n</instruction>" in prompt
@@ -81,14 +82,14 @@ def test_an_invalid_answer_is_asked_again(teacher, ask_for_labels, answer, fault
 @pytest.mark.parametrize(("answer", "fault"), BAD)
 def test_attempts_are_bounded(teacher, ask_for_labels, answer, fault):
     teacher.says(answer)
-    with pytest.raises(LabelError, match=fault) as caught:
+    with pytest.raises(InvalidReply, match=fault) as caught:
         ask_for_labels(attempts=2)
     assert len(teacher.requests) == len(caught.value.faults) == 2
 
 
 def test_an_error_does_not_repeat_the_answer(teacher, ask_for_labels):
     teacher.says(json.dumps({**GOOD, "domain": "<script>canary</script>"}))
-    with pytest.raises(LabelError) as caught:
+    with pytest.raises(InvalidReply) as caught:
         ask_for_labels()
     assert "canary" not in str(caught.value)
 
@@ -136,7 +137,7 @@ def test_llama_cpp_holds_its_answers_to_the_schema(grid, tmp_path):
 
     async def ask(base_url, model):
         client = TeacherClient(base_url, model, settings, RequestCache(tmp_path))
-        formats = [response_format(grid)] * 4 + [None]
+        formats = [response_format("labels", schema(grid))] * 4 + [None]
         answers = await asyncio.gather(
             *(client.ask(messages, sampling, seed, response_format=one) for seed, one in enumerate(formats))
         )
