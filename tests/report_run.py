@@ -1,4 +1,4 @@
-"""A finished run made by hand, small, in the files that the page reads; every text of it may be given."""
+"""A small finished run, as the files that the report reads, with any text in it."""
 
 from pathlib import Path
 
@@ -14,8 +14,9 @@ MODELS = ("base", "capybara", "seeds-only")
 
 
 def make(folder: Path, text: str = "Why does granite erode so slowly?", label: str = "Mine") -> Path:
-    """A run of two conversations and three models. `text` stands wherever a model or a data set may write, `label` wherever one
-    may name its source. Returns its page's path."""
+    """Write a run of two conversations and three models. `text` is used for all text of models and data sets, `label` for all
+    names from data sets and the configuration. Returns the path of the report.
+    """
     talk = [{"input": text, "output": text}, {"input": text, "output": text}]
     row = {
         "id": "a1", "source": label, "conversation": talk,
@@ -34,7 +35,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
             "prompt_tokens": 90, "completion_tokens": 50, "distinct_2": 0.5, "vocabulary": 12, "mean_drift": 0.5,
             "faults": {label: 1},
         },
-        "decontamination/assembled.stats.json": {**stats, "split": 0, "parts": 0},
+        "conversations/stats.json": {**stats, "split": 0, "parts": 0},
         "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},
         "dataset/stats.json": {**stats, "train": 1, "test": 1, "per_source": {label: 2}, "licenses": {label: 2}},
     }  # fmt: skip
@@ -88,10 +89,10 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
     for name, value in rows.items():
         write_jsonl(folder / name, value)
     _scores(folder / "evaluation", label)
-    for name in (  # what the page only links to
+    for name in (  # files that the page only links to
         "report/hits.html", "report/flips.html", "report/conversations.html", "verification/data.jsonl",
         "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl", "synthesis/data.jsonl",
-        "synthesis/rejected.jsonl", "decontamination/assembled.jsonl", "decontamination/assembled.rejected.jsonl",
+        "synthesis/rejected.jsonl", "conversations/data.jsonl", "conversations/rejected.jsonl",
         "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",
         *(f"training/{model}/data.jsonl" for model in MODELS),
     ):  # fmt: skip
@@ -128,7 +129,7 @@ def _scores(folder: Path, label: str) -> None:
 
 
 def render(page: Path) -> str:
-    """The page of a run that `make` made."""
+    """Render the report of a run written by `make`. Returns its HTML."""
     folder = page.parent.parent
 
     def each(kind: str, name: str, models: tuple[str, ...]) -> list[str]:
@@ -148,7 +149,7 @@ def render(page: Path) -> str:
     ]
     single = {
         "claims": "report/claims.json", "verification": "verification/stats.json",
-        "seeds": "seeds/stats.json", "synthesis": "synthesis/stats.json", "assembled": "decontamination/assembled.stats.json",
+        "seeds": "seeds/stats.json", "synthesis": "synthesis/stats.json", "assembled": "conversations/stats.json",
         "decontamination": "decontamination/stats.json", "conversations": "decontamination/data.jsonl",
         "hits": "decontamination/hits.jsonl", "dataset": "dataset/stats.json", "train": "dataset/train.jsonl",
         "scores": "evaluation/scores.csv",

@@ -228,7 +228,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "benchmarks: [pocket_science, pocket_commonsense, pocket_reading]", "benchmarks: [pocket_science, pocket_commonsense]", AFTER_INDEX),
         ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
         ("config.yaml", "  tasks: []  ", "  tasks: [arc_easy]  ", AFTER_TASK),
-        ("rules/report/render_report.rst", "in one page", "on one page", {}),
+        ("rules/report/render_report.rst", "on one page", "in one page", {}),
         ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_SEARCH),
         ("config.yaml", "shards: 1 ", "shards: 2 ", {"search_benchmarks": 2, **AFTER_SEARCH}),
         ("config.yaml", "processes: 1 ", "processes: 2 ", {}),

@@ -1,1 +1,1 @@
-"""The page and the cards that people read."""
+"""The report: claims, figures, and the HTML pages of a run."""

@@ -1,4 +1,4 @@
-"""The trained models side by side: what each was trained on, what it learnt, how it scores."""
+"""The trained models side by side: training data, losses and scores."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from workflow_scripts.common.rows import read_jsonl
 from workflow_scripts.common.types import Row
 
 
-def trained(metrics: Path) -> Row:
-    """Steps, tokens a second and held-out loss before and after, from a model's metrics.
+def training_summary(metrics: Path) -> Row:
+    """Steps, epochs, tokens, seconds, tokens per second, and held-out loss before and after, from metrics.jsonl.
 
-    Trainers count time from where they were last started, so the rate of a resumed training is too high.
+    The trainer measures time from its last start, so tokens per second are too high if training was resumed.
     """
     rows = list(read_jsonl(metrics))
     held_out = [float(row["eval_loss"]) for row in rows if "eval_loss" in row]
@@ -27,17 +27,22 @@ def trained(metrics: Path) -> Row:
 
 
 def section(models: list[Row], exchanges: list[Row], evaluation: Row, settings: dict[str, Row | None] | None) -> Row:
-    """What ablations.html.jinja shows. `models` hold name, audit, statistics of the selection, and what `trained` gives;
-    `settings` is `training.models` of the configuration, None where no record of it is left.
+    """Values for ablations.html.jinja.
+
+    Args:
+        models: name, audit, statistics of the selection, and `training_summary` of each model.
+        exchanges: losses by exchange, of which only the rows over all exchanges are used.
+        evaluation: the values of `evaluation.section`.
+        settings: `training.models` of the configuration, or None if run.json does not exist.
     """
-    whole = {row["model"]: row for row in exchanges if row["exchange"] is None}
+    all_exchanges = {row["model"]: row for row in exchanges if row["exchange"] is None}
     return {
         "models": [
             {
                 **model,
                 "setting": ", ".join(f"{key}: {value}" for key, value in ((settings or {}).get(model["name"]) or {}).items())
                 or "nothing",
-                "held_out": whole.get(model["name"]),
+                "held_out": all_exchanges.get(model["name"]),
             }
             for model in models
         ],

@@ -1,22 +1,20 @@
-"""What the page tells of the claims: a row each, and how many have which verdict."""
+"""The claims section: a row per claim, and the number of claims with each verdict."""
 
 from collections import Counter
 
 from workflow_scripts.common.types import Row
-from workflow_scripts.report.claims.judgement import VERDICTS
+from workflow_scripts.report.claims.judgement import VERDICTS, with_unit
 
 
-def told(measured: Row) -> str:
-    """A measured value as it is read: its name, the value with separators of thousands, its unit."""
-    value = measured["value"]
-    text = "none" if value is None else value if isinstance(value, str) else f"{value:,}"
-    return f"{measured['name']}: {text} {measured['unit']}".strip()
+def format_measurement(measured: Row) -> str:
+    """A measured value as text: its name, the value with thousands separators, and its unit."""
+    return f"{measured['name']}: {with_unit(measured['value'], measured['unit'])}"
 
 
 def section(rows: list[Row]) -> Row:
-    """The rows of claims.json with their measured values as text, and the number of claims for each verdict."""
+    """Values for claims.html.jinja: the rows of claims.json with measurements as text, and counts by verdict."""
     counts = Counter(row["verdict"] for row in rows)
     return {
-        "rows": [{**row, "measured": [told(value) for value in row["measured"]]} for row in rows],
+        "rows": [{**row, "measured": [format_measurement(value) for value in row["measured"]]} for row in rows],
         "counts": {verdict: counts[verdict] for verdict in VERDICTS},
     }

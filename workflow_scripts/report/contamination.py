@@ -1,50 +1,50 @@
-"""What the pages tell of the decontamination: the table by benchmark and level, and hits with their differences marked."""
+"""The decontamination section: the table by benchmark and level, and hits with their differences marked."""
 
 from rapidfuzz.distance import Levenshtein
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit, Row
 
-Pieces = list[tuple[str, bool]]  # text, and whether the other side differs there
+Pieces = list[tuple[str, bool]]  # text, and whether it differs from the other side
 
 
-def marked(wanted: str, found: str) -> tuple[Pieces, Pieces]:
-    """Two texts in pieces, each with whether it differs from the other text."""
-    codes = Levenshtein.opcodes(wanted, found).as_list()
+def mark_differences(item: str, found: str) -> tuple[Pieces, Pieces]:
+    """Both texts in pieces, each with whether it differs from the other text (Levenshtein alignment)."""
+    codes = Levenshtein.opcodes(item, found).as_list()
     return (
-        [(wanted[a1:a2], tag != "equal") for tag, a1, a2, _, _ in codes if a2 > a1],
+        [(item[a1:a2], tag != "equal") for tag, a1, a2, _, _ in codes if a2 > a1],
         [(found[b1:b2], tag != "equal") for tag, _, _, b1, b2 in codes if b2 > b1],
     )
 
 
-def verdict(hit: Row) -> str:
-    """What became of a hit, in a word."""
+def verdict(hit: Hit) -> str:
+    """The outcome of a hit: removed, allowed, below the removal level, or listed only."""
     if hit["counts"]:
         return "removed"
     if hit["allowed"] is not None:
         return f"allowed: {hit['allowed']}"
-    return "below the level of removal" if hit["removes"] else "listed only"
+    return "below the removal level" if hit["removes"] else "listed only"
 
 
-def shown(hit: Row) -> Row:
-    """A hit with both texts in pieces, and what became of it in a word."""
-    item, found = marked(hit["item_normal"], hit["found_normal"])
+def displayed_hit(hit: Hit) -> Row:
+    """A hit for hit.html.jinja: both texts in pieces, and the verdict."""
+    item, found = mark_differences(hit["item_normal"], hit["found_normal"])
     return {**hit, "item_pieces": item, "found_pieces": found, "verdict": verdict(hit)}
 
 
-def by_weight(hits: list[Row]) -> list[Row]:
-    """Hits in the order in which a person wants to see them: what was removed first, and the longest texts of it."""
+def by_relevance(hits: list[Hit]) -> list[Hit]:
+    """Hits in display order: reasons for removal first, then by similarity and length, highest first."""
     return sorted(
         hits, key=lambda hit: (not hit["counts"], not hit["removes"], -hit["similarity"], -hit["length"], hit["id"])
     )
 
 
-def section(stats: Row, hits: list[Row], count: int) -> Row:
-    """The table's rows, a suite's members under it, and the first few hits."""
+def section(stats: Row, hits: list[Hit], max_hits: int) -> Row:
+    """Values for contamination.html.jinja: table rows, with the members below each suite, and the first `max_hits` hits."""
     rows = []
     for suite, entry in stats["suites"].items():
         members = entry["benchmarks"] if entry["benchmarks"] != [suite] else []
         rows.append({"name": suite, "member": False, **entry})
-        # Of a suite only members with something to see; all are in stats.json.
+        # Members without any hit are omitted; stats.json contains all.
         rows += [
             {"name": name, "member": True, **stats["benchmarks"][name]}
             for name in members
@@ -65,7 +65,7 @@ def section(stats: Row, hits: list[Row], count: int) -> Row:
         "rows": rows,
         "tiers": tiers,
         "kinds": kinds,
-        "hits": [shown(hit) for hit in by_weight(hits)[:count]],
-        "hits_in_all": len(hits),
+        "hits": [displayed_hit(hit) for hit in by_relevance(hits)[:max_hits]],
+        "all_hits": len(hits),
         "minhash": any("minhash" in entry for entry in stats["suites"].values()),
     }

@@ -1,4 +1,4 @@
-"""Time and memory by rule, from the benchmark files that Snakemake leaves of every job."""
+"""Time and memory by rule, from the benchmark files that Snakemake writes for every job."""
 
 import csv
 from collections.abc import Iterable
@@ -8,13 +8,13 @@ from pathlib import Path
 from workflow_scripts.common.types import Row
 from workflow_scripts.report import figures
 
-OWN = "render_report"  # its file is of an earlier page
-SHOWN = 14  # rules in a picture; the table has all
+OWN_RULE = "render_report"  # its benchmark file is from an earlier run of the rule
+MAX_RULES_IN_FIGURE = 14  # the table lists all rules
 
 
 @dataclass
 class Rule:
-    """One rule's jobs: how many, their seconds in sum, seconds of processors, and the highest memory of one, in MiB."""
+    """Totals over the jobs of a rule: count, wall-clock seconds, CPU seconds; and the highest memory of a job in MiB."""
 
     name: str
     jobs: int = 0
@@ -25,7 +25,7 @@ class Rule:
 
 @dataclass
 class Cost:
-    """All rules, slowest first. `busy` counts the seconds in which at least one job ran, by the files' time stamps."""
+    """All rules, slowest first. `busy` is the time during which at least one job ran, in seconds, from file timestamps."""
 
     rules: list[Rule]
     busy: float
@@ -40,7 +40,7 @@ class Cost:
 
 
 def _number(text: str | None) -> float:
-    """A cell as a number; a job of an instant has `-` or `NA` for what could not be measured."""
+    """A cell as a number; 0 for `-` or `NA`, which Snakemake writes for jobs too short to measure."""
     try:
         return float(text or 0)
     except ValueError:
@@ -48,12 +48,12 @@ def _number(text: str | None) -> float:
 
 
 def read(folder: Path) -> Cost:
-    """What the benchmark files below a folder tell: `RULE.tsv`, or one a job below `RULE/`, of the last time that it ran."""
+    """Cost of the last run of every job, from the benchmark files `RULE.tsv` or `RULE/JOB.tsv` below a folder."""
     rules: dict[str, Rule] = {}
     spans = []
     for path in sorted(folder.rglob("*.tsv")):
         name = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        if name == OWN:
+        if name == OWN_RULE:
             continue
         rule = rules.setdefault(name, Rule(name))
         with open(path, encoding="utf-8", newline="") as file:
@@ -65,11 +65,11 @@ def read(folder: Path) -> Cost:
         rule.peak = max([rule.peak, *(_number(row.get("max_rss")) for row in rows)])
         ended = path.stat().st_mtime
         spans.append((ended - taken, ended))
-    return Cost(sorted(rules.values(), key=lambda rule: (-rule.seconds, rule.name)), covered(spans))
+    return Cost(sorted(rules.values(), key=lambda rule: (-rule.seconds, rule.name)), union_seconds(spans))
 
 
-def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Length of the union of intervals."""
+def union_seconds(spans: Iterable[tuple[float, float]]) -> float:
+    """Length of the union of (start, end) intervals."""
     total, until = 0.0, float("-inf")
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, until))
@@ -77,8 +77,8 @@ def covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def spoken(seconds: float) -> str:
-    """A time in the two units that matter: 3 h 12 min, 2 min 19 s, 7.4 s."""
+def format_duration(seconds: float) -> str:
+    """A duration in its two largest units: 3 h 12 min, 2 min 19 s, 7.4 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -87,36 +87,37 @@ def spoken(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def memory(mebibytes: float) -> str:
-    """Memory in GiB or MiB."""
+def format_memory(mebibytes: float) -> str:
+    """Memory in MiB, or in GiB from 1024 MiB on."""
     return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{mebibytes:.0f} MiB"
 
 
 def section(cost: Cost) -> Row:
-    """What cost.html.jinja shows: pictures of time and of memory, and the table of all rules."""
-    slow = cost.rules[:SHOWN]
-    large = sorted(cost.rules, key=lambda rule: (-rule.peak, rule.name))[:SHOWN]
+    """Values for cost.html.jinja: figures of time and memory, and the table of all rules."""
+    slow = cost.rules[:MAX_RULES_IN_FIGURE]
+    large = sorted(cost.rules, key=lambda rule: (-rule.peak, rule.name))[:MAX_RULES_IN_FIGURE]
     return {
-        "pictures": [
-            figures.bars(
+        "figures": [
+            figures.bar_chart(
                 "seconds-by-rule",
-                "Seconds of all jobs, by rule",
+                "Total time by rule, in seconds",
                 {rule.name: rule.seconds for rule in slow},
-                "seconds of all jobs",
-                {rule.name: spoken(rule.seconds) for rule in slow},
+                "total time of all jobs, s",
+                {rule.name: format_duration(rule.seconds) for rule in slow},
             ),
-            figures.bars(
+            figures.bar_chart(
                 "memory-by-rule",
-                "Highest memory of one job, by rule",
+                "Highest memory of a job by rule, in MiB",
                 {rule.name: rule.peak for rule in large},
-                "highest memory of one job, MiB",
-                {rule.name: memory(rule.peak) for rule in large},
+                "highest memory of a job, MiB",
+                {rule.name: format_memory(rule.peak) for rule in large},
             ),
         ]
         if cost.rules
         else [],
         "rows": [
-            (rule.name, rule.jobs, spoken(rule.seconds), spoken(rule.cpu), memory(rule.peak)) for rule in cost.rules
+            (rule.name, rule.jobs, format_duration(rule.seconds), format_duration(rule.cpu), format_memory(rule.peak))
+            for rule in cost.rules
         ],
-        "seconds": spoken(cost.seconds),
+        "seconds": format_duration(cost.seconds),
     }

@@ -1,4 +1,4 @@
-"""What the page tells of the data: what the conversations are like, beside the released file, and how they were made."""
+"""The data section: composition and properties of the conversations, compared with the released file."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,21 +7,22 @@ from typing import Any
 import yaml
 
 from workflow_scripts.common.package_files import package_file
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.plural import counted
+from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.report import figures
-from workflow_scripts.report.svg import Picture
+from workflow_scripts.report.svg import Figure
 
 PUBLISHED = package_file("report/published.yaml")
-LENGTHS = (500, 1000, 2000, 4000, 8000, 16000)  # characters: upper ends of the picture's bars
-MANY = 8  # conversations of more exchanges than these share a bar
-NONE = "not labelled"
-SOURCES = 40  # shown one by one: included rows name their own
+LENGTH_LIMITS = (500, 1000, 2000, 4000, 8000, 16000)  # characters: exclusive upper limits of the bars
+MAX_EXCHANGES_BAR = 8  # conversations with more exchanges share a bar
+NOT_LABELLED = "not labelled"
+MAX_SOURCES = 40  # listed individually: included rows may name any number of sources
 
 
 class Measured:
-    """Counts over conversations, filled one by one, so that a large set need not be held in memory."""
+    """Counts over conversations, which are read one at a time so that a large data set fits in memory."""
 
-    def __init__(self, rows: Iterable[Row]):
+    def __init__(self, rows: Iterable[Conversation]):
         self.conversations = self.multi_turn = 0
         self.sources: dict[str, Counter[str]] = {}
         names = ("exchanges", "lengths", "domains", "skills", "difficulties", "paths", "moves", "licences", "teachers")
@@ -29,8 +30,8 @@ class Measured:
         for row in rows:
             self._add(row)
 
-    def _add(self, row: Row) -> None:
-        conversation, made = row["conversation"], row["provenance"]
+    def _add(self, row: Conversation) -> None:
+        conversation, provenance = row["conversation"], row["provenance"]
         user, answers = (sum(len(exchange[side]) for exchange in conversation) for side in ("input", "output"))
         self.conversations += 1
         self.multi_turn += len(conversation) > 1
@@ -39,17 +40,17 @@ class Measured:
         )
         count = self.counts
         count["exchanges"][len(conversation)] += 1
-        count["lengths"][next((end for end in LENGTHS if user + answers < end), None)] += 1
-        count["domains"][made.get("domain") or NONE] += 1
-        count["skills"].update(made.get("skills") or [NONE])
-        count["difficulties"][made.get("difficulty") or NONE] += 1
-        count["paths"][" > ".join(made.get("techniques") or []) or "as it came"] += 1
-        count["moves"].update(move for step in made.get("steps") or [] for move in step.get("moves", []))
-        count["licences"][made["license"]] += 1
-        count["teachers"][(made.get("teacher") or {}).get("model", "none")] += 1
+        count["lengths"][next((end for end in LENGTH_LIMITS if user + answers < end), None)] += 1
+        count["domains"][provenance.get("domain") or NOT_LABELLED] += 1
+        count["skills"].update(provenance.get("skills") or [NOT_LABELLED])
+        count["difficulties"][provenance.get("difficulty") or NOT_LABELLED] += 1
+        count["paths"][" > ".join(provenance.get("techniques") or []) or "unchanged"] += 1
+        count["moves"].update(move for step in provenance.get("steps") or [] for move in step.get("moves", []))
+        count["licences"][provenance["license"]] += 1
+        count["teachers"][(provenance.get("teacher") or {}).get("model", "none")] += 1
 
     def ordered(self, name: str) -> dict[Any, int]:
-        """A count, most frequent first."""
+        """The values of one count, most frequent first."""
         return dict(sorted(self.counts[name].items(), key=lambda item: (-item[1], str(item[0]))))
 
 
@@ -59,20 +60,20 @@ def published() -> Row:
 
 
 def grouped(sources: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
-    """The sources with the most conversations; those beyond `SOURCES` together as one."""
+    """The `MAX_SOURCES` sources with the most conversations, and all others combined."""
     order = sorted(sources, key=lambda name: (-sources[name]["conversations"], name))
-    found = {name: sources[name] for name in order[:SOURCES]}
-    if rest := order[SOURCES:]:
-        found[f"{len(rest):,} other sources"] = sum((sources[name] for name in rest), Counter())
+    found = {name: sources[name] for name in order[:MAX_SOURCES]}
+    if rest := order[MAX_SOURCES:]:
+        found[counted(len(rest), "other source")] = sum((sources[name] for name in rest), Counter())
     return found
 
 
 def composition(measured: Measured) -> list[Row]:
-    """A row for each source of this run or of the released file: both counts, shares in percent, means of both."""
-    known = published()
-    theirs = known["composition"]["dialogues"]
+    """A row per source of this run or the released file: counts, shares in percent, and means of both."""
+    released = published()
+    released_counts = released["composition"]["dialogues"]
     sources = grouped(measured.sources)
-    names = [*sources, *(name for name in theirs if name not in sources)]
+    names = [*sources, *(name for name in released_counts if name not in sources)]
     rows = []
     for name in names:
         counts = sources.get(name, Counter())
@@ -87,75 +88,82 @@ def composition(measured: Measured) -> list[Row]:
                 "source": name,
                 "conversations": own,
                 "share": 100 * own / measured.conversations,
-                "published": theirs.get(name),
-                "published_share": 100 * theirs[name] / sum(theirs.values()) if name in theirs else None,
+                "published": released_counts.get(name),
+                "published_share": 100 * released_counts[name] / sum(released_counts.values())
+                if name in released_counts
+                else None,
                 "means": means,
-                "published_means": known["conversations"].get(name, {}),
+                "published_means": released["conversations"].get(name, {}),
             }
         )
     return sorted(rows, key=lambda row: (-row["conversations"], -(row["published"] or 0), row["source"]))
 
 
 def lengths(measured: Measured) -> dict[str, int]:
-    """Conversations by their characters, shortest first."""
-    starts = (0, *LENGTHS)
+    """Number of conversations by length in characters, shortest first."""
+    starts = (0, *LENGTH_LIMITS)
     return {
         (f"{start:,} to {end:,}" if end else f"{start:,} or more"): measured.counts["lengths"][end]
-        for start, end in zip(starts, (*LENGTHS, None), strict=True)
+        for start, end in zip(starts, (*LENGTH_LIMITS, None), strict=True)
     }
 
 
 def exchanges(measured: Measured) -> dict[str, int]:
-    """Conversations by their exchanges, fewest first."""
-    counted = measured.counts["exchanges"]
-    found = {str(number): counted[number] for number in range(1, min(max(counted, default=1), MANY) + 1)}
-    if more := sum(count for number, count in counted.items() if number > MANY):
-        found[f"more than {MANY}"] = more
+    """Number of conversations by number of exchanges, fewest first."""
+    counts = measured.counts["exchanges"]
+    found = {str(number): counts[number] for number in range(1, min(max(counts, default=1), MAX_EXCHANGES_BAR) + 1)}
+    if more := sum(count for number, count in counts.items() if number > MAX_EXCHANGES_BAR):
+        found[f"more than {MAX_EXCHANGES_BAR}"] = more
     return found
 
 
-def pictures(measured: Measured, rows: list[Row]) -> list[Picture]:
-    """Composition beside the released file's, then a picture for each property."""
-    stats = [("decontamination/data.jsonl", "../decontamination/data.jsonl")]
-    spread = {
+def data_figures(measured: Measured, rows: list[Row]) -> list[Figure]:
+    """The composition compared with the released file, then one figure per property."""
+    links = [("decontamination/data.jsonl", "../decontamination/data.jsonl")]
+    labels = {
         "domains": "domain",
-        "skills": "skill (three each)",
+        "skills": "skill (three per conversation)",
         "difficulties": "difficulty",
         "paths": "path of techniques",
     }
     return [
-        figures.shares(
+        figures.share_chart(
             "composition",
             "Share of each source in this run and in the released file",
             {row["source"]: row["share"] for row in rows if row["conversations"]},
             {row["source"]: row["published_share"] for row in rows if row["published"]},
         ),
-        figures.bars("exchanges", "Conversations by exchanges", exchanges(measured), "conversations", links=stats),
-        figures.bars("lengths", "Conversations by length in characters", lengths(measured), "conversations", links=stats),
+        figures.bar_chart("exchanges", "Conversations by exchanges", exchanges(measured), "conversations", links=links),
+        figures.bar_chart("lengths", "Conversations by length in characters", lengths(measured), "conversations", links=links),
         *(
-            figures.bars(name, f"Conversations by {words}", measured.ordered(name), f"conversations by {words}", links=stats)
-            for name, words in spread.items()
+            figures.bar_chart(name, f"Conversations by {words}", measured.ordered(name), f"conversations by {words}", links=links)
+            for name, words in labels.items()
         ),
-        *([figures.bars("moves", "Follow-ups by move", measured.ordered("moves"), "follow-ups", links=stats)] if measured.counts["moves"] else []),
+        *([figures.bar_chart("moves", "Follow-ups by move", measured.ordered("moves"), "follow-ups", links=links)] if measured.counts["moves"] else []),
     ]  # fmt: skip
 
 
 def seed_rows(seeds: Row) -> list[Row]:
-    """The seeds' composition: each source with its share of the chosen ones, in percent."""
+    """The composition of the seeds: each source with its share of the selected seeds, in percent."""
     return [{**row, "share": 100 * row["chosen"] / max(seeds["out"], 1)} for row in seeds["composition"]]
 
 
 def section(
-    rows: Iterable[Row], dataset: Row, seeds: Row | None, synthesis: Row | None, audit: Row, examples: list[Row]
+    rows: Iterable[Conversation],
+    dataset: Row,
+    seeds: Row | None,
+    synthesis: Row | None,
+    audit: Row,
+    examples: list[Row],
 ) -> Row:
-    """All that data.html.jinja shows. Tokens are counted by the base model's tokenizer, in the audit of the first model."""
+    """Values for data.html.jinja. Token counts are from the audit of the first model, in the base model's tokenizer."""
     measured = Measured(rows)
     composed = composition(measured)
     return {
         "measured": measured,
         "composition": composed,
         "published_source": published()["composition"]["source"],
-        "pictures": pictures(measured, composed),
+        "figures": data_figures(measured, composed),
         "dataset": dataset,
         "mean_exchanges": sum(part["exchanges"] for part in measured.sources.values()) / measured.conversations,
         "mean_tokens": (audit["tokens"] + audit["tokens_cut_off"]) / audit["conversations"],

@@ -1,7 +1,8 @@
-"""Conversations packed for a page that is opened from disk, where a browser lets a page read nothing but scripts.
+"""Rows packed into JavaScript files, for a page opened from disk: browsers allow such a page to load scripts, but no data.
 
-The rows lie in a fixed number of scripts, by the beginning of their id, so that a page loads only what it shows. A script holds
-blocks: JSON of some rows, deflated, in base64. No text of a row ever stands in a script as such.
+The rows are distributed over a fixed number of scripts by the first digit of their id, so that the page loads only what it
+displays. A script contains blocks of rows as JSON, compressed with deflate and encoded in base64; it never contains the
+text of a row directly.
 """
 
 import base64
@@ -15,22 +16,22 @@ from pathlib import Path
 from workflow_scripts.common.rows import atomically
 from workflow_scripts.common.types import Row
 
-NAMES = "0123456789abcdef"  # a script for each first digit of an id
-BLOCK = 1 << 18  # characters of JSON after which a block is closed: a few ms to unpack
+PART_NAMES = "0123456789abcdef"  # one script for each first digit of an id
+BLOCK_CHARS = 1 << 18  # of JSON per block: a few ms to decompress
 
 
-def part_of(key: str) -> int:
-    """The number of the script that holds a row; it never falls from one key to the next in order."""
-    return max(0, bisect.bisect_right(NAMES, key[:1]) - 1)
+def part_number(key: str) -> int:
+    """The number of the script that contains a row. For sorted keys it never decreases."""
+    return max(0, bisect.bisect_right(PART_NAMES, key[:1]) - 1)
 
 
 def blocks(rows: Iterable[Row]) -> Iterator[list[bytes]]:
-    """Rows as JSON in ASCII, so that half a surrogate pair passes too, in groups of about `BLOCK` characters."""
+    """Rows in groups of about `BLOCK_CHARS` characters, each row as ASCII JSON, which can also encode single surrogates."""
     block, size = [], 0
     for row in rows:
         block.append(json.dumps(row, separators=(",", ":")).encode("ascii"))
         size += len(block[-1])
-        if size >= BLOCK:
+        if size >= BLOCK_CHARS:
             yield block
             block, size = [], 0
     if block:
@@ -38,12 +39,12 @@ def blocks(rows: Iterable[Row]) -> Iterator[list[bytes]]:
 
 
 def write_parts(rows: Iterable[Row], paths: list[Path]) -> list[list[int]]:
-    """Write the scripts, each row by its `key`, in whose order the rows come; memory is that of one block.
+    """Write the scripts. `rows` are sorted by their `key`; memory is bounded by one block.
 
-    Returns [script, rows] of each block. The same rows make the same bytes.
+    Returns [script number, rows] of each block. The output is deterministic. Raises ValueError if rows are not sorted.
     """
-    places = []
-    groups = groupby(rows, key=lambda row: part_of(row["key"]))
+    index = []
+    groups = groupby(rows, key=lambda row: part_number(row["key"]))
     number, group = next(groups, (None, iter(())))
     for part, path in enumerate(paths):
         with atomically(path) as file:
@@ -52,9 +53,9 @@ def write_parts(rows: Iterable[Row], paths: list[Path]) -> list[list[int]]:
                 for block in blocks(group):
                     packed = zlib.compress(b"[" + b",".join(block) + b"]", 6)
                     file.write(b'"' + base64.b64encode(packed) + b'",\n')
-                    places.append([part, len(block)])
+                    index.append([part, len(block)])
                 number, group = next(groups, (None, iter(())))
             file.write(b"]);\n")
     if number is not None:
         raise ValueError(f"rows out of order: script {number} after script {len(paths) - 1}")
-    return places
+    return index

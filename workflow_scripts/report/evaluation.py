@@ -1,4 +1,4 @@
-"""What the page tells of the evaluation: suites, tasks, differences, published rows, the claim, two turns."""
+"""The evaluation section: suites, tasks, differences, published scores, the claim, two-turn judgements."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ import pandas as pd
 import yaml
 
 from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
@@ -15,51 +16,57 @@ from workflow_scripts.report import evaluation_figures
 
 PUBLISHED = package_file("evaluation/published.yaml")
 REFERENCE = "base"
-LARGE = 20  # a suite of more tasks is drawn by its average alone
-PEERS = ["gpt4all", "agieval-nous", "truthfulqa", "openllm-v1", "bigbench-nous"]  # columns of the claim's table
+MAX_TASKS_IN_FIGURE = 20  # of a larger suite only the average is drawn
+CLAIM_SUITES = ["gpt4all", "agieval-nous", "truthfulqa", "openllm-v1", "bigbench-nous"]  # columns of the claim's table
 
-Key = tuple[str, str, str, str]
+ScoreKey = tuple[str, str, str, str]  # asked, task, metric, filter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The section's part of the command line."""
+    """Add the command line options of this section."""
     parser.add_argument(
         "--evaluation", required=True, type=Path, nargs="*", help="averages.csv, comparisons.csv, suite_comparisons.csv"
     )
-    parser.add_argument("--evaluation-settings", required=True, help="`evaluation` of the config, as JSON")
-    parser.add_argument("--two-turn", required=True, type=Path, nargs="*", help="statistics of the judge, if any")
+    parser.add_argument(
+        "--evaluation-settings",
+        required=True,
+        help="suites, custom and limit of `evaluation` in the configuration, as JSON",
+    )
+    parser.add_argument(
+        "--two-turn", required=True, type=Path, nargs="*", help="stats.json of judge_answers, if it ran"
+    )
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
-    """Rows as dicts, with None for what is missing."""
-    whole = frame.astype(object)
-    return whole.where(whole.notna(), None).to_dict("records")
+    """Rows as dicts, with None for missing values."""
+    objects = frame.astype(object)
+    return objects.where(objects.notna(), None).to_dict("records")
 
 
-def key(row: Row) -> Key:
-    """What names a score but for its model."""
+def score_key(row: Row) -> ScoreKey:
+    """The columns that identify a score of one model."""
     return row["asked"], row["task"], row["metric"], row["filter"] or "none"
 
 
 class Scores:
-    """The tables of the evaluation, to be looked up."""
+    """The tables of the evaluation, indexed for lookup."""
 
     def __init__(
-        self, scores: pd.DataFrame, averages: pd.DataFrame, compared: pd.DataFrame, suites_compared: pd.DataFrame
+        self, scores: pd.DataFrame, averages: pd.DataFrame, comparisons: pd.DataFrame, suite_comparisons: pd.DataFrame
     ):
         self.rows = records(scores)
         self.models = list(dict.fromkeys(row["model"] for row in self.rows))
         self.models.sort(key=lambda model: model != REFERENCE)
         self.trained = [model for model in self.models if model != REFERENCE]
-        self.by_key: dict[Key, dict[str, Row]] = {}
+        self.by_key: dict[ScoreKey, dict[str, Row]] = {}
         for row in self.rows:
-            self.by_key.setdefault(key(row), {})[row["model"]] = row
+            self.by_key.setdefault(score_key(row), {})[row["model"]] = row
         self.averages = {(row["suite"], row["rule"], row["model"]): row for row in records(averages)}
-        self.compared = {(row["model"], *key(row)): row for row in records(compared)}
-        self.suites_compared = {(row["model"], row["suite"], row["rule"]): row for row in records(suites_compared)}
+        self.comparisons = {(row["model"], *score_key(row)): row for row in records(comparisons)}
+        self.suite_comparisons = {(row["model"], row["suite"], row["rule"]): row for row in records(suite_comparisons)}
 
     def member(self, member: suites.Member, model: str) -> Row | None:
-        """A member's {value, stderr, documents} for a model: its score, or the nested suite's mean."""
+        """{value, stderr, documents} of a suite's member for a model: the score of a task, or the mean of a nested suite."""
         if member.suite:
             row = self.averages.get((member.suite, "mean", model))
             return row if row and row["value"] is not None else None
@@ -67,7 +74,7 @@ class Scores:
 
 
 def conditions(scores: Scores) -> list[Row]:
-    """How each model was scored."""
+    """The evaluation settings of each model."""
     names = ("backend", "adapter", "chat_template", "dtype", "batch_size", "device", "lm_eval")
     return [
         {"model": model, **{name: " / ".join(sorted({str(row[name]) for row in own})) for name in names}}
@@ -76,51 +83,50 @@ def conditions(scores: Scores) -> list[Row]:
     ]
 
 
-def suite_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
-    """One row a suite and rule of averaging."""
+def suite_rows(scores: Scores, known: dict[str, Row], selected: list[str]) -> list[Row]:
+    """One row per suite and averaging rule."""
     return [
         {
             "suite": suite,
             "rule": suites.RULES[rule],
             "models": {model: scores.averages.get((suite, rule, model)) for model in scores.models},
-            "differences": {model: scores.suites_compared.get((model, suite, rule)) for model in scores.trained},
+            "differences": {model: scores.suite_comparisons.get((model, suite, rule)) for model in scores.trained},
         }
-        for suite in asked
+        for suite in selected
         for rule in known[suite]["average"]
     ]
 
 
 def task_rows(scores: Scores) -> list[Row]:
-    """One row a task, shots and metric, with every model's score and each trained model's difference."""
+    """One row per task, shots and metric, with the score of every model and the difference of each trained model."""
     return [
         {
-            "key": found,
             **{name: next(iter(by_model.values()))[name] for name in ("asked", "task", "metric", "filter", "shots", "documents",
                 "of_documents", "task_version", "dataset", "revision")},
             "models": by_model,
-            "differences": {model: scores.compared.get((model, *found)) for model in scores.trained},
+            "differences": {model: scores.comparisons.get((model, *found)) for model in scores.trained},
         }
         for found, by_model in scores.by_key.items()
     ]  # fmt: skip
 
 
-def published_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
-    """One row a published value of a suite that was measured here, with what this run has and the differences, in percent."""
-    found = []
+def published_rows(scores: Scores, known: dict[str, Row], selected: list[str]) -> list[Row]:
+    """One row per published score of a suite that this run measured, with the scores of this run, in percent."""
+    rows = []
     for row in published()["rows"]:
         suite = row["suite"]
-        if suite not in asked:
+        if suite not in selected:
             continue
         about = {"published": row["model"], "suite": suite, "source": row["source"], "note": None}
         for member in suites.members(suite, known):
             if (value := row.get("scores", {}).get(member.task)) is not None:
                 ours = percents({model: scores.member(member, model) for model in scores.models})
-                found.append({**about, "task": member.task, "value": value, "mark": row["mark"], "ours": ours})
+                rows.append({**about, "task": member.task, "value": value, "mark": row["mark"], "ours": ours})
         if "average" in row:
             ours = percents({model: scores.averages.get((suite, "mean", model)) for model in scores.models})
             average = {"task": "average", "value": row["average"], "mark": row["average_mark"], "ours": ours}
-            found.append({**about, **average, "note": row.get("average_note")})
-    return found
+            rows.append({**about, **average, "note": row.get("average_note")})
+    return rows
 
 
 def percents(rows: dict[str, Row | None]) -> dict[str, Row | None]:
@@ -142,7 +148,7 @@ def published() -> Row:
 
 
 def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row]:
-    """The claim's table: published models and this run's, with the examples they were tuned on and a cell for each suite."""
+    """The table of the claim: published models and those of this run, their number of examples, and a cell per suite."""
     rows: dict[str, Row] = {}
     for row in published()["rows"]:
         entry = rows.setdefault(row["model"], {"model": row["model"], "examples": row["examples"], "cells": {}})
@@ -156,26 +162,28 @@ def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row
             entry["cells"].setdefault("truthfulqa", [("mc2", mc2, row["mark"])])
     for model in scores.models:
         cells: dict[str, Any] = {}
-        for suite in PEERS:
+        for suite in CLAIM_SUITES:
             if (average := percents({model: scores.averages.get((suite, "mean", model))})[model]) is not None:
                 cells[suite] = [(None, average["value"], "measured here")]
-        both = [
+        truthfulqa = [
             (member.task, percents({model: scores.member(member, model)})[model])
             for member in suites.members("truthfulqa", known)
         ]
-        if measured := [(task.removeprefix("truthfulqa_"), row["value"], "measured here") for task, row in both if row]:
+        if measured := [
+            (task.removeprefix("truthfulqa_"), row["value"], "measured here") for task, row in truthfulqa if row
+        ]:
             cells["truthfulqa"] = measured
-        own = "none" if model == REFERENCE else f"{examples} conversations"
+        own = "none" if model == REFERENCE else counted(examples, "conversation")
         rows[f"this run: {model}"] = {"model": f"this run: {model}", "examples": own, "cells": cells}
     return [row for row in rows.values() if row["cells"]]
 
 
-def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list[Row]:
-    """Lines of the picture: each suite's average and, unless it is large, its tasks; then single tasks. In percent."""
+def figure_rows(scores: Scores, known: dict[str, Row], selected: list[str]) -> list[Row]:
+    """Lines of the figures, in percent: each suite's average and, unless it is large, its tasks; then single tasks."""
     lines, drawn = [], set()
-    for suite in asked:
+    for suite in selected:
         rows = {row["model"]: row for row in published()["rows"] if row["suite"] == suite}
-        theirs = {"V1": rows.get("Nous-Capybara-7B V1", {}), "Llama-2-7B": rows.get("Llama-2-7B (base)", {})}
+        reference = {"V1": rows.get("Nous-Capybara-7B V1", {}), "Llama-2-7B": rows.get("Llama-2-7B (base)", {})}
         if "mean" in known[suite]["average"]:
             lines.append(
                 {
@@ -183,16 +191,16 @@ def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list
                     "bold": True,
                     "models": percents({model: scores.averages.get((suite, "mean", model)) for model in scores.models}),
                     "differences": {
-                        model: scores.suites_compared.get((model, suite, "mean")) for model in scores.trained
+                        model: scores.suite_comparisons.get((model, suite, "mean")) for model in scores.trained
                     },
-                    "published": {name: row["average"] for name, row in theirs.items() if "average" in row},
+                    "published": {name: row["average"] for name, row in reference.items() if "average" in row},
                 }
             )
         members = suites.members(suite, known)
-        for member in members if len(members) <= LARGE else ():
+        for member in members if len(members) <= MAX_TASKS_IN_FIGURE else ():
             found = (member.entry, member.task, member.metric, member.filter)
             drawn.add(found)
-            nested = {model: scores.suites_compared.get((model, member.suite, "mean")) for model in scores.trained}
+            nested = {model: scores.suite_comparisons.get((model, member.suite, "mean")) for model in scores.trained}
             lines.append(
                 {
                     "label": member.task if member.suite else f"{member.entry} ({member.metric})",
@@ -200,10 +208,10 @@ def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list
                     "models": percents({model: scores.member(member, model) for model in scores.models}),
                     "differences": nested
                     if member.suite
-                    else {model: scores.compared.get((model, *found)) for model in scores.trained},
+                    else {model: scores.comparisons.get((model, *found)) for model in scores.trained},
                     "published": {
                         name: row["scores"][member.task]
-                        for name, row in theirs.items()
+                        for name, row in reference.items()
                         if member.task in row.get("scores", {})
                     },
                 }
@@ -219,7 +227,7 @@ def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list
                     else f"{found[0]} {found[1]} ({found[2]})",
                     "bold": False,
                     "models": percents(dict.fromkeys(scores.models) | scores.by_key[found]),
-                    "differences": {model: scores.compared.get((model, *found)) for model in scores.trained},
+                    "differences": {model: scores.comparisons.get((model, *found)) for model in scores.trained},
                     "published": {},
                 }
             )
@@ -227,15 +235,14 @@ def figure_rows(scores: Scores, known: dict[str, Row], asked: list[str]) -> list
 
 
 def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: str, examples: int) -> Row:
-    """All that evaluation.html.jinja shows."""
-    averages, compared, suites_compared = args.evaluation
-    scores = Scores(*(pd.read_csv(path) for path in (scores_path, averages, compared, suites_compared)))
+    """Values for evaluation.html.jinja; `examples` is the number of training conversations."""
+    scores = Scores(*(pd.read_csv(path) for path in (scores_path, *args.evaluation)))
     known = suites.known(settings["custom"])
-    asked = settings["suites"]
+    selected = settings["suites"]
     large = {
         member.entry
-        for suite in asked
-        if len(suites.members(suite, known)) > LARGE
+        for suite in selected
+        if len(suites.members(suite, known)) > MAX_TASKS_IN_FIGURE
         for member in suites.members(suite, known)
     }
     tasks = task_rows(scores)
@@ -244,16 +251,16 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         "trained": scores.trained,
         "limit": settings["limit"],
         "conditions": conditions(scores),
-        "pictures": evaluation_figures.glance(figure_rows(scores, known, asked), scores.models),
-        "suites": suite_rows(scores, known, asked),
-        "about": {suite: {"source": "source not stated", "note": None} | known[suite] for suite in asked},
+        "figures": evaluation_figures.score_figures(figure_rows(scores, known, selected), scores.models),
+        "suites": suite_rows(scores, known, selected),
+        "about": {suite: {"source": "source not stated", "note": None} | known[suite] for suite in selected},
         "tasks": [row for row in tasks if row["asked"] not in large],
         "many_tasks": [row for row in tasks if row["asked"] in large],
-        "published": published_rows(scores, known, asked),
+        "published": published_rows(scores, known, selected),
         "not_found": published()["not_found"],
         "not_measured": published()["not_measured"],
         "claim": claim_rows(scores, known, examples),
-        "claim_suites": PEERS,
+        "claim_suites": CLAIM_SUITES,
         "llama": "llama-2-7b" in base.casefold(),
         "two_turn": read_json(args.two_turn[0]) if args.two_turn else None,
     }

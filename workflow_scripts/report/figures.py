@@ -1,4 +1,4 @@
-"""The report's pictures of counts, shares and curves."""
+"""The figures of the report: bar charts of counts and shares, and loss curves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,40 +6,43 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Row
-from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, TRAIN, Picture, inline, label, plt
+from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIES, TRAIN, Figure, inline, label, plt
 
-WIDTH = 4.3  # inches: about a phone's screen
-MOST = 30  # bars
+WIDTH = 4.3  # inches: about the width of a phone screen
+MAX_BARS = 30
 
 
-def bars(
-    name: str, alt: str, counts: Mapping[str, float], axis: str, shown: Mapping[str, str] | None = None, **more: Any
-) -> Picture:
-    """A bar for each name, the first on top, with its number beside it, or the text that `shown` has for it; names beyond
-    `MOST` share one."""
-    if len(counts) > MOST:
-        rest = list(counts)[MOST:]
-        counts = {key: counts[key] for key in list(counts)[:MOST]} | {
-            f"{len(rest):,} others": sum(counts[key] for key in rest)
+def bar_chart(
+    name: str, alt: str, counts: Mapping[str, float], axis: str, texts: Mapping[str, str] | None = None, **more: Any
+) -> Figure:
+    """One bar per name, the first on top, labelled with its number or its entry in `texts`.
+
+    Names beyond the first `MAX_BARS` share one bar.
+    """
+    if len(counts) > MAX_BARS:
+        rest = list(counts)[MAX_BARS:]
+        counts = {key: counts[key] for key in list(counts)[:MAX_BARS]} | {
+            counted(len(rest), "other"): sum(counts[key] for key in rest)
         }
     names = list(counts)
     figure, axes = plt.subplots(figsize=(WIDTH, 0.65 + 0.27 * max(len(names), 1)), layout="constrained")
-    drawn = axes.barh(range(len(names)), list(counts.values()), 0.68, color=TRAIN)
-    texts = [(shown or {}).get(name, f"{counts[name]:,}") for name in names]
-    axes.bar_label(drawn, texts, padding=3)
+    bars = axes.barh(range(len(names)), list(counts.values()), 0.68, color=TRAIN)
+    labels = [(texts or {}).get(name, f"{counts[name]:,}") for name in names]
+    axes.bar_label(bars, labels, padding=3)
     axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(axis)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(x=0.2)
     axes.tick_params(left=False)
-    rows = [[name, text] for name, text in zip(names, texts, strict=True)]
-    return Picture(inline(figure, name, alt), alt, ("", axis), rows, **more)
+    rows = [[name, text] for name, text in zip(names, labels, strict=True)]
+    return Figure(inline(figure, name, alt), alt, ("", axis), rows, **more)
 
 
-def shares(name: str, alt: str, ours: Mapping[str, float], published: Mapping[str, float], **more: Any) -> Picture:
-    """Percent of each source in this run and in the released file, largest published share on top."""
+def share_chart(name: str, alt: str, ours: Mapping[str, float], published: Mapping[str, float], **more: Any) -> Figure:
+    """Share of each source in this run and in the released file, in percent, largest published share on top."""
     names = sorted({*ours, *published}, key=lambda name: (-published.get(name, 0), -ours.get(name, 0), name))
     places = range(len(names))
     figure, axes = plt.subplots(figsize=(WIDTH, 1.0 + 0.36 * len(names)), layout="constrained")
@@ -55,11 +58,11 @@ def shares(name: str, alt: str, ours: Mapping[str, float], published: Mapping[st
     rows = [
         [name, *(f"{values[name]:.1f} %" if name in values else "–" for values in (ours, published))] for name in names
     ]
-    return Picture(inline(figure, name, alt), alt, ("source", "this run", "released file"), rows, **more)
+    return Figure(inline(figure, name, alt), alt, ("source", "this run", "released file"), rows, **more)
 
 
-def loss_curve(name: str, metrics: Sequence[Row], **more: Any) -> Picture:
-    """Training loss at each step, the loss on held-out conversations where it was measured, and the learning rate below."""
+def loss_curve(name: str, metrics: Sequence[Row], **more: Any) -> Figure:
+    """Training loss, loss on held-out conversations, and learning rate by optimiser step."""
     steps = [row for row in metrics if "loss" in row]
     held_out = [row for row in metrics if "eval_loss" in row]
     rates = [row for row in steps if "learning_rate" in row]
@@ -73,7 +76,7 @@ def loss_curve(name: str, metrics: Sequence[Row], **more: Any) -> Picture:
         [row["step"] for row in held_out], [float(row["eval_loss"]) for row in held_out], color=HELD_OUT, marker="o",
         ms=4, ls="--", label="held-out conversations",
     )  # fmt: skip
-    axes.set_ylabel("loss, nats a token")
+    axes.set_ylabel("loss, nats per token")
     below.plot([row["step"] for row in rates], [float(row["learning_rate"]) for row in rates], color=BASE, lw=1.5)
     below.set_ylabel("learning\nrate")
     below.set_xlabel("optimiser step")
@@ -83,11 +86,14 @@ def loss_curve(name: str, metrics: Sequence[Row], **more: Any) -> Picture:
         part.grid(axis="y", color=GRID)
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)
     alt = "Training loss, loss on held-out conversations and learning rate by optimiser step"
-    return Picture(inline(figure, name, alt), alt, **more)
+    return Figure(inline(figure, name, alt), alt, **more)
 
 
-def exchange_losses(name: str, rows: Sequence[Row], **more: Any) -> Picture:
-    """For each trained model the paired difference of its loss to the base model's, by exchange, with 95 % intervals."""
+def exchange_losses(name: str, rows: Sequence[Row], **more: Any) -> Figure:
+    """The paired difference of each trained model's loss from the base model's, by exchange, with 95 % intervals.
+
+    A point without an interval (fewer than three conversations) is open.
+    """
     models = list(dict.fromkeys(row["model"] for row in rows))
     exchanges = list(dict.fromkeys(row["exchange"] for row in rows))
     exchanges.sort(key=lambda number: math.inf if number is None else number)
@@ -106,8 +112,8 @@ def exchange_losses(name: str, rows: Sequence[Row], **more: Any) -> Picture:
     axes.set_xticks(range(len(exchanges)), ["all" if number is None else str(number) for number in exchanges])
     axes.set_xlim(-0.6, len(exchanges) - 0.4)
     axes.set_xlabel("exchange of the conversation")
-    axes.set_ylabel("tuned less base, nats a token")
+    axes.set_ylabel("tuned − base, nats per token")
     axes.grid(axis="y", color=GRID)
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=3)
-    alt = "Difference of the loss on held-out answers to the base model's, by exchange, with 95 % intervals"
-    return Picture(inline(figure, name, alt), alt, **more)
+    alt = "Difference of the loss on held-out answers from the base model's, by exchange, with 95 % intervals"
+    return Figure(inline(figure, name, alt), alt, **more)

@@ -1,4 +1,4 @@
-"""The flow's picture, top to bottom: rows go down, what is rejected leaves to the right; widths are numbers of rows."""
+"""The flow chart, from top to bottom: rows flow down, rejected rows leave to the right; widths are proportional to rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,17 @@ from workflow_scripts.report.svg import GREEN, HELD_OUT, INK, RUST, SOFT, TRAIN,
 if TYPE_CHECKING:
     from workflow_scripts.report.flow import Step
 
-# Inches.
+# All in inches.
 WIDTH = 1.3  # of the widest step
-LEFT, EDGE, RIGHT = 1.12, 0.2, 1.5  # texts beside it, streams that leave it, their texts
-LINE = 0.2  # of text
-BAR = 0.07
-ROOM = 0.55  # between two steps
-GAP = 0.1  # between streams that are apart
+LEFT, EDGE, RIGHT = 1.12, 0.2, 1.5  # labels to the left, rejected streams, labels to the right
+LINE = 0.2  # height of a text line
+BAR = 0.07  # height of a step's bar
+STEP_GAP = 0.55  # minimum distance between two steps
+STREAM_GAP = 0.1  # between separate streams
 
 
 class Flow:
-    """Draws the chain on axes whose unit is an inch, y downwards."""
+    """Draws the flow on axes with inches as the unit and y downwards."""
 
     def __init__(self, chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]]):
         self.chain, self.ends = chain, ends
@@ -32,35 +32,35 @@ class Flow:
         self.bottom = 0.0
 
     def draw(self) -> None:
-        """Every step with its streams, from the top to the bottom."""
+        """Draw every step with its streams, from top to bottom."""
         top, shift = LINE, 0.0
-        coming: list[tuple[float, float, float]] = []  # streams for the next step: x, y, width
-        beside: list[tuple[float, float, float]] = []  # the stream that passes by
-        passes = 0  # steps that it still passes
+        incoming: list[tuple[float, float, float]] = []  # streams into the next step: x, y, width
+        bypass: list[tuple[float, float, float]] = []  # the stream that skips steps
+        remaining = 0  # number of steps that it still skips
         for step in self.chain:
-            if not passes:
-                coming, beside, shift = [*beside, *coming], [], 0.0
+            if not remaining:
+                incoming, bypass, shift = [*bypass, *incoming], [], 0.0
             top += LINE * len(step.joins)
-            self._arrive(shift, top, coming, step)
+            self._arrive(shift, top, incoming, step)
             self._bar(shift, top, step)
             y = top + BAR
             end = y + self._leave(shift, y, step)
-            down, aside = (step.out - step.aside) * self.scale, step.aside * self.scale
-            coming = [(shift + aside, y, down)]
-            if step.aside and step.passes:
-                beside, passes = [(shift, y, aside)], step.passes
-                for line, words in enumerate((f"{step.aside:,} pass by,", "finished already")):
-                    self._text(-0.1, y + 0.6 + LINE * line, words, ha="right", va="center", color=SOFT, url=step.data)
-                end, shift = max(end, y + 1.1), aside + GAP
-            elif passes:
-                passes -= 1
+            down, width = (step.out - step.bypass) * self.scale, step.bypass * self.scale
+            incoming = [(shift + width, y, down)]
+            if step.bypass and step.bypass_steps:
+                bypass, remaining = [(shift, y, width)], step.bypass_steps
+                for line, text in enumerate((f"{step.bypass:,} bypass,", "already complete")):
+                    self._text(-0.1, y + 0.6 + LINE * line, text, ha="right", va="center", color=SOFT, url=step.data)
+                end, shift = max(end, y + 1.1), width + STREAM_GAP
+            elif remaining:
+                remaining -= 1
             if step is self.chain[-1]:
                 self._fork(y, end)
             top = end
 
-    def _arrive(self, x: float, top: float, coming: list[tuple[float, float, float]], step: "Step") -> None:
-        """Streams from above side by side, then those from elsewhere, which come in from the right."""
-        for from_x, y, width in coming:
+    def _arrive(self, x: float, top: float, incoming: list[tuple[float, float, float]], step: "Step") -> None:
+        """The streams from above next to each other, then `step.joins`, which enter from the right."""
+        for from_x, y, width in incoming:
             self._down(from_x, y, x, top, width, TRAIN)
             x += width
         for number, (name, rows) in enumerate(step.joins.items()):
@@ -80,7 +80,7 @@ class Flow:
         self._text(-0.1, y + LINE - 0.03, step.name, ha="right", va="center", url=step.stats)
 
     def _leave(self, left: float, y: float, step: "Step") -> float:
-        """Rejected rows leave to the right, the most frequent reason on top. Returns the height down to the next step."""
+        """Rejected rows leave to the right, the most frequent reason on top. Returns the distance to the next step."""
         right = left + step.into * self.scale
         place = y + 0.12
         edge = WIDTH + EDGE
@@ -88,15 +88,15 @@ class Flow:
             width = rows * self.scale
             height = max(width, LINE)
             middle = place + height / 2
-            self._aside(right - width, y, right, edge, middle - width / 2, middle + width / 2, step.rejected_file)
-            words = label(reason.replace("_", " "), 22)
-            self._text(edge + 0.06, middle, f"{rows:,} {words}", ha="left", va="center", url=step.rejected_file)
+            self._turn_right(right - width, y, right, edge, middle - width / 2, middle + width / 2, step.rejected_file)
+            text = label(reason.replace("_", " "), 22)
+            self._text(edge + 0.06, middle, f"{rows:,} {text}", ha="left", va="center", url=step.rejected_file)
             right -= width
             place += height
-        return max(place - y + 0.2, ROOM)
+        return max(place - y + 0.2, STEP_GAP)
 
     def _fork(self, y: float, end: float) -> None:
-        """The data set's parts, side by side at the bottom."""
+        """The splits of the data set, next to each other at the bottom."""
         x = place = 0.0
         colours = (TRAIN, HELD_OUT)
         for number, (name, rows, address) in enumerate(self.ends):
@@ -108,19 +108,21 @@ class Flow:
                 fontweight="bold", color=colours[number], url=address,
             )  # fmt: skip
             x += width
-            place += width + GAP
+            place += width + STREAM_GAP
         self.bottom = end + BAR + LINE * (len(self.ends) + 0.6)
 
     def _down(self, x: float, y: float, to_x: float, to_y: float, width: float, colour: str) -> None:
-        """A band between two levels."""
+        """A band between two heights."""
         middle = (y + to_y) / 2
         self._band(
             [(x, y), (x, middle), (to_x, middle), (to_x, to_y), (to_x + width, to_y), (to_x + width, middle),
              (x + width, middle), (x + width, y)], colour,
         )  # fmt: skip
 
-    def _aside(self, x: float, y: float, to_x: float, edge: float, top: float, bottom: float, address: str) -> None:
-        """A band that turns from downwards to the right."""
+    def _turn_right(
+        self, x: float, y: float, to_x: float, edge: float, top: float, bottom: float, address: str
+    ) -> None:
+        """A band that turns from down to the right."""
         self._band(
             [(to_x, y), (to_x, top), (to_x, top), (edge, top), (edge, bottom), (x, bottom), (x, bottom), (x, y)],
             RUST, address,
@@ -136,7 +138,7 @@ class Flow:
 
 
 def draw(chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]], alt: str) -> Markup:
-    """The chain's picture, its `ends` (name, rows, address) at the bottom."""
+    """The flow chart as SVG, with `ends` (name, rows, link) at the bottom."""
     flow = Flow(chain, ends)
     flow.draw()
     size = (LEFT + WIDTH + EDGE + RIGHT, flow.bottom)

@@ -1,4 +1,4 @@
-"""How every page is made: by its template, every text escaped."""
+"""Render HTML pages from Jinja templates with autoescaping."""
 
 import re
 from pathlib import Path
@@ -6,17 +6,19 @@ from typing import Any
 
 import jinja2
 
-HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: JSON can hold one alone, UTF-8 cannot
+from workflow_scripts.common.plural import counted
+
+SURROGATES = re.compile("[\ud800-\udfff]")  # single ones are valid in JSON strings, but not in UTF-8
 
 
-def _whole(text: str) -> str:
-    return HALVES.sub("\N{REPLACEMENT CHARACTER}", text)
+def _replace_surrogates(text: str) -> str:
+    return SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def render(template: Path, **values: Any) -> str:
-    """The page that a template makes of these values; a missing value is an error.
+    """The page from a template and its values, every text escaped; single surrogates become U+FFFD.
 
-    Half of a surrogate pair is shown as the replacement character.
+    Raises jinja2.UndefinedError if the template uses a value that is not given.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -25,6 +27,7 @@ def render(template: Path, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     quote = environment.filters["urlencode"]
-    environment.filters["urlencode"] = lambda text: quote(_whole(text))  # it writes UTF-8 at once
-    return _whole(environment.get_template(template.name).render(**values))
+    environment.filters["urlencode"] = lambda text: quote(_replace_surrogates(text))  # the filter encodes to UTF-8
+    return _replace_surrogates(environment.get_template(template.name).render(**values))

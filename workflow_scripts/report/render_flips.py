@@ -1,4 +1,4 @@
-"""A page to look at the items that turned right or wrong between the base model and a trained one."""
+"""Render the page of flips: items that changed between wrong and right from the base model to a trained model."""
 
 import argparse
 import json
@@ -8,21 +8,22 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_jsonl, write_text
 from workflow_scripts.common.types import Row
 from workflow_scripts.report.pages import render
 
-SHOWN = 25  # items of a task and direction on the page
-SUMMARY = 160  # characters of an item in its closed line
-PROMPT = 4000  # characters of a prompt, its end: the examples of a few-shot prompt come before the question
+MAX_ITEMS = 25  # per task and direction
+SUMMARY_CHARS = 160  # of an item when it is closed
+PROMPT_CHARS = 4000  # from the end of a prompt: few-shot examples come before the question
 
 
-def shown(item: Row) -> Row:
-    """An item as the page shows it: the end of its prompt, and its options side by side."""
-    prompt = item["prompt"] if len(item["prompt"]) <= PROMPT else f"… {item['prompt'][-PROMPT:]}"
+def displayed_item(item: Row) -> Row:
+    """An item for flips.html.jinja: the end of its prompt, and its options with the log-likelihoods of both models."""
+    prompt = item["prompt"] if len(item["prompt"]) <= PROMPT_CHARS else f"… {item['prompt'][-PROMPT_CHARS:]}"
     lines = [line for line in item["prompt"].split("\n\n")[-1].splitlines() if line.strip()]
     base, tuned = (item[side]["loglikelihoods"] for side in ("base", "tuned"))
-    right = _right(item)
+    correct = _correct_option(item)
     options = [
         {
             "text": text,
@@ -30,15 +31,15 @@ def shown(item: Row) -> Row:
             "tuned": tuned[number],
             "base_picks": base[number] == max(base),
             "tuned_picks": tuned[number] == max(tuned),
-            "target": number == right,
+            "target": number == correct,
         }
         for number, text in enumerate(item["options"])
     ]
-    return {**item, "prompt": prompt, "question": " ".join(lines)[:SUMMARY], "options": options}
+    return {**item, "prompt": prompt, "question": " ".join(lines)[:SUMMARY_CHARS], "options": options}
 
 
-def _right(item: Row) -> int | None:
-    """The place of the right option, where the task's target is one: its number, or its text."""
+def _correct_option(item: Row) -> int | None:
+    """The number of the correct option, if the task's target is an option's number or text; else None."""
     target = json.loads(item["target"])
     if isinstance(target, list) and len(target) == 1:
         target = target[0]
@@ -49,8 +50,8 @@ def _right(item: Row) -> int | None:
 
 
 def groups(flips: list[Row]) -> list[Row]:
-    """The items by task and model, those that turned right first."""
-    found = []
+    """The items by task and model; within a group, those that became right come first."""
+    rows_by_task = []
     ordered = sorted(
         flips, key=lambda item: (item["asked"], item["model"], item["task"], item["doc_hash"], item["copy"])
     )
@@ -60,7 +61,7 @@ def groups(flips: list[Row]) -> list[Row]:
             (name, [row for row in rows if row["gained"] is gained])
             for name, gained in (("right", True), ("wrong", False))
         ]
-        found.append(
+        rows_by_task.append(
             {
                 "asked": asked,
                 "model": model,
@@ -68,14 +69,16 @@ def groups(flips: list[Row]) -> list[Row]:
                 "anchor": f"task-{number}",
                 "gained": len(sides[0][1]),
                 "lost": len(sides[1][1]),
-                "sides": [(name, len(own), [shown(row) for row in own[:SHOWN]]) for name, own in sides if own],
+                "sides": [
+                    (name, len(own), [displayed_item(row) for row in own[:MAX_ITEMS]]) for name, own in sides if own
+                ],
             }
         )
-    return found
+    return rows_by_task
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write flips.html: self-contained, every text escaped."""
+    """Write flips.html: self-contained, with every text escaped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--flips", required=True, type=Path, help="JSONL file of compare_models")
@@ -84,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
 
     flips = list(read_jsonl(args.flips))
     write_text(args.page, render(package_file("report/templates/flips.html.jinja"), run=args.run, groups=groups(flips)))
-    logging.info("%s: %d items", args.page, len(flips))
+    logging.info("%s: %s", args.page, counted(len(flips), "item"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A page that shows each hit of the decontamination: both texts side by side, the differing characters marked."""
+"""Render the page of decontamination hits: both texts next to each other, differing characters marked."""
 
 import argparse
 import logging
@@ -8,30 +8,31 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_jsonl, write_text
-from workflow_scripts.common.types import Row
-from workflow_scripts.report.contamination import by_weight, shown
+from workflow_scripts.common.types import Hit
+from workflow_scripts.report.contamination import by_relevance, displayed_hit
 from workflow_scripts.report.pages import render
 
-SHOWN = 200  # hits of a benchmark on the page
+MAX_HITS = 200  # per benchmark
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write hits.html: self-contained, every text escaped."""
+    """Write hits.html: self-contained, with every text escaped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--title", required=True, help="name of the run or of the data")
+    parser.add_argument("--title", required=True, help="name of the run or of the data, for the title")
     parser.add_argument("--hits", required=True, type=Path, nargs="+", help="hits.jsonl of the decontamination")
-    parser.add_argument("--browser", default="", help="page of conversations beside it, to link to")
+    parser.add_argument("--browser", default="", help="conversation browser in the same folder, to link to")
     parser.add_argument("--page", required=True, type=Path, help="HTML file to write")
     args = parser.parse_args(argv)
 
-    groups: dict[str, list[Row]] = defaultdict(list)
+    groups: dict[str, list[Hit]] = defaultdict(list)
     for path in args.hits:
         if not path.is_file():
-            raise UserError(f"{path}: no such file.")
+            raise UserError(f"file not found: {path}. Name the hits.jsonl of a decontamination.")
         for number, hit in enumerate(read_jsonl(path), 1):
             if "found_normal" not in hit:
-                raise UserError(f"{path}, row {number}: no hit of the decontamination. Name its hits.jsonl.")
+                raise UserError(f"not a decontamination hit: {path}, row {number}. Name a hits.jsonl file.")
             groups[hit["benchmark"]].append(hit)
     benchmarks = [
         {
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
             "anchor": f"benchmark-{number}",
             "count": len(hits),
             "removing": sum(hit["counts"] for hit in hits),
-            "hits": [shown(hit) for hit in by_weight(hits)[:SHOWN]],
+            "hits": [displayed_hit(hit) for hit in by_relevance(hits)[:MAX_HITS]],
         }
         for number, (name, hits) in enumerate(sorted(groups.items()))
     ]
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         browser=args.browser,
     )
     write_text(args.page, page.lstrip())
-    logging.info("%s: %d hits", args.page, count)
+    logging.info("%s: %s", args.page, counted(count, "hit"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page that a person reads when a run has ended: self-contained, every text escaped."""
+"""Render the report of a run: one self-contained HTML page with every text escaped."""
 
 import argparse
 import json
@@ -23,12 +23,12 @@ from workflow_scripts.report import (
 from workflow_scripts.report import run as about
 from workflow_scripts.report.pages import render
 
-EXAMPLES = 3
-HITS = 20
+MAX_EXAMPLES = 3
+MAX_HITS = 20
 
 
 def example_conversations(path: Path, count: int) -> list[Row]:
-    """A few conversations of different sources, first in the order of the file; amplified ones (the longest) first."""
+    """The longest conversation of each source, at most `count`, longest first."""
     longest: dict[str, Row] = {}
     for row in read_jsonl(path):
         known = longest.get(row["source"])
@@ -38,7 +38,7 @@ def example_conversations(path: Path, count: int) -> list[Row]:
 
 
 def first(paths: list[Path]) -> Row | None:
-    """The statistics of a stage that a run may lack."""
+    """The statistics of an optional stage, or None."""
     return read_json(paths[0]) if paths else None
 
 
@@ -50,20 +50,30 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--teacher", required=True, help="teacher model")
     parser.add_argument("--folder", required=True, type=Path, help="the run's folder: its run.json and benchmarks/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.json")
-    parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="statistics of the seeds, if any")
-    parser.add_argument("--synthesis", required=True, type=Path, nargs="*", help="statistics of the synthesis, if any")
-    parser.add_argument("--assembled", required=True, type=Path, help="statistics of assemble_conversations")
-    parser.add_argument("--verification", required=True, type=Path, nargs="*", help="statistics of the experts, if any")
-    parser.add_argument("--decontamination", required=True, type=Path, help="statistics of the decontamination")
+    parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="stats.json of the seeds stage, if it ran")
+    parser.add_argument(
+        "--synthesis", required=True, type=Path, nargs="*", help="stats.json of the synthesis stage, if it ran"
+    )
+    parser.add_argument("--assembled", required=True, type=Path, help="stats.json of the conversations stage")
+    parser.add_argument(
+        "--verification", required=True, type=Path, nargs="*", help="stats.json of the verification stage, if it ran"
+    )
+    parser.add_argument("--decontamination", required=True, type=Path, help="stats.json of the decontamination stage")
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of decontaminate_conversations")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file of hits")
-    parser.add_argument("--dataset", required=True, type=Path, help="statistics of the data set")
-    parser.add_argument("--train", required=True, type=Path, help="training conversations, for the examples")
+    parser.add_argument("--dataset", required=True, type=Path, help="stats.json of the dataset stage")
+    parser.add_argument(
+        "--train", required=True, type=Path, help="JSONL file of training conversations, for the examples"
+    )
     parser.add_argument("--variants", required=True, type=Path, nargs="+", help="stats.json of each trained model")
     parser.add_argument("--audit", required=True, type=Path, nargs="+", help="audit.json of each trained model")
     parser.add_argument("--metrics", required=True, type=Path, nargs="+", help="metrics.jsonl of each trained model")
     parser.add_argument(
-        "--losses", required=True, type=Path, nargs="+", help="exchange_losses.jsonl of each model, the base's first"
+        "--losses",
+        required=True,
+        type=Path,
+        nargs="+",
+        help="exchange_losses.jsonl of each model, the base model first",
     )
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
     evaluation.add_arguments(parser)
@@ -78,12 +88,12 @@ def main(argv: list[str] | None = None) -> None:
     seeds, synthesis = first(args.seeds), first(args.synthesis)
     assembled, decontamination, dataset = map(read_json, (args.assembled, args.decontamination, args.dataset))
     costs = cost.read(args.folder / "benchmarks")
-    told = about.section(args.folder, costs, synthesis)
+    about_run = about.section(args.folder, costs, synthesis)
     trained = training.section(args.audit, args.metrics, args.losses)
     models = [{**model, "stats": read_json(path)} for model, path in zip(trained["models"], args.variants, strict=True)]
     scored = evaluation.section(args, args.scores, json.loads(args.evaluation_settings), args.base, dataset["train"])
     outputs = {path.parent.name: {row["name"]: row for row in read_jsonl(path)} for path in args.outputs}
-    grown = [("synthesis", synthesis), ("verification", read_json(args.verification[0]))] if synthesis else []
+    generated = [("synthesis", synthesis), ("verification", read_json(args.verification[0]))] if synthesis else []
     page = render(
         package_file("report/templates/index.html.jinja"),
         run=args.run,
@@ -92,24 +102,24 @@ def main(argv: list[str] | None = None) -> None:
         claims=claims_section.section(read_json(args.claims)),
         verification=verification.section(args.verification[0]) if args.verification else None,
         dataset=dataset,
-        about=told,
+        about=about_run,
         data=data.section(
             read_jsonl(args.conversations),
             dataset,
             seeds,
             synthesis,
             models[0]["audit"],
-            example_conversations(args.train, EXAMPLES),
+            example_conversations(args.train, MAX_EXAMPLES),
         ),
         flow=flow.section(
-            flow.steps(seeds, grown, assembled, decontamination, dataset),
+            flow.steps(seeds, generated, assembled, decontamination, dataset),
             dataset,
             [(model["name"], model["stats"], model["audit"]) for model in models],
         ),
-        contamination=contamination.section(decontamination, list(read_jsonl(args.hits)), HITS),
+        contamination=contamination.section(decontamination, list(read_jsonl(args.hits)), MAX_HITS),
         training=trained,
         evaluation=scored,
-        ablations=ablations.section(models, trained["exchanges"], scored, told["models"]),
+        ablations=ablations.section(models, trained["exchanges"], scored, about_run["models"]),
         models=list(outputs),
         outputs=outputs,
         prompts=list(next(iter(outputs.values()))),

@@ -1,4 +1,4 @@
-"""Matplotlib's pictures made part of a page: real text, colours that follow light and dark, no identifier used twice."""
+"""Matplotlib figures as inline SVG: text stays text, colours follow the light or dark theme, identifiers are unique."""
 
 import io
 import re
@@ -13,8 +13,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from markupsafe import Markup
 
-# Labels come from data sets: they are text, never formulas. The salt makes the same picture give the same bytes.
-# A picture is about as wide as a phone's screen, so that its text is never made smaller than it can be read.
+# Labels come from data sets, so they are never parsed as formulas. The hash salt makes the output deterministic.
+# Figures are about as wide as a phone screen, so that scaling never makes their text too small to read.
 plt.rcParams.update(
     {
         "text.parse_math": False,
@@ -27,11 +27,11 @@ plt.rcParams.update(
     }
 )
 
-# Colours that a picture may use; each is a variable of style.html.jinja, with a value for light and one for dark.
+# The colours of figures; each is a CSS variable of style.html.jinja, with a value for the light and the dark theme.
 TRAIN, HELD_OUT, BASE = "#b5651d", "#2b6cb0", "#8a8a8a"
 GREEN, PURPLE, PINK, RUST = "#2f855a", "#805ad5", "#b83280", "#c05621"
 INK, SOFT, GRID, LINE, PAPER = "#1c1c1c", "#6b6b6b", "#eeeeee", "#999999", "#ffffff"
-DEFAULT = "#000000"  # of matplotlib; as a fill it is left out of the SVG, so that pictures use INK
+DEFAULT = "#000000"  # of matplotlib, which omits it as a fill; figures use INK instead
 THEME = {
     TRAIN: "--train", HELD_OUT: "--held-out", BASE: "--base", GREEN: "--green", PURPLE: "--purple", PINK: "--pink",
     RUST: "--rust", INK: "--ink", DEFAULT: "--ink", SOFT: "--soft", GRID: "--grid", LINE: "--axis", PAPER: "--paper",
@@ -44,8 +44,8 @@ ET.register_namespace("xlink", XLINK)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture, what it shows in a sentence, and the numbers behind it: a table, or a link (text, address), or both."""
+class Figure:
+    """A figure with alternative text and its data: a table (`head`, `rows`), `links` (text, address), or both."""
 
     svg: Markup
     alt: str
@@ -54,16 +54,16 @@ class Picture:
     links: Sequence[tuple[str, str]] = field(default=())
 
 
-def label(text: str, most: int = 34) -> str:
-    """A name as a picture can carry it: on one line, cut, without the characters that XML forbids or that turn its direction."""
+def label(text: str, max_chars: int = 34) -> str:
+    """A name for a figure: truncated, with unprintable characters (line breaks, direction marks, …) replaced by U+FFFD."""
     plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(text))
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+    return plain if len(plain) <= max_chars else f"{plain[: max_chars - 1]}…"
 
 
 def inline(figure: Any, name: str, alt: str) -> Markup:
-    """A figure as an `<svg>` to stand in a page. `name` tells its identifiers from those of the page's other pictures.
+    """A matplotlib figure as an `<svg>` element; `name` is the prefix that makes its identifiers unique in the page.
 
-    KeyError for a colour that has no variable in the style.
+    Raises KeyError for a colour that is not a variable of the style.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
@@ -76,9 +76,9 @@ def inline(figure: Any, name: str, alt: str) -> Markup:
     _rename(root, name)
     for element in root.iter():
         if style := element.get("style"):
-            element.set("style", re.sub(r"#[0-9a-f]{6}", lambda found: f"var({THEME[found[0]]})", style))
+            element.set("style", re.sub(r"#[0-9a-f]{6}", lambda match: f"var({THEME[match[0]]})", style))
     root.attrib.pop("height")
-    # In the px of a screen: matplotlib counts in points.
+    # CSS pixels; matplotlib uses points.
     root.set("width", f"{float(root.attrib.pop('width').removesuffix('pt')) * 96 / 72:.0f}")
     root.set("role", "img")
     root.set("aria-label", alt)
@@ -86,7 +86,7 @@ def inline(figure: Any, name: str, alt: str) -> Markup:
 
 
 def _drop_styles(root: ET.Element) -> None:
-    """Matplotlib's style is one for all elements of the page; the page has its own."""
+    """Remove matplotlib's `<style>`, which would apply to the whole page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag == f"{{{SVG}}}style":
@@ -94,12 +94,12 @@ def _drop_styles(root: ET.Element) -> None:
 
 
 def _rename(root: ET.Element, name: str) -> None:
-    """Identifiers that something refers to get the picture's name in front; the others go."""
-    wanted = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", ET.tostring(root, encoding="unicode")))
+    """Prefix identifiers that are referenced with the figure's name, and remove all others."""
+    referenced = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", ET.tostring(root, encoding="unicode")))
     for element in root.iter():
         for key, value in list(element.attrib.items()):
             if key == "id":
-                if value in wanted:
+                if value in referenced:
                     element.set("id", f"{name}-{value}")
                 else:
                     del element.attrib["id"]

@@ -1,15 +1,15 @@
-"""What the page tells of the training: the audit, one sample in colour, the curves, and losses by exchange."""
+"""The training section: loss mask audit, one sample, loss curves, and losses by exchange."""
 
 from pathlib import Path
 
 from workflow_scripts.common.rows import read_json, read_jsonl
 from workflow_scripts.common.types import Row
-from workflow_scripts.evaluation.exchanges import compared
+from workflow_scripts.evaluation.exchanges import compare_losses
 from workflow_scripts.report import ablations, figures
 
 
 def section(audits: list[Path], metrics: list[Path], losses: list[Path]) -> Row:
-    """The models, and the table of losses by exchange: base first, each trained model against it."""
+    """Values for training.html.jinja and exchanges.html.jinja. `losses` are of the base model, then of each trained model."""
     models = [
         {
             "name": (name := path.parent.name),
@@ -17,17 +17,17 @@ def section(audits: list[Path], metrics: list[Path], losses: list[Path]) -> Row:
             "curve": figures.loss_curve(
                 f"loss-{name}", list(read_jsonl(path)), links=[("metrics.jsonl", f"../training/{name}/metrics.jsonl")]
             ),
-            **ablations.trained(path),
+            **ablations.training_summary(path),
         }
         for audit, path in zip(audits, metrics, strict=True)
     ]
     base, *trained = ((path.parent.name, list(read_jsonl(path))) for path in losses)
-    exchanges = [row for name, rows in trained for row in compared(name, base[1], rows)]
+    exchanges = [row for name, rows in trained for row in compare_losses(name, base[1], rows)]
     links = [
         (name, f"../evaluation/{name}/exchange_losses.jsonl") for name in (base[0], *(name for name, _ in trained))
     ]
     return {
         "models": models,
         "exchanges": exchanges,
-        "exchange_picture": figures.exchange_losses("exchange-losses", exchanges, links=links),
+        "exchange_figure": figures.exchange_losses("exchange-losses", exchanges, links=links),
     }

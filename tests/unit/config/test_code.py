@@ -108,7 +108,7 @@ def test_jobs_run_this_python(monkeypatch):
 
 def test_the_templates_of_a_page_are_found_with_all_that_they_include():
     names = {Path(path).name.removesuffix(".html.jinja") for path in template_files("index")}
-    assert {"index", "style", "run", "flow", "picture", "contamination", "hit"} <= names
+    assert {"index", "style", "run", "flow", "figure", "contamination", "hit"} <= names
     assert {Path(path).name for path in template_files("hits")} == {
         f"{name}.html.jinja" for name in ("hits", "hit", "style")
     }

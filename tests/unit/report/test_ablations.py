@@ -2,9 +2,12 @@
 
 import pytest
 
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.report import ablations
 from workflow_scripts.report.pages import render
+
+TEMPLATE = package_file("report/templates/ablations.html.jinja")
 
 
 @pytest.fixture
@@ -21,22 +24,22 @@ def metrics(tmp_path):
     return path
 
 
-def test_what_a_training_did(metrics):
-    assert ablations.trained(metrics) == {
+def test_training_summary(metrics):
+    assert ablations.training_summary(metrics) == {
         "steps": 2, "epochs": 1.0, "tokens": 1200.0, "seconds": 40.0, "tokens_per_second": 30.0, "before": 3.0, "after": 2.25,
     }  # fmt: skip
 
 
-def test_nothing_held_out_is_no_loss(tmp_path):
+def test_without_held_out_conversations_there_is_no_loss(tmp_path):
     write_jsonl(tmp_path / "metrics.jsonl", [{"step": 1, "loss": 2.0}])
-    found = ablations.trained(tmp_path / "metrics.jsonl")
+    found = ablations.training_summary(tmp_path / "metrics.jsonl")
     assert found["before"] is found["after"] is found["tokens_per_second"] is None
 
 
-def test_models_stand_side_by_side(metrics):
+def test_models_are_listed_side_by_side(metrics):
     audit = {"conversations": 10, "trainable_tokens": 1234}
     models = [
-        {"name": name, "audit": audit, "stats": {"exchanges": 20}, **ablations.trained(metrics)} for name in ("capybara", "small")
+        {"name": name, "audit": audit, "stats": {"exchanges": 20}, **ablations.training_summary(metrics)} for name in ("capybara", "small")
     ]  # fmt: skip
     row = {"model": "small", "exchange": None, "difference": -0.5, "low": -0.6, "high": -0.4}
     suite = {
@@ -45,9 +48,9 @@ def test_models_stand_side_by_side(metrics):
     }  # fmt: skip
     settings = {"capybara": {}, "small": {"data": "first_exchange", "epochs": 2}}
     shown = ablations.section(models, [{**row, "exchange": 1}, row], {"suites": [suite]}, settings)
-    page = render("ablations.html.jinja", ablations=shown)
+    page = render(TEMPLATE, ablations=shown)
     assert [model["setting"] for model in shown["models"]] == ["nothing", "data: first_exchange, epochs: 2"]
     assert shown["models"][0]["held_out"] is None and "-0.6000 to -0.4000" in page
-    assert "61.00" in page and "+10.00 ± 2.00 to base" in page and "This run trained one model" not in page
+    assert "61.00" in page and "+10.00 ± 2.00 tuned − base" in page and "This run trained one model" not in page
     alone = ablations.section(models[:1], [], {"suites": []}, None)
-    assert "This run trained one model" in render("ablations.html.jinja", ablations=alone)
+    assert "This run trained one model" in render(TEMPLATE, ablations=alone)

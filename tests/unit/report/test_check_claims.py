@@ -1,12 +1,12 @@
-"""Claims judged from files: a run of full size shows those that its files can show, a small one none of them."""
+"""Claims judged from files: a full-size run shows the claims that its files can show, a small run does not."""
 
 import json
 
 import pandas as pd
 import pytest
-from tests.unit.claims.conftest import LABELS, STEPS, exchange, full_size
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from tests.unit.report.claims.conftest import LABELS, STEPS, exchange, full_size
 from workflow_scripts.common.rows import file_sha256, write_json, write_jsonl
 from workflow_scripts.config.sources import registry
 from workflow_scripts.dataset.split_dataset import publish
@@ -32,8 +32,8 @@ def conversation(number, total):
 
 
 def write_run(folder, size):
-    """The files that check_claims reads; of the conversations there are `size`."""
-    made = full_size()
+    """Write the files that check_claims reads, with `size` conversations."""
+    measured = full_size()
     rows = [conversation(number, size) for number in range(size)]
     for part, some in (("train", rows[200:]), ("test", rows[:200])):
         (folder / part).mkdir(parents=True)
@@ -46,9 +46,9 @@ def write_run(folder, size):
         for number in range(400)
     ]  # fmt: skip
     write_jsonl(folder / "seeds.jsonl", seeds)
-    write_json(folder / "decontamination.json", made["decontamination"])
+    write_json(folder / "decontamination.json", measured["decontamination"])
     write_jsonl(folder / "hits.jsonl", [])
-    write_json(folder / "audit.json", {"conversations": size, "sample": made["training"]["sample"]})
+    write_json(folder / "audit.json", {"conversations": size, "sample": measured["training"]["sample"]})
     write_jsonl(folder / "metrics.jsonl", [{"loss": 2.0, "epoch": 0.5}, {"epoch": 3.0}])
     for model, loss in (("base", 20.0), ("capybara", 10.0)):
         write_jsonl(folder / model / "losses.jsonl", ({"id": f"{talk}", "exchange": number, "tokens": 10, "loss": loss * (1 + talk % 7) + number} for talk in range(40) for number in (1, 2, 3)))  # fmt: skip
@@ -69,9 +69,9 @@ def write_run(folder, size):
     (folder / "final").mkdir()
     tokenizer.save(str(folder / "final" / "tokenizer.json"))
     write_json(folder / "final" / "tokenizer_config.json", {"bos_token": {"content": "<s>"}})
-    found = {name: made["verification"][name] for name in ("rate", "low", "high")}
+    found = {name: measured["verification"][name] for name in ("rate", "low", "high")}
     write_json(folder / "experts.json", {"error_rates": {"by_source": {"Verified-Camel": {"n": 400, **found}}}})
-    write_json(folder / "judged.json", {"models": {"capybara": {"turn_2": made["second_turns"]}}})
+    write_json(folder / "judged.json", {"models": {"capybara": {"turn_2": measured["second_turns"]}}})
     return folder
 
 
@@ -95,41 +95,41 @@ def small(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_run_shows_what_its_files_can_show(tmp_path):
+def test_a_full_size_run_shows_every_claim_but_one(tmp_path):
     claims = check(write_run(tmp_path, SIZE))
     other = {name: row["verdict"] for name, row in claims.items() if row["verdict"] != "shown"}
     assert other == {"knowledge_late_2022": "not measurable here"}
     assert {value["name"]: value["value"] for value in claims["over_1000_tokens"]["measured"]}["mean length"] > 1000
 
 
-def test_evidence_is_named_with_its_hash(small):
+def test_evidence_is_listed_with_its_hash(small):
     row = check(small)["no_contamination"]
     assert [file["file"] for file in row["evidence"]] == ["decontamination.json", "hits.jsonl"]
     assert all(file["sha256"] == file_sha256(small / file["file"]) for file in row["evidence"])
 
 
-def test_the_same_files_give_the_same_bytes(small):
+def test_the_output_is_deterministic(small):
     check(small)
     before = (small / "report" / "claims.json").read_bytes()
     check(small)
     assert (small / "report" / "claims.json").read_bytes() == before
 
 
-def test_a_hit_that_stayed_contradicts(small):
+def test_a_hit_left_in_the_data_contradicts(small):
     hit = {"id": "x", "benchmark": "mmlu", "item": 1, "level": 98, "removes": True, "counts": False}
     write_jsonl(small / "hits.jsonl", [hit])
     assert check(small)["no_contamination"]["verdict"] == "contradicted"
 
 
-def test_a_small_run_shows_nothing_of_size(small):
+def test_a_small_run_shows_no_claim_about_size(small):
     claims = check(small, base="package:x/y.gguf")
     shown = {name for name, row in claims.items() if row["verdict"] == "shown"}
-    # The sources, the format, and what is measured on held-out conversations do not depend on the size of the set.
+    # Sources, prompt format and measurements on held-out conversations do not depend on the size of the data set.
     assert shown == {"seeds_used", "camel_errors", "prompt_format", "summary_tasks", "multi_turn_strength"}
     assert not any(row["verdict"] == "contradicted" for row in claims.values())
 
 
-def test_what_is_read_of_others_files(tmp_path):
+def test_readers_of_other_stages_files(tmp_path):
     assert epochs([{"loss": 1.0}]) is None and epochs([{"epoch": 0.5}, {"epoch": 2.0}, {"x": 1}]) == 2.0
     assert second_turns(None, "capybara") is None
     assert second_turns({"models": {"capybara": {"turn_2": {"questions": 0}}}}, "capybara") is None

@@ -2,7 +2,8 @@
 
 import pytest
 
-from workflow_scripts.report.claims_section import section, told
+from workflow_scripts.common.package_files import package_file
+from workflow_scripts.report.claims_section import format_measurement, section
 from workflow_scripts.report.pages import render
 
 ROW = {
@@ -14,15 +15,23 @@ ROW = {
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(12345, "n: 12,345 rows"), (0.5, "n: 0.5 rows"), (None, "n: none rows"), ("USER:", "n: USER: rows")],
+    [
+        (12345, "n: 12,345 rows"),
+        (1, "n: 1 row"),
+        (1.0, "n: 1.0 rows"),
+        (0.5, "n: 0.5 rows"),
+        (None, "n: none rows"),
+        ("USER:", "n: USER: rows"),
+    ],
 )
-def test_values_are_told_with_their_units(value, text):
-    assert told({"name": "n", "value": value, "unit": "rows"}) == text
+def test_measurements_have_units(value, text):
+    assert format_measurement({"name": "n", "value": value, "unit": "rows"}) == text
 
 
-def test_the_table_escapes_and_links():
+def test_the_table_escapes_text_and_links_evidence():
     shown = render(
-        "claims.html.jinja", claims=section([ROW, {**ROW, "verdict": "not measurable here", "measured": []}])
+        package_file("report/templates/claims.html.jinja"),
+        claims=section([ROW, {**ROW, "verdict": "not measurable here", "measured": []}]),
     )
     assert "<script>" not in shown and "&lt;script&gt;" in shown
     assert 'href="../dataset/train.parquet"' in shown and 'title="SHA-256 abc"' in shown

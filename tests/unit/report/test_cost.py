@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.report import cost
 from workflow_scripts.report.pages import render
 
@@ -35,28 +36,28 @@ def test_jobs_are_summed_by_rule(job):
     assert found.busy == pytest.approx(10 + 5 + 2)
 
 
-def test_jobs_at_the_same_time_are_busy_once(job):
+def test_simultaneous_jobs_count_once_as_busy_time(job):
     job("a.tsv", 10, ended=1000)
     assert cost.read(job("b.tsv", 4, ended=998)).busy == pytest.approx(10)
 
 
-def test_what_could_not_be_measured_counts_as_nothing(job):
+def test_missing_measurements_count_as_zero(job):
     found = cost.read(job("a.tsv", 0.1, peak="-", cpu="NA"))
     assert (found.rules[0].peak, found.rules[0].cpu) == (0.0, 0.0)
 
 
-def test_an_earlier_page_is_not_in_it(job):
+def test_the_rule_that_renders_the_report_is_excluded(job):
     job("a.tsv", 1)
     assert [rule.name for rule in cost.read(job("render_report.tsv", 9)).rules] == ["a"]
 
 
 def test_a_run_without_benchmark_files_says_so(tmp_path):
     shown = cost.section(cost.read(tmp_path / "none"))
-    assert "there are no benchmark files" in render("cost.html.jinja", cost=shown)
+    assert "this run has no benchmark files" in render(package_file("report/templates/cost.html.jinja"), cost=shown)
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(7.42, "7.4 s"), (139, "2 min 19 s"), (11520, "3 h 12 min"), (3600_000, "1,000 h 0 min")]
 )
-def test_times_as_people_say_them(seconds, words):
-    assert cost.spoken(seconds) == words
+def test_durations(seconds, words):
+    assert cost.format_duration(seconds) == words

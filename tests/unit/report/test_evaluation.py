@@ -1,10 +1,11 @@
-"""The evaluation on the page: every number with its rule and conditions, noise told from difference, the claim's table."""
+"""The evaluation section: scores with their conditions, significance of differences, and the table of the claim."""
 
 import argparse
 
 import pandas as pd
 import pytest
 
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_json
 from workflow_scripts.evaluation import compare_models, judge
 from workflow_scripts.evaluation.collect_scores import AVERAGES
@@ -35,7 +36,7 @@ def difference(task, value, beyond):
 
 @pytest.fixture
 def shown(tmp_path):
-    """A function that gives what the section shows of two models on two tasks, and its HTML."""
+    """A function that returns the values of the section for two models and two tasks, and its HTML."""
 
     def show(base="SmolLM2", suites=("gems",), limit=None, scores=None, averages=(), two_turn=(), compared=None):
         rows = scores or [
@@ -65,35 +66,35 @@ def shown(tmp_path):
         )
         settings = {"suites": list(suites), "custom": CUSTOM, "limit": limit}
         section = evaluation.section(args, paths["scores"], settings, base, 120)
-        return section, render("evaluation.html.jinja", evaluation=section)
+        return section, render(package_file("report/templates/evaluation.html.jinja"), evaluation=section)
 
     return show
 
 
-def test_the_rule_of_an_average_stands_beside_it(shown):
+def test_an_average_is_displayed_with_its_rule(shown):
     _, page = shown()
     row = next(line for line in page.split("<tr>") if "<td>gems</td>" in line)
     assert "plain mean of the tasks" in row and "50.50 ± 1.40" in row
 
 
-def test_only_what_is_beyond_noise_is_marked(shown):
+def test_only_significant_differences_are_marked(shown):
     _, page = shown()
     assert "<mark>+10.00 ± 1.00</mark>" in page
     assert "+1.00 ± 1.00" in page and "<mark>+1.00" not in page
 
 
-def test_the_conditions_of_the_scores_are_told(shown):
+def test_the_conditions_of_the_scores_are_displayed(shown):
     _, page = shown()
     assert "not applied" in page and "float32" in page and "0.4.13" in page and "c0ffee" in page
 
 
-def test_a_limit_is_told_before_any_number(shown):
+def test_a_limit_is_stated_before_any_number(shown):
     _, page = shown(limit=20)
     assert page.index("Only the first 20 documents") < page.index("<table>")
     assert "Only the first" not in shown()[1]
 
 
-def test_published_rows_stand_beside_a_suite_that_was_measured(shown):
+def test_published_scores_are_compared_with_measured_suites(shown):
     scores = [
         score(model, "truthfulqa_mc2", value) for model, value in (("base", 0.38), ("capybara", 0.5))
     ]  # fmt: skip
@@ -102,11 +103,11 @@ def test_published_rows_stand_beside_a_suite_that_was_measured(shown):
     row = rows["Nous-Hermes-1-Llama-2-7B", "truthfulqa_mc2"]
     assert (row["value"], row["mark"]) == (49.10, "S") and row["ours"]["capybara"]["value"] == pytest.approx(50)
     assert "50.00 (+0.90)" in page
-    assert "this run's base model is another" not in page
-    assert "this run's base model is another" in shown(suites=["truthfulqa"], scores=scores)[1].replace("&#39;", "'")
+    assert "this run's base model is different" not in page
+    assert "this run's base model is different" in shown(suites=["truthfulqa"], scores=scores)[1].replace("&#39;", "'")
 
 
-def test_the_claims_table_has_the_published_models_and_this_runs(shown):
+def test_the_table_of_the_claim_has_published_models_and_those_of_this_run(shown):
     extra = [
         {"suite": "gpt4all", "model": "capybara", "rule": "mean", "value": 0.69, "stderr": 0.004, "tasks": 7, "documents": 9000}
     ]  # fmt: skip
@@ -126,7 +127,7 @@ def test_every_published_value_has_its_mark_and_source():
         assert "average" not in row or row["average_mark"] in "SIM"
 
 
-def test_two_turns_are_shown_with_their_uncertainty(shown, tmp_path):
+def test_two_turn_results_have_intervals(shown, tmp_path):
     judgements = [
         {"id": str(number), "turn": turn, "tuned_first": "A", "base_first": "B" if number < 3 else "A", "outcome": "win" if number < 3 else "tie"}
         for number in range(4)
@@ -142,6 +143,6 @@ def test_two_turns_are_shown_with_their_uncertainty(shown, tmp_path):
     assert "87.5 % ± 12.5" in row and "47.7 to 100.0" in row
 
 
-def test_equal_answers_are_no_difference_of_zero_with_certainty(shown):
+def test_identical_answers_are_not_displayed_as_a_certain_difference_of_zero(shown):
     _, page = shown(compared=[{**difference("opal", 0.0, False), "stderr": 0.0}])
     assert "no item differs" in page and "0.00 ± 0.00" not in page

@@ -1,4 +1,4 @@
-"""The page of hits: what differs is marked on both sides, every text is escaped, the reasons to remove come first."""
+"""The page of hits: differences are marked on both sides, text is escaped, reasons for removal come first."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.report.contamination import marked
+from workflow_scripts.report.contamination import mark_differences
 from workflow_scripts.report.render_hits import main
 
 
@@ -30,20 +30,20 @@ def page(tmp_path):
 
 
 def test_differences_are_marked_on_both_sides():
-    assert marked("a stone", "a stne") == (
+    assert mark_differences("a stone", "a stne") == (
         [("a st", False), ("o", True), ("ne", False)],
         [("a st", False), ("ne", False)],
     )
 
 
-def test_a_hit_is_shown_with_both_texts_escaped(page):
+def test_both_texts_of_a_hit_are_escaped(page):
     html = page(hit())
     assert html.startswith("<!doctype html>") and "<b>it</b>" not in html
     assert "erod<mark>e</mark>" in html and "erod<mark>a</mark>" in html
     assert "c1: turn 2 (user), characters 4 to 30; 1 edit" in re.sub(r"\s+", " ", html)
 
 
-def test_what_was_removed_comes_first(page):
+def test_removed_hits_come_first(page):
     html = page(
         hit(benchmark="a", counts=False, removes=False, field="passage"),
         hit(benchmark="b", id="kept", counts=False, allowed="asked by all"),
@@ -53,16 +53,16 @@ def test_what_was_removed_comes_first(page):
     assert html.index("in kept") < html.index(">a</h2>") < html.index("listed only")
 
 
-def test_a_file_that_holds_no_hits(tmp_path):
+def test_a_file_without_hits(tmp_path):
     write_jsonl(tmp_path / "rejected.jsonl", [{"id": "a", "reason": "contaminated", "evidence": []}])
     words = ["--title", "t", "--page", str(tmp_path / "hits.html"), "--hits"]
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="file not found"):
         main([*words, str(tmp_path / "none.jsonl")])
-    with pytest.raises(UserError, match=r"rejected\.jsonl, row 1: no hit of the decontamination"):
+    with pytest.raises(UserError, match=r"not a decontamination hit: .*rejected\.jsonl, row 1"):
         main([*words, str(tmp_path / "rejected.jsonl")])
 
 
-def test_a_hit_leads_to_its_conversation(page, tmp_path):
+def test_a_hit_links_to_its_conversation(page, tmp_path):
     assert "conversations.html" not in page(hit())
     write_jsonl(tmp_path / "hits.jsonl", [hit(id='c"1')])
     words = ["--title", "t", "--hits", str(tmp_path / "hits.jsonl"), "--browser", "conversations.html"]
@@ -70,5 +70,5 @@ def test_a_hit_leads_to_its_conversation(page, tmp_path):
     assert '<a href="conversations.html#c%221">c&#34;1</a>: turn 2' in (tmp_path / "hits.html").read_text()
 
 
-def test_no_hits(page):
-    assert "0 hits" in page()
+def test_the_number_of_hits(page):
+    assert "<p>0 hits." in page() and "<p>1 hit." in page(hit()) and "<p>2 hits." in page(hit(), hit(id="c2"))

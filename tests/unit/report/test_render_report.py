@@ -1,4 +1,4 @@
-"""The page as a whole: whatever a text holds, it is shown as text; nothing comes from elsewhere; every link leads somewhere."""
+"""The whole page: text is displayed as text only, nothing is loaded from elsewhere, and every link has a target."""
 
 import re
 from html.parser import HTMLParser
@@ -20,18 +20,18 @@ HOSTILE = [
 
 
 class Outline(HTMLParser):
-    """The tags of a page in their order, those that its pictures use, its texts, links and identifiers."""
+    """The tags of a page in order, the tags in its figures, its texts, links and identifiers."""
 
     def __init__(self, page: str):
         super().__init__(convert_charrefs=True)
         self.tags, self.texts, self.links, self.identifiers = [], [], [], []
-        self.drawn, self.in_picture = set(), False
+        self.drawn, self.in_figure = set(), False
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        self.in_picture = self.in_picture or tag == "svg"
-        # How many ticks a picture has depends on the widths of its texts.
-        if self.in_picture:
+        self.in_figure = self.in_figure or tag == "svg"
+        # The number of ticks in a figure depends on the width of its texts.
+        if self.in_figure:
             self.drawn.add(tag)
         else:
             self.tags.append((tag, tuple(name for name, _ in attrs)))
@@ -40,9 +40,9 @@ class Outline(HTMLParser):
         self.identifiers += [values["id"]] if "id" in values else []
 
     def handle_endtag(self, tag):
-        if not self.in_picture or tag == "svg":
+        if not self.in_figure or tag == "svg":
             self.tags.append((f"/{tag}", ()))
-        self.in_picture = self.in_picture and tag != "svg"
+        self.in_figure = self.in_figure and tag != "svg"
 
     def handle_data(self, text):
         self.texts.append(text)
@@ -50,12 +50,12 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The page of a harmless run, and its path."""
+    """The page of a run with ordinary text, and its path."""
     path = report_run.make(tmp_path_factory.mktemp("run"))
     return report_run.render(path), path
 
 
-def test_the_sections_stand_in_their_order(page):
+def test_the_order_of_the_sections(page):
     html, _ = page
     places = [html.index(f'id="{name}"') for name in (
         "run", "claims", "data", "flow", "verification", "decontamination", "training", "scores", "exchanges", "ablations", "outputs", "cost"
@@ -63,7 +63,7 @@ def test_the_sections_stand_in_their_order(page):
     assert places == sorted(places)
 
 
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     html, path = page
     outline = Outline(html)
     assert len(outline.links) > 60
@@ -75,12 +75,12 @@ def test_every_link_leads_somewhere(page):
             assert parts.fragment in outline.identifiers, link
 
 
-def test_identifiers_are_used_once(page):
+def test_identifiers_are_unique(page):
     identifiers = Outline(page[0]).identifiers
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_runs(page):
+def test_nothing_is_loaded_or_executed(page):
     html, _ = page
     assert "default-src 'none'" in html
     assert not re.search(r"<(script|link|iframe|object|embed|form|base)\b", html)
@@ -88,7 +88,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs(page):
     assert set(found) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
-def test_a_hostile_text_changes_no_tag_and_is_shown(page, tmp_path):
+def test_hostile_text_changes_no_tag_and_is_displayed(page, tmp_path):
     text = "\n".join(HOSTILE)
     html = report_run.render(report_run.make(tmp_path, text, text))
     outline = Outline(html)
@@ -100,32 +100,32 @@ def test_a_hostile_text_changes_no_tag_and_is_shown(page, tmp_path):
 
 @pytest.fixture(scope="module")
 def long_page(tmp_path_factory):
-    """The path of a page whose every text is a line of 100 KB, and whose every name is one of 3 KB."""
+    """The path of a page in which every text is a line of 100 KB and every name has 3 KB."""
     path = report_run.make(tmp_path_factory.mktemp("long"), "x" * 100_000, "y" * 3000)
     report_run.render(path)
     return path
 
 
-def test_a_very_long_line_is_folded_and_cut_with_a_count(long_page):
+def test_a_very_long_line_is_folded_and_truncated(long_page):
     html = long_page.read_text()
-    assert "98,800 more characters" in html and "80,000 more, which are in the file" in html
+    assert "98,800 more characters" in html and "80,000 more in the file" in html
     longest = max(map(len, re.findall("x+", html)))
     assert longest <= 20_000
 
 
 @pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_text_makes_the_page_wider_than_its_window(long_page, width):
+def test_the_page_is_never_wider_than_its_window(long_page, width):
     found = browser.measured(long_page, width)
     assert found == {"width": width, "wanted": width, "out": []}
 
 
-def test_a_page_is_the_same_when_made_again(page):
+def test_the_output_is_deterministic(page):
     html, path = page
     assert report_run.render(path) == html
 
 
-def test_examples_are_of_different_sources_and_the_longest_first(tmp_path):
+def test_examples_are_from_different_sources_longest_first(tmp_path):
     from workflow_scripts.common.rows import write_jsonl
     from workflow_scripts.report.render_report import example_conversations
 

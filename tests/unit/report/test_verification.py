@@ -1,10 +1,10 @@
-"""What the page tells of the experts: rates in their order, a picture, and nothing of a text comes to life."""
+"""The verification section: order of the rates, figure, and escaped text."""
 
-import jinja2
 import pytest
 
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_json
-from workflow_scripts.report.pages import TEMPLATES
+from workflow_scripts.report.pages import render
 from workflow_scripts.report.verification import section
 from workflow_scripts.verification.metrics import PUBLISHED, share
 
@@ -25,26 +25,23 @@ def statistics(**changed):
 
 @pytest.fixture
 def page(tmp_path):
-    """A function that makes the section's part of the page from statistics."""
+    """A function that renders the section from statistics."""
 
-    def made(stats):
+    def render_section(stats):
         write_json(tmp_path / "stats.json", stats)
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-        )
-        told = section(tmp_path / "stats.json")
-        return environment.get_template("verification.html.jinja").render(verification=told)
+        template = package_file("report/templates/verification.html.jinja")
+        return render(template, verification=section(tmp_path / "stats.json"))
 
-    return made
+    return render_section
 
 
-def test_without_decisions_it_says_what_waits(page):
+def test_without_decisions_the_open_items_are_counted(page):
     text = page(statistics())
-    assert "4 passed without a decision" in text and "3 items are open" in text
+    assert "4 passed without a decision" in text and "Queue: 3 open items" in text
     assert "<svg" not in text and "Reviewers" not in text
 
 
-def test_rates_stand_beside_the_published_ones(page):
+def test_rates_are_compared_with_the_published_ones(page):
     rates = {
         "all": share(7, 20), "by_field": {"physics": share(7, 20)}, "by_source": {"Camel": share(7, 20)},
         "by_topic": {"<script>alert(1)</script>": share(7, 20)}, "doubted_by_a_check": share(1, 2), "published": PUBLISHED,
@@ -63,5 +60,5 @@ def test_rates_stand_beside_the_published_ones(page):
         )
     )
     assert "Published: 30 % to 40 %" in text and "18 to 57 %" in text and "alpha 0.51" in text
-    assert "2 entries of the decision files" in text and "1 of 2 faulty" in text
+    assert "2 entries of the decision files match no item of this run" in text and "1 of 2 faulty" in text
     assert text.count("<svg") == 1 and "<script>" not in text and "&lt;script&gt;" in text

@@ -1,1 +1,1 @@
-"""The statements of the Capybara cards, and what a run must have measured for each to be shown."""
+"""The statements of the Capybara cards, and the criteria by which a run is judged on each."""

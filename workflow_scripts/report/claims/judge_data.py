@@ -1,8 +1,9 @@
-"""Judges of the claims about the data. Each takes what was measured and the claim's numbers, and nothing else."""
+"""Judges of the claims about the data: one function per claim, of the measurements and the claim's numbers."""
 
 from collections.abc import Iterable
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.plural import counted
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.report.claims.judgement import (
     CONTRADICTED,
     NOT_SHOWN,
@@ -21,20 +22,20 @@ def _count(measured: Row) -> Row:
 
 
 def under_20k_examples(measured: Row, numbers: Row) -> Judgement:
-    """Between a full set and 20,000."""
+    """The number of conversations is at most 20,000 and at least that of a full data set."""
     count = measured["data"]["conversations"]
     return by_size(count <= numbers["most"], count, numbers["full"], [_count(measured)], DATA)
 
 
 def over_10000_multi_turn(measured: Row, numbers: Row) -> Judgement:
-    """A number that no small set can have."""
+    """The number of multi-turn conversations."""
     data = measured["data"]
     values = [number("multi-turn conversations", data["multi_turn"], "conversations"), _count(measured)]
     return by_size(data["multi_turn"] > numbers["least"], data["conversations"], numbers["full"], values, DATA)
 
 
 def over_60_percent_multi_turn(measured: Row, numbers: Row) -> Judgement:
-    """A share of all."""
+    """The share of multi-turn conversations."""
     data = measured["data"]
     share = 100 * data["multi_turn"] / max(data["conversations"], 1)
     values = [number("multi-turn share", share, "%"), _count(measured)]
@@ -42,14 +43,14 @@ def over_60_percent_multi_turn(measured: Row, numbers: Row) -> Judgement:
 
 
 def over_1000_tokens(measured: Row, numbers: Row) -> Judgement:
-    """A mean of all."""
+    """The mean length of a conversation in tokens."""
     data = measured["data"]
     values = [number("mean length", data["tokens"], "tokens"), _count(measured)]
     return by_size(data["tokens"] > numbers["tokens"], data["conversations"], numbers["full"], values, DATA)
 
 
 def three_turns_or_more(measured: Row, numbers: Row) -> Judgement:
-    """In exchanges it is shown, in messages at least not contradicted."""
+    """The mean number of exchanges; if only the mean number of messages is sufficient, the claim is not shown."""
     data = measured["data"]
     exchanges = data["messages"] / 2
     values = [
@@ -58,20 +59,20 @@ def three_turns_or_more(measured: Row, numbers: Row) -> Judgement:
         _count(measured),
     ]
     if data["conversations"] >= numbers["full"] and exchanges < numbers["turns"] <= data["messages"]:
-        return Judgement(NOT_SHOWN, "It is so if messages are counted, and not if exchanges are.", values, DATA)
+        return Judgement(NOT_SHOWN, "The claim holds for messages, but not for exchanges.", values, DATA)
     return by_size(exchanges >= numbers["turns"], data["conversations"], numbers["full"], values, DATA)
 
 
 def mostly_new_tokens(measured: Row, numbers: Row) -> Judgement:
-    """Words that no seed has in such a run, of all words; what came in finished counts as old."""
+    """The share of words that are not from a seed; included conversations count as old."""
     data = measured["data"]
     if not data["new"] or not data["new"]["words"]:
-        return unmeasured("This run has no seeds to compare with.")
+        return unmeasured("This run has no seeds for comparison.")
     words = data["new"]["words"]
     share = 100 * (words - data["new"]["old"] - data["new"]["included"]) / words
     values = [
         number("new words", share, "%"),
-        number("words of a seed", 100 * data["new"]["old"] / words, "%"),
+        number("words from seeds", 100 * data["new"]["old"] / words, "%"),
         number("words of included conversations", 100 * data["new"]["included"] / words, "%"),
         number("words", words, "words"),
     ]
@@ -79,32 +80,36 @@ def mostly_new_tokens(measured: Row, numbers: Row) -> Judgement:
 
 
 def no_alignment_phrases(measured: Row, numbers: Row) -> Judgement:
-    """One is enough to contradict it."""
+    """Answers with one of the phrases; a single one contradicts the claim."""
     data = measured["data"]
     values = [number(f"answers with “{phrase}”", count, "conversations") for phrase, count in data["phrases"].items()]
     if any(data["phrases"].values()):
-        return Judgement(CONTRADICTED, "A phrase that was to be filtered is there.", [*values, _count(measured)], DATA)
-    shown = "No answer holds either of the two phrases."
+        return Judgement(
+            CONTRADICTED, "A phrase that should be filtered occurs in the data.", [*values, _count(measured)], DATA
+        )
+    shown = "No answer contains either phrase."
     return by_size(True, data["conversations"], numbers["full"], [*values, _count(measured)], DATA, shown)
 
 
 def seeds_used(measured: Row, numbers: Row) -> Judgement:
-    """Each source named, from where it is published."""
+    """Conversations of each named source, read from where it is published."""
     labels = measured["data"]["labels"]
     published = {label: labels.get(label, {}).get("published", 0) for label in numbers["labels"]}
-    values = [number(f"{label}, as published", count, "conversations") for label, count in published.items()]
+    values = [
+        number(f"{label}, from its published source", count, "conversations") for label, count in published.items()
+    ]
     missing = [label for label, count in published.items() if not count]
     if not missing:
-        return Judgement(SHOWN, "Every source that is named is there.", values, DATA)
+        return Judgement(SHOWN, "Every named source is part of the data.", values, DATA)
     local = [label for label in missing if labels.get(label, {}).get("conversations")]
-    reason = f"Not there: {', '.join(missing)}."
+    reason = f"Missing sources: {', '.join(missing)}."
     if local:
-        reason += f" Rows of {', '.join(local)} came from local files."
+        reason += f" Rows of {', '.join(local)} are from local files."
     return Judgement(NOT_SHOWN, reason, values, DATA)
 
 
 def techniques_used(measured: Row, numbers: Row) -> Judgement:
-    """Each technique that synthesises."""
+    """Conversations of each named technique."""
     data = measured["data"]
     if not data["synthesised"]:
         return unmeasured("Nothing was synthesised in this run.", DATA)
@@ -114,91 +119,90 @@ def techniques_used(measured: Row, numbers: Row) -> Judgement:
     values = [number(name, count, "conversations") for name, count in found.items()]
     missing = [name for name, count in found.items() if not count]
     if missing:
-        return Judgement(NOT_SHOWN, f"Not used: {', '.join(missing)}.", values, DATA)
-    return by_size(True, data["conversations"], numbers["full"], values, DATA, "Each of them was used.")
+        return Judgement(NOT_SHOWN, f"Unused techniques: {', '.join(missing)}.", values, DATA)
+    return by_size(True, data["conversations"], numbers["full"], values, DATA, "Every named technique was used.")
 
 
 def lesswrong_portion(measured: Row, numbers: Row) -> Judgement:
-    """Conversations made from posts as published; a portion may be small."""
+    """Multi-turn conversations synthesised from published posts."""
     data = measured["data"]
     count = data["from_posts"]
     values = [number("multi-turn conversations from published posts", count, "conversations"), _count(measured)]
     if 0 < count < numbers["least"]:
-        return Judgement(NOT_SHOWN, f"They are fewer than {numbers['least']:,}.", values, DATA)
+        return Judgement(NOT_SHOWN, f"There are fewer than {numbers['least']:,} such conversations.", values, DATA)
     full = 0 if count else numbers["full"]
     return by_size(count > 0, data["conversations"], full, values, DATA)
 
 
 def summary_tasks(measured: Row, numbers: Row) -> Judgement:
-    """Conversations that begin with a summary."""
+    """Conversations that begin with a summary task."""
     data = measured["data"]
     evidence = (*DATA, "seeds")
     if data["new"] is None:
-        return unmeasured("This run has no seeds, and only they say which conversation begins with a summary task.")
+        return unmeasured("This run has no seeds, which identify the summary tasks.")
     values = [number("summary tasks", data["summaries"], "conversations"), _count(measured)]
     enough = data["summaries"] >= numbers["least"]
     return by_size(enough, data["conversations"], 0 if enough else numbers["full"], values, evidence)
 
 
 def camel_errors(measured: Row, numbers: Row) -> Judgement:
-    """The share that experts found faulty, with its interval."""
+    """The share of items that experts found faulty, with its interval."""
     camel = measured["verification"]
     if camel is None:
-        return unmeasured("No expert's decisions on CamelAI items are part of this run.")
+        return unmeasured("This run has no expert decisions on CamelAI items.")
     low, high = 100 * camel["low"], 100 * camel["high"]
     values = [
         number("faulty", 100 * camel["rate"], "%"),
-        number("95 % interval, from", low, "%"),
-        number("95 % interval, to", high, "%"),
+        number("95 % interval, lower limit", low, "%"),
+        number("95 % interval, upper limit", high, "%"),
         number("items judged", camel["items"], "items"),
     ]
     if camel["local"]:
-        reason = f"{camel['local']} seeds under CamelAI's label came from local files: nobody can tell what they are."
+        verb = "is" if camel["local"] == 1 else "are"
+        reason = f"{counted(camel['local'], 'seed')} with CamelAI's label {verb} from local files of unknown origin."
         return Judgement(NOT_SHOWN, reason, values, ("verification", "seeds"))
     if camel["items"] < numbers["least"]:
         return Judgement(NOT_SHOWN, f"Fewer than {numbers['least']} items were judged.", values, ("verification",))
     if low <= numbers["high"] and numbers["low"] <= high:
-        return Judgement(SHOWN, "The interval meets the card's range.", values, ("verification",))
-    return Judgement(CONTRADICTED, "The interval lies beside the card's range.", values, ("verification",))
+        return Judgement(SHOWN, "The interval overlaps the card's range.", values, ("verification",))
+    return Judgement(CONTRADICTED, "The interval is outside the card's range.", values, ("verification",))
 
 
 def no_contamination(measured: Row, numbers: Row) -> Judgement:
-    """Five suites whole, four levels, nothing that stayed in."""
-    found = measured["decontamination"]
-    benchmarks, lowest = found["benchmarks"], str(min(numbers["levels"]))
+    """Five complete suites searched at four levels, with no hit left in the data."""
+    stats = measured["decontamination"]
+    benchmarks, lowest = stats["benchmarks"], str(min(numbers["levels"]))
     evidence = ("decontamination", "hits")
     if not benchmarks:
-        return unmeasured("Nothing was searched for.", evidence)
+        return unmeasured("No benchmark was searched.", evidence)
     values, missing = [], []
     for suite, sizes in numbers["sizes"].items():
         here = {name: benchmarks[name]["items"] for name in sizes if name in benchmarks}
-        values.append(
-            number(f"{suite}, items searched", sum(here.values()), f"items, {sum(sizes.values()):,} expected")
-        )
+        values.append(number(f"{suite}, searched of {sum(sizes.values()):,} items", sum(here.values()), "items"))
         if any(here.get(name, 0) < size for name, size in sizes.items()):
             missing.append(suite)
     apart = [entry[kind].get(lowest, {"items": 0}) for entry in benchmarks.values() for kind in ("listed", "passages")]
     values += [
-        number("questions and answers that stayed in", len(measured["stayed"]), "items"),
-        number("removed", found["rejected"].get("contaminated", 0), "conversations"),
-        number("found, but too short to mean something, or passages", sum(each["items"] for each in apart), "items"),
-        number("with nothing to look for", sum(entry["empty"] for entry in benchmarks.values()), "items"),
+        number("questions and answers left in the data", len(measured["remaining"]), "items"),
+        number("removed", stats["rejected"].get("contaminated", 0), "conversations"),
+        number("found, but too short to be specific, or passages", sum(each["items"] for each in apart), "items"),
+        number("without text to search", sum(entry["empty"] for entry in benchmarks.values()), "items"),
         _count(measured),
     ]
-    if measured["stayed"]:
-        reason = "Some of what was found stayed in: it was allowed, or is less similar than `remove_at` asks for."
+    if measured["remaining"]:
+        reason = "Some hits were left in the data: allowed ones, or ones below `remove_at`."
         return Judgement(CONTRADICTED, reason, values, evidence)
     if missing:
-        return Judgement(NOT_SHOWN, f"Not searched for, or not whole: {', '.join(missing)}.", values, evidence)
-    if levels := sorted(set(numbers["levels"]) - set(found["levels"])):
+        return Judgement(NOT_SHOWN, f"Not searched, or incomplete: {', '.join(missing)}.", values, evidence)
+    if levels := sorted(set(numbers["levels"]) - set(stats["levels"])):
         return Judgement(NOT_SHOWN, f"Not searched at {', '.join(map(str, levels))} %.", values, evidence)
-    shown = "Nothing that was found stayed in."
+    shown = "No hit was left in the data."
     return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence, shown)
 
 
-def stayed_in(hits: Iterable[Row], lowest: int) -> list[str]:
-    """Benchmark items, as `benchmark item`, that a conversation of the data set still holds: hits that are a reason to
-    remove, at `lowest` percent or above, in a conversation that no hit has removed."""
+def remaining_items(hits: Iterable[Hit], lowest: int) -> list[str]:
+    """Benchmark items, as `benchmark item`, that are still in the data: hits that are a reason for removal, at `lowest`
+    percent or above, in conversations that were not removed."""
     kept: dict[str, set[str]] = {}
     removed = set()
     for hit in hits:

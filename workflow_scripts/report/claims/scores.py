@@ -1,4 +1,4 @@
-"""The scores that may stand beside published ones: of tasks whose every document was scored, in percent."""
+"""The scores that can be compared with published ones: tasks of which every document was scored, in percent."""
 
 import pandas as pd
 
@@ -8,10 +8,10 @@ from workflow_scripts.evaluation import suites
 Key = tuple[str, str | None]
 
 
-def whole(scores: pd.DataFrame, averages: pd.DataFrame, settings: Row, model: str) -> dict[Key, Row]:
-    """{(suite, task): {value, stderr}}; of a suite's plain mean the task is None.
+def comparable_scores(scores: pd.DataFrame, averages: pd.DataFrame, settings: Row, model: str) -> dict[Key, Row]:
+    """{(suite, task): {value, stderr}} of one model; the task is None for the plain mean of a suite.
 
-    Left out is a suite that the configuration writes itself: it may be another one under a known name.
+    Suites defined in the configuration are omitted, since they may be different suites under a known name.
     """
     if settings["limit"] is not None:
         return {}
@@ -42,8 +42,8 @@ def whole(scores: pd.DataFrame, averages: pd.DataFrame, settings: Row, model: st
     return found
 
 
-def tasks(scores: pd.DataFrame, model: str) -> dict[str, Row]:
-    """{task: {value, stderr, documents}}, the accuracy of whole tasks."""
+def complete_tasks(scores: pd.DataFrame, model: str) -> dict[str, Row]:
+    """{task: {value, stderr, documents}}: accuracy on tasks of which every document was scored."""
     rows = scores[
         (scores["model"] == model) & (scores["metric"] == "acc") & (scores["documents"] == scores["of_documents"])
     ]

@@ -1,10 +1,10 @@
 "use strict";
-// The page: what is wanted stands in the address after #, so that every view and every conversation has a link.
-// #ID is a row, #stage=decontamination&reason=contaminated&q=ozone&id=ID a view and a row of it; KEYS are all there is.
+// The page. Its state is in the URL fragment, so that every view and every conversation has a link.
+// #ID opens a row, #stage=decontamination&reason=contaminated&q=ozone&id=ID a view with an open row; KEYS lists all keys.
 
 const $ = (id) => document.getElementById(id);
 const FILTERS = ["outcome", "source", "technique", "move", "domain", "license", "flag"];
-const LISTED = 100; // rows that are added to the list at once
+const ROWS_PER_STEP = 100; // rows that are added to the list at once
 const KEYS = ["q", "stage", "reason", ...FILTERS.slice(1), "sort", "id"];
 const ORDERS = {
   "": (a, b) => rank[a] - rank[b] || a - b,
@@ -17,55 +17,55 @@ const reasonOf = (row) => names.reason[columns.reason[row]] ?? "";
 const nameOf = (column, row) => names[column][columns[column][row]] ?? "";
 const rank = columns.key.map((_, row) => index.stages.indexOf(stageOf(row)));
 
-let wanted = {}; // what the address asks for
-let found = null; // a byte a row, 1 where the query was found; null without a query
-let asked = ""; // the query that `found` is of
-let matches = []; // rows in the list's order
-let [start, end] = [0, 0]; // of them, which stand in the list: from start up to end
-let listTop = 0; // how far the list was scrolled before a conversation was opened
+let state = {}; // parsed from the URL fragment
+let found = null; // one byte per row, 1 if the row matches the query; null without a query
+let lastQuery = ""; // the query of `found`
+let matches = []; // matching rows in list order
+let [start, end] = [0, 0]; // the range of `matches` that is in the list
+let listTop = 0; // scroll position of the list before a conversation was opened
 
-// ---- the address
+// ---- URL fragment
 
 function parse(hash) {
   const given = new URLSearchParams(hash.slice(1));
   const [[only, rest] = []] = given;
   if (rest === "" && rowOf.has(only)) return { id: only };
-  if (rest === "" && isId(only)) return { q: only }; // a seed's id, say: what was made of it
+  if (rest === "" && isId(only)) return { q: only }; // e.g. the id of a seed: search for its conversations
   return Object.fromEntries(KEYS.filter((key) => given.get(key)).map((key) => [key, given.get(key)]));
 }
 
-function address(state) {
-  const kept = KEYS.filter((key) => state[key]);
-  if (kept.length === 1 && kept[0] === "id") return `#${encodeURIComponent(state.id)}`;
-  return `#${new URLSearchParams(kept.map((key) => [key, state[key]]))}`;
+function address(view) {
+  const kept = KEYS.filter((key) => view[key]);
+  if (kept.length === 1 && kept[0] === "id") return `#${encodeURIComponent(view.id)}`;
+  return `#${new URLSearchParams(kept.map((key) => [key, view[key]]))}`;
 }
 
-// Without a step in the history, unless a conversation is opened.
+// Only opening a conversation adds an entry to the browser history.
 function go(changes) {
-  const target = address({ ...wanted, ...changes });
+  const target = address({ ...state, ...changes });
   if (changes.id) location.hash = target;
   else location.replace(target);
 }
 
 // ---- filters
 
-const outcomeOf = (state) => [state.stage, state.reason].filter(Boolean).join("/");
+const outcomeOf = (view) => [view.stage, view.reason].filter(Boolean).join("/");
 
 function tests() {
-  const { stage, reason } = wanted;
-  const made = {};
-  if (stage === "rejected") made.outcome = (row) => columns.reason[row] >= 0;
-  else if (stage) made.outcome = (row) => stageOf(row) === stage && (!reason || reasonOf(row) === reason);
+  const { stage, reason } = state;
+  const active = {};
+  if (stage === "rejected") active.outcome = (row) => columns.reason[row] >= 0;
+  else if (stage) active.outcome = (row) => stageOf(row) === stage && (!reason || reasonOf(row) === reason);
   for (const name of FILTERS.slice(1)) {
-    if (!wanted[name]) continue;
-    const number = names[name].indexOf(wanted[name]);
+    if (!state[name]) continue;
+    const number = names[name].indexOf(state[name]);
     const column = columns[name];
-    made[name] = (row) => (Array.isArray(column[row]) ? column[row].includes(number) : column[row] === number);
+    active[name] = (row) => (Array.isArray(column[row]) ? column[row].includes(number) : column[row] === number);
   }
-  return made;
+  return active;
 }
 
-// The rows that pass all filters, and for each filter how many there would be of each of its values.
+// Sets `matches` to the rows that pass all filters. Returns for each filter the number of rows per value, given the others.
 function filter() {
   const active = Object.entries(tests());
   const counts = Object.fromEntries(FILTERS.map((name) => [name, new Map()]));
@@ -84,7 +84,7 @@ function filter() {
       count(failed[0][0], row);
     }
   }
-  matches = passed.sort(ORDERS[wanted.sort ?? ""] ?? ORDERS[""]);
+  matches = passed.sort(ORDERS[state.sort ?? ""] ?? ORDERS[""]);
   return counts;
 }
 
@@ -95,7 +95,7 @@ function outcomes(row) {
 }
 
 function options(name, counts) {
-  const current = name === "outcome" ? outcomeOf(wanted) : wanted[name] ?? "";
+  const current = name === "outcome" ? outcomeOf(state) : state[name] ?? "";
   const values = [...counts.keys()];
   if (current && !counts.has(current)) values.push(current);
   const order = (value) => ["train", "test", "rejected"].indexOf(value) + 1 || 9;
@@ -111,10 +111,10 @@ function options(name, counts) {
 
 function item(row) {
   const exchanges = columns.exchanges[row];
-  const terms = wanted.q ? termsOf(wanted.q) : [];
+  const terms = state.q ? termsOf(state.q) : [];
   const snippet = terms.length ? excerpt(row, terms) : null;
   const flags = columns.flag[row].map((number) => names.flag[number]);
-  const link = make("a", { href: address({ ...wanted, id: columns.key[row] }) },
+  const link = make("a", { href: address({ ...state, id: columns.key[row] }) },
     make("span", { className: "title", dir: "auto" }, ...marked(columns.title[row] || "no text", [])),
     snippet === null ? null : make("span", { className: "soft snippet", dir: "auto" }, ...marked(snippet, terms)),
     make("span", { className: "soft facts" }, badge(row), " ",
@@ -128,14 +128,14 @@ function badge(row) {
 }
 
 function more() {
-  const next = Math.min(matches.length, end + LISTED);
+  const next = Math.min(matches.length, end + ROWS_PER_STEP);
   $("list").append(...matches.slice(end, next).map(item));
   end = next;
   $("more").hidden = end === matches.length;
 }
 
 function earlier() {
-  const next = Math.max(0, start - LISTED);
+  const next = Math.max(0, start - ROWS_PER_STEP);
   $("list").prepend(...matches.slice(next, start).map(item));
   start = next;
   $("earlier").hidden = start === 0;
@@ -148,10 +148,10 @@ function listFrom(place) {
   more();
 }
 
-// The row that is read, if it is among those that match, stands in the list and is seen there.
-function mark() {
-  const place = wanted.id ? matches.indexOf(rowOf.get(wanted.id)) : -1;
-  if (place >= 0 && (place < start - LISTED || place >= end + LISTED)) listFrom(place - (place % LISTED));
+// Marks the open row in the list and scrolls it into view, if it matches.
+function markOpenRow() {
+  const place = state.id ? matches.indexOf(rowOf.get(state.id)) : -1;
+  if (place >= 0 && (place < start - ROWS_PER_STEP || place >= end + ROWS_PER_STEP)) listFrom(place - (place % ROWS_PER_STEP));
   if (place >= 0 && place < start) earlier();
   if (place >= end) more();
   $("list").querySelector("[aria-current]")?.removeAttribute("aria-current");
@@ -164,20 +164,20 @@ function list(done) {
   const counts = filter();
   for (const name of FILTERS) options(name, counts[name]);
   listFrom(0);
-  mark();
+  markOpenRow();
   const set = FILTERS.filter((name) => $(name).value !== "").length;
   $("summary").textContent = set ? `Filters (${set} set)` : "Filters";
-  const said = `${matches.length.toLocaleString("en")} of ${size.toLocaleString("en")} rows match`;
-  $("count").textContent = done < 1 ? `${said}, ${Math.floor(100 * done)} % searched` : said;
+  const summary = `${matches.length.toLocaleString("en")} of ${size.toLocaleString("en")} ${size === 1 ? "row" : "rows"} match`;
+  $("count").textContent = done < 1 ? `${summary}, ${Math.floor(100 * done)} % searched` : summary;
   $("count").dataset.done = done;
-  const missing = index.left_out.filter(([stage, reason]) => [stage, "rejected", undefined].includes(wanted.stage) && [reason, undefined].includes(wanted.reason));
-  $("left_out").textContent = missing.map(([stage, reason, rows]) => `${rows.toLocaleString("en")} more ${reason} are in ${stage}/rejected.jsonl alone.`).join(" ");
+  const missing = index.left_out.filter(([stage, reason]) => [stage, "rejected", undefined].includes(state.stage) && [reason, undefined].includes(state.reason));
+  $("left_out").textContent = missing.map(([stage, reason, rows]) => `${rows.toLocaleString("en")} more with the reason ${reason} are only in ${stage}/rejected.jsonl.`).join(" ");
 }
 
 async function show() {
-  const query = (wanted.q ?? "").trim();
-  if (query === asked) return list(1);
-  asked = query;
+  const query = (state.q ?? "").trim();
+  if (query === lastQuery) return list(1);
+  lastQuery = query;
   found = query ? new Uint8Array(size) : null;
   if (!query) return list(1);
   list(0);
@@ -185,51 +185,51 @@ async function show() {
   if (await search(termsOf(query), own, list, () => found !== own)) list(1);
 }
 
-// ---- what a person does
+// ---- user input
 
 function move(step) {
-  const place = matches.indexOf(rowOf.get(wanted.id));
+  const place = matches.indexOf(rowOf.get(state.id));
   const next = Math.min(matches.length - 1, Math.max(0, place + (place < 0 ? 1 : step)));
   if (matches.length === 0) return;
   go({ id: columns.key[matches[next]] });
 }
 
 function follow() {
-  const before = wanted;
-  wanted = parse(location.hash);
-  if (document.activeElement !== $("q")) $("q").value = wanted.q ?? "";
-  $("sort").value = wanted.sort ?? "";
-  const same = KEYS.every((key) => key === "id" || before[key] === wanted[key]);
-  if (!same || end === 0) show().catch(tell);
-  read().catch(tell);
+  const before = state;
+  state = parse(location.hash);
+  if (document.activeElement !== $("q")) $("q").value = state.q ?? "";
+  $("sort").value = state.sort ?? "";
+  const same = KEYS.every((key) => key === "id" || before[key] === state[key]);
+  if (!same || end === 0) show().catch(showError);
+  read().catch(showError);
 }
 
 async function read() {
-  const { id } = wanted;
+  const { id } = state;
   const scroller = document.querySelector("main");
   const reading = document.body.classList.contains("reading");
   if (id && !reading) listTop = scroller.scrollTop;
   document.body.classList.toggle("reading", Boolean(id));
-  mark();
+  markOpenRow();
   if (!id) {
     $("conversation").replaceChildren(make("p", { className: "soft" }, $("help").content.cloneNode(true)));
-    if (reading) scroller.scrollTop = listTop; // on a phone list and conversation share it
+    if (reading) scroller.scrollTop = listTop; // on a phone, list and conversation share the scroll bar
     return;
   }
-  if (!rowOf.has(id)) throw new Error(`There is no row ${id}.`);
+  if (!rowOf.has(id)) throw new Error(`Row ${id} does not exist.`);
   const number = rowOf.get(id);
   const row = await readRow(number);
-  if (wanted.id !== id) return;
+  if (state.id !== id) return;
   const others = columns.key.filter((key) => key !== id && (key === row.id || key.startsWith(`${row.id}-`)));
   $("conversation").replaceChildren(
-    make("p", { className: "head" }, make("a", { href: address({ ...wanted, id: undefined }), className: "back" }, "‹ list"),
+    make("p", { className: "head" }, make("a", { href: address({ ...state, id: undefined }), className: "back" }, "‹ list"),
       badge(number), make("bdi", {}, nameOf("source", number)), make("a", { href: `#${id}`, className: "link" }, id)),
-    ...body(row, wanted.q ? termsOf(wanted.q) : [], others));
+    ...body(row, state.q ? termsOf(state.q) : [], others));
   $("conversation").scrollTop = 0;
   if (!reading) scroller.scrollTop = 0;
 }
 
-function tell(error) {
+function showError(error) {
   $("conversation").replaceChildren(make("p", { className: "error" }, String(error.message ?? error)));
 }
 
@@ -238,8 +238,8 @@ $("q").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => go({ q: $("q").value.trim(), id: undefined }), 250);
 });
-// Who goes there will search: the texts are read while the words are typed.
-$("q").addEventListener("focus", () => search([], new Uint8Array(size), () => {}, () => asked !== "").catch(tell), { once: true });
+// Load the texts while the user types the query.
+$("q").addEventListener("focus", () => search([], new Uint8Array(size), () => {}, () => lastQuery !== "").catch(showError), { once: true });
 $("sort").addEventListener("change", () => go({ sort: $("sort").value }));
 for (const name of FILTERS) {
   $(name).addEventListener("change", () => {
@@ -265,7 +265,7 @@ document.addEventListener("keydown", (event) => {
   const field = event.target.closest("input, select");
   if (event.key === "Escape") {
     if (field) field.blur();
-    else if (wanted.id) location.replace(address({ ...wanted, id: undefined }));
+    else if (state.id) location.replace(address({ ...state, id: undefined }));
   } else if (field) {
     if (field.id !== "q" || event.key !== "ArrowDown") return;
     field.blur();
@@ -273,7 +273,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "/") $("q").focus();
   else if (event.key === "j" || event.key === "ArrowDown") move(1);
   else if (event.key === "k" || event.key === "ArrowUp") move(-1);
-  else if (event.key === "Enter" && event.target.tagName !== "A" && event.target.tagName !== "BUTTON") move(wanted.id ? 0 : 1);
+  else if (event.key === "Enter" && event.target.tagName !== "A" && event.target.tagName !== "BUTTON") move(state.id ? 0 : 1);
   else return;
   event.preventDefault();
 });

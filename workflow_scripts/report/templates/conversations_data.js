@@ -1,7 +1,7 @@
 "use strict";
-// What the page knows: the columns of all rows, which stand in it, and their texts, which lie in scripts beside it.
-// A page opened from disk may read no file, but it may load a script. Each script hands over blocks of rows, deflated
-// and in base64 (report/parts.py); they are unpacked when they are wanted.
+// The data of the page: the columns of all rows, which are part of the page, and their texts, which are in separate scripts.
+// A page opened from disk cannot read files, but it can load scripts. Each script contains blocks of rows, compressed with
+// deflate and encoded in base64 (report/embedded_data.py), which are decompressed on demand.
 
 const index = JSON.parse(document.getElementById("index").textContent);
 const { names, columns, blocks } = index;
@@ -15,13 +15,13 @@ for (const [number, [part, rows]] of blocks.entries()) {
   firstBlock[part] ??= number;
 }
 
-const waiting = new Map(); // scripts under way: what takes their blocks
+const waiting = new Map(); // scripts that are loading, with the function that receives their blocks
 const parts = new Map(); // promises of blocks, by script
-const KEPT = 4e8; // characters of text kept after a search, so that the next one is quick
-const texts = []; // of the rows of each block, once read by a search
-let kept = 0;
+const MAX_CACHED_CHARS = 4e8; // text kept in memory after a search, to speed up the next one
+const texts = []; // texts of each block's rows, once a search has read them
+let cachedChars = 0;
 
-// Under the page's policy a string is no address of a script: only this may make one, of the names that the page knows.
+// The page's policy forbids strings as script URLs. Only this Trusted Types policy can create one, from the known names.
 const addresses = window.trustedTypes?.createPolicy("parts", {
   createScriptURL: (number) => index.parts[number],
 }) ?? { createScriptURL: (number) => index.parts[number] };
@@ -37,7 +37,7 @@ function load(part) {
       waiting.set(part, resolve);
       script.onerror = () => {
         parts.delete(part);
-        reject(new Error(`${index.parts[part]} cannot be read. It belongs beside this page: copy the folder with it.`));
+        reject(new Error(`${index.parts[part]} cannot be read. Copy the folder of scripts together with this page.`));
       };
       script.src = addresses.createScriptURL(part);
       document.head.append(script);
@@ -77,35 +77,35 @@ function turnsOf(row) {
 function searchable(row) {
   const { seed, verification } = row.provenance;
   const more = [row.evidence, verification, row.id, seed].filter((one) => one !== null && one !== undefined);
-  return [...turnsOf(row), ...more.map(told)].join("\n");
+  return [...turnsOf(row), ...more.map(asText)].join("\n");
 }
 
-// Anything as words: lists with commas, objects as name and value.
-function told(value) {
-  if (Array.isArray(value)) return value.map(told).join(value.some((one) => one !== null && typeof one === "object") ? "; " : ", ");
+// Any JSON value as text: lists with commas, objects as names and values.
+function asText(value) {
+  if (Array.isArray(value)) return value.map(asText).join(value.some((one) => one !== null && typeof one === "object") ? "; " : ", ");
   if (value === null || typeof value !== "object") return String(value);
   return Object.entries(value).map(([name, inner]) => {
     const nested = inner !== null && typeof inner === "object" && !Array.isArray(inner);
-    return nested ? `${name} (${told(inner)})` : `${name} ${told(inner)}`;
+    return nested ? `${name} (${asText(inner)})` : `${name} ${asText(inner)}`;
   }).join(", ");
 }
 
-// The words and "phrases in quotation marks" of a query, each as an expression that finds it in any case, whichever way
-// apostrophes, quotation marks and dashes are written.
-const SAME = [["'", "['‘’]"], ['"', '["“”„]'], ["-", "[-‐-―]"]];
+// The words and "phrases in quotation marks" of a query as regular expressions, which ignore case and the form of
+// apostrophes, quotation marks and dashes.
+const EQUIVALENT = [["'", "['‘’]"], ['"', '["“”„]'], ["-", "[-‐-―]"]];
 function termsOf(query) {
   const words = Array.from(query.matchAll(/"([^"]+)"?|[^\s"]+/gu), (found) => found[1] ?? found[0]);
   return words.map((word) => {
     let pattern = word.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&");
-    for (const [plain, any] of SAME) pattern = pattern.replaceAll(plain, any);
+    for (const [plain, any] of EQUIVALENT) pattern = pattern.replaceAll(plain, any);
     return new RegExp(pattern, "iu");
   });
 }
 
-const breath = () => new Promise((resolve) => setTimeout(resolve));
+const nextTask = () => new Promise((resolve) => setTimeout(resolve));
 
-// Marks in `found` (a byte a row) the rows that hold all terms, block by block; tells `progress` how far it is, from 0 to
-// 1, about twice a second. False if `stale` said that nobody waits any more.
+// Sets `found` (one byte per row) for the rows that contain all terms, block by block. Calls `progress` with the searched
+// share, from 0 to 1, about twice a second. Returns false as soon as `stale` returns true.
 async function search(terms, found, progress, stale) {
   let paused = performance.now();
   for (let block = 0; block < blocks.length; block++) {
@@ -113,9 +113,9 @@ async function search(terms, found, progress, stale) {
     if (!some) {
       some = (await rowsOf(block)).map(searchable);
       const length = some.reduce((sum, text) => sum + text.length, 0);
-      if (kept + length <= KEPT) {
+      if (cachedChars + length <= MAX_CACHED_CHARS) {
         texts[block] = some;
-        kept += length;
+        cachedChars += length;
       }
     }
     for (const [place, text] of some.entries()) {
@@ -124,14 +124,14 @@ async function search(terms, found, progress, stale) {
     if (stale()) return false;
     if (performance.now() - paused > 400) {
       progress((block + 1) / blocks.length);
-      await breath();
+      await nextTask();
       paused = performance.now();
     }
   }
   return !stale();
 }
 
-// A few words around the first place of a term in a row that a search has read.
+// The text around the first match of the first term, in a row that a search has read; null without a match.
 function excerpt(row, terms) {
   let block = blocks.length - 1;
   while (firstRow[block] > row) block--;

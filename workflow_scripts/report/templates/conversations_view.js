@@ -1,7 +1,7 @@
 "use strict";
-// One conversation as a person reads it. Texts become text nodes, never HTML, whatever stands in them.
+// The view of one conversation. Texts become text nodes, never HTML.
 
-// Marks that turn the direction of a text around or cannot be seen (report/conversations.py): shown by their numbers.
+// Invisible and direction-changing characters (report/conversations.py) are displayed as code points.
 const HIDDEN = new RegExp(index.hidden, "u");
 
 function make(tag, properties, ...children) {
@@ -12,10 +12,10 @@ function make(tag, properties, ...children) {
 
 function codePoint(letter) {
   const number = letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-  return make("span", { className: "hidden", title: "a character that cannot be seen" }, `U+${number}`);
+  return make("span", { className: "hidden", title: "invisible character" }, `U+${number}`);
 }
 
-// A text in nodes: the terms of the search are marked, and hidden characters told.
+// A text as nodes, with search terms marked and hidden characters as code points.
 function marked(text, terms) {
   const pattern = new RegExp([...terms.map((term) => term.source), HIDDEN.source].join("|"), "giu");
   const nodes = [];
@@ -28,7 +28,7 @@ function marked(text, terms) {
   return [...nodes, text.slice(place)];
 }
 
-// The same with `spans`, [start, end) of benchmark texts, outlined.
+// The same, with `spans` ([start, end) of benchmark texts) outlined.
 function outlined(text, spans, terms) {
   const nodes = [];
   let place = 0;
@@ -62,7 +62,7 @@ const isEmpty = (value) => value === null || value === undefined || value === ""
 function facts(entries) {
   return make("dl", {}, ...entries.filter(([, value]) => !isEmpty(value)).flatMap(([name, value]) => [
     make("dt", {}, name.replaceAll("_", " ")),
-    make("dd", {}, isId(value) ? make("a", { href: `#${value}` }, value) : make("span", { dir: "auto" }, ...marked(told(value), []))),
+    make("dd", {}, isId(value) ? make("a", { href: `#${value}` }, value) : make("span", { dir: "auto" }, ...marked(asText(value), []))),
   ]));
 }
 
@@ -84,36 +84,36 @@ function checks(row) {
     ["exchanges", planned ? `${row.conversation.length} of ${planned} planned` : row.conversation.length],
     ["ended early by", stopped],
     ["scores", scores],
-    ["benchmark texts", row.hits.length || "none found"],
+    ["benchmark texts", row.hits.length || "none"],
   ]);
 }
 
-// What experts said of which answer, how it was before they corrected it, and what was cut off after it.
+// The verdicts of experts by answer, the answer before a correction, and the exchanges removed after it.
 function verified({ status, was, answers, cut }) {
   const turn = (conversation) => dialogue({ conversation, provenance: {}, hits: [] }, []);
   return [
     facts([["outcome", status], ["was", was]]),
     ...answers.flatMap(({ answer, verdict, by, on, before }) => [
-      make("p", {}, `Answer ${answer}: ${verdict.replaceAll("_", " ")}, by `, make("bdi", {}, told(by)), on === "seed" ? ", judged on its seed." : "."),
+      make("p", {}, `Answer ${answer}: ${verdict.replaceAll("_", " ")}, by `, make("bdi", {}, asText(by)), on === "seed" ? ", judged on its seed." : "."),
       ...(before ? [make("p", { className: "soft" }, "Before the correction:"), turn([{ input: "", output: before }])[1]] : []),
     ]),
-    ...(cut?.length ? [make("p", { className: "soft" }, "Cut off:"), ...turn(cut)] : []),
+    ...(cut?.length ? [make("p", { className: "soft" }, "Removed:"), ...turn(cut)] : []),
   ];
 }
 
-// Everything of a row below its headline.
+// Everything below the headline of a row.
 function body(row, terms, others) {
   const { techniques, stopped, scores, verification, ...rest } = row.provenance;
   const section = (title, ...content) => [make("h3", {}, title), ...content];
   return [
-    ...(row.conversation.length ? dialogue(row, terms) : [make("p", { className: "soft" }, "There is no text of this row, only this:")]),
-    ...(row.reason ? section("Why it is not in the data set", evidence(row)) : []),
-    ...(row.hits.length ? section("Benchmark texts in it", make("ul", {}, ...row.hits.map(hitLine)),
-      make("p", {}, make("a", { href: "hits.html" }, "All hits, with what differs"))) : []),
-    ...(verification ? section("What experts said", ...verified(verification)) : []),
+    ...(row.conversation.length ? dialogue(row, terms) : [make("p", { className: "soft" }, "This row has no text.")]),
+    ...(row.reason ? section("Reason for rejection", evidence(row)) : []),
+    ...(row.hits.length ? section("Benchmark texts", make("ul", {}, ...row.hits.map(hitLine)),
+      make("p", {}, make("a", { href: "hits.html" }, "All hits, with differences marked"))) : []),
+    ...(verification ? section("Expert verification", ...verified(verification)) : []),
     ...(row.conversation.length ? section("Checks", checks(row)) : []),
     ...(Object.keys(row.provenance).length ? section("Provenance", facts([["techniques", (techniques ?? []).join(" → ")], ...Object.entries(rest)])) : []),
-    ...(row.seed ? section("The seed as it was", ...dialogue({ conversation: row.seed, provenance: {}, hits: [] }, [])) : []),
-    ...(others.length ? section("Other rows of this id", make("ul", {}, ...others.map((key) => make("li", {}, make("a", { href: `#${key}` }, key))))) : []),
+    ...(row.seed ? section("Original seed", ...dialogue({ conversation: row.seed, provenance: {}, hits: [] }, [])) : []),
+    ...(others.length ? section("Other rows with this id", make("ul", {}, ...others.map((key) => make("li", {}, make("a", { href: `#${key}` }, key))))) : []),
   ];
 }

@@ -1,4 +1,4 @@
-"""What a run of full size would have measured, had all claims come true."""
+"""The measurements of a full-size run in which every claim holds."""
 
 import copy
 
@@ -19,7 +19,7 @@ def exchange(number, low, high, conversations=200):
 
 
 def full_size():
-    """Measures of 15,000 conversations and a tuned Llama-2-7B."""
+    """Measurements of 15,000 conversations and a tuned Llama-2-7B."""
     none = {str(level): {"items": 0, "conversations": 0} for level in (100, 99, 98, 97)}
     sizes = read_claims()["no_contamination"]["numbers"]["sizes"]
     benchmark = {"empty": 0, "levels": none, "listed": none, "passages": none, "allowed": none}
@@ -36,7 +36,7 @@ def full_size():
             "levels": [100, 99, 98, 97], "remove_at": 97, "rejected": {"contaminated": 40},
             "benchmarks": {name: {**benchmark, "items": size} for some in sizes.values() for name, size in some.items()},
         },
-        "stayed": [],
+        "remaining": [],
         "verification": {"items": 400, "rate": 0.34, "low": 0.29, "high": 0.39, "local": 0},
         "training": {
             "base": "meta-llama/Llama-2-7b-hf", "conversations": 14800, "begin": "<s>", "epochs": 3.0,

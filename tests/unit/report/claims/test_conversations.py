@@ -1,4 +1,4 @@
-"""What is counted of the published conversations."""
+"""Measurements of the published conversations."""
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -22,7 +22,7 @@ def row(name, source, turns, **provenance):
 
 
 def seed(name, response, **meta):
-    return {"id": name, "instruction": "Tell me.", "context": None, "response": response, "meta": meta}
+    return {"id": name, "instruction": "Explain it.", "context": None, "response": response, "meta": meta}
 
 
 def turns(*texts):
@@ -64,25 +64,25 @@ def test_posts_and_summaries(tmp_path, tokenizer):
     made = {"kind": "post", "techniques": ["amplify"], "dataset": "https://lesswrong.example/graphql"}
     rows = [
         row("a", "Less-Wrong", turns("a", "b", "c", "d"), seed="s", **made),
-        row("b", "Less-Wrong", turns("a", "b"), seed="t", **made),  # one exchange is no conversation of several turns
+        row("b", "Less-Wrong", turns("a", "b"), seed="t", **made),  # one exchange is not multi-turn
         row("c", "Less-Wrong", turns("a", "b", "c", "d"), seed="t", **{**made, "dataset": "resources/posts.jsonl"}),
     ]
     found = measured(tmp_path, tokenizer, rows, [seed("s", "", task="complex_summary"), seed("t", "", task="argument")])
     assert (found["from_posts"], found["summaries"]) == (1, 1)
 
 
-def test_what_is_new(tmp_path, tokenizer):
+def test_new_words(tmp_path, tokenizer):
     rows = [
-        row("a", "Airoboros", turns("Tell me.", "old words stand here and four new ones"), seed="s"),
-        row("b", "Mine", turns("came in", "finished")),
+        row("a", "Airoboros", turns("Explain it.", "old words occur here and four new ones"), seed="s"),
+        row("b", "Mine", turns("included", "unchanged words")),
     ]
-    found = measured(tmp_path, tokenizer, rows, [seed("s", "Here old words stand.")])
-    # "Tell me." is a seed's whole text, "old words stand" a run of three.
+    found = measured(tmp_path, tokenizer, rows, [seed("s", "Here old words occur.")])
+    # "Explain it." is the whole text of a seed, "old words occur" are three consecutive words.
     assert found["new"] == {"words": 13, "old": 5, "included": 3}
     assert measured(tmp_path, tokenizer, rows, None)["new"] is None
 
 
-def test_places_are_those_of_the_registry():
+def test_published_places_are_from_the_registry():
     registry = {
         "one": {"label": "A", "hub": {"dataset": "org/a", "revision": None}},
         "two": {"label": "A", "url": "https://a.example/x.json"},

@@ -1,8 +1,8 @@
-"""Each claim's verdict follows what was measured: every verdict that it can take, by a change of its input alone."""
+"""The verdict of each claim depends only on the measurements: every possible verdict, from a changed measurement."""
 
 import pytest
-from tests.unit.claims.conftest import exchange
 
+from tests.unit.report.claims.conftest import exchange
 from workflow_scripts.report.check_claims import judge, read_claims
 from workflow_scripts.report.claims.judgement import CONTRADICTED, NOT_MEASURABLE, NOT_SHOWN, SHOWN, VERDICTS
 
@@ -16,14 +16,14 @@ def verdict(measured, claim):
 
 
 def change(measured, path, value):
-    """Set what stands at `a.b.c`; a tuple is a path of keys that hold points."""
-    *way, last = path if isinstance(path, tuple) else path.split(".")
-    for key in way:
+    """Set the value at `a.b.c`; a tuple is a path of keys that contain points."""
+    *parents, last = path if isinstance(path, tuple) else path.split(".")
+    for key in parents:
         measured = measured[key]
     measured[last] = value
 
 
-def test_a_full_run_shows_every_claim(measured):
+def test_a_full_size_run_shows_every_claim(measured):
     rows = judge(CLAIMS, measured)
     assert {row["id"]: row["verdict"] for row in rows} == dict.fromkeys(CLAIMS, SHOWN)
     assert all(row["measured"] for row in rows)
@@ -84,7 +84,7 @@ HITS = ("decontamination", "benchmarks")
         ("prompt_format", {"training.begin": ""}, CONTRADICTED),
         ("prompt_format", {"training.sample": [{"text": "### User:", "part": "format", "loss": False}]}, CONTRADICTED),
         ("prompt_format", {"training.sample": []}, NOT_MEASURABLE),
-        ("no_contamination", {"stayed": ["mmlu 17"]}, CONTRADICTED),
+        ("no_contamination", {"remaining": ["mmlu 17"]}, CONTRADICTED),
         ("no_contamination", {(*HITS, "humaneval", "items"): 163}, NOT_SHOWN),
         ("no_contamination", {"decontamination.levels": [100, 99, 97]}, NOT_SHOWN),
         ("no_contamination", {SIZE: 45}, NOT_SHOWN),
@@ -113,18 +113,18 @@ HITS = ("decontamination", "benchmarks")
         ("multi_turn_strength", {"exchanges": [exchange(1, -0.2, -0.1)], "second_turns": None}, NOT_MEASURABLE),
     ],
 )
-def test_a_verdict_follows_its_input(measured, claim, changes, expected):
+def test_a_verdict_follows_the_measurements(measured, claim, changes, expected):
     for path, value in changes.items():
         change(measured, path, value)
     assert verdict(measured, claim) == expected
 
 
-def test_every_claim_has_a_case_in_which_it_is_not_shown():
-    cases = test_a_verdict_follows_its_input.pytestmark[0].args[1]
+def test_every_claim_has_a_case_that_is_not_shown():
+    cases = test_a_verdict_follows_the_measurements.pytestmark[0].args[1]
     assert {claim for claim, _, expected in cases if expected != SHOWN} == set(CLAIMS)
 
 
-def test_rules_hold_the_numbers_of_their_judges():
+def test_rules_contain_the_numbers_of_their_judges():
     assert "10,000 to 20,000" in CLAIMS["under_20k_examples"]["rule"]
     assert "100, 99, 98, 97 %" in CLAIMS["no_contamination"]["rule"]
     assert not any("{" in claim["rule"] for claim in CLAIMS.values())
@@ -133,10 +133,10 @@ def test_rules_hold_the_numbers_of_their_judges():
 def test_rows_from_local_files_are_named(measured):
     measured["data"]["labels"]["Dove"] = {"conversations": 4, "published": 0}
     (row,) = judge({"seeds_used": CLAIMS["seeds_used"]}, measured)
-    assert row["reason"] == "Not there: Dove. Rows of Dove came from local files."
+    assert row["reason"] == "Missing sources: Dove. Rows of Dove are from local files."
 
 
-def test_a_published_score_is_matched_within_noise_alone(measured):
+def test_published_scores_of_comparable_models_are_listed(measured):
     (row,) = judge({"ten_times_the_size": CLAIMS["ten_times_the_size"]}, measured)
     names = [value["name"] for value in row["measured"]]
     assert "gpt4all mean, Nous-Hermes-1-Llama-2-7B (300,000 examples)" in names

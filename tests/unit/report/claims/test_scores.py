@@ -1,9 +1,9 @@
-"""Only whole tasks of a suite as published may stand beside published scores."""
+"""Only complete tasks of unmodified suites are compared with published scores."""
 
 import pandas as pd
 import pytest
 
-from workflow_scripts.report.claims.scores import tasks, whole
+from workflow_scripts.report.claims.scores import comparable_scores, complete_tasks
 
 SETTINGS = {"suites": ["truthfulqa", "gpt4all"], "custom": {}, "limit": None}
 GPT4ALL = ["hellaswag", "openbookqa", "winogrande", "arc_easy", "arc_challenge", "boolq", "piqa"]
@@ -31,8 +31,8 @@ AVERAGES = pd.DataFrame(
 )
 
 
-def test_percent_of_whole_suites():
-    found = whole(table(), AVERAGES, SETTINGS, "capybara")
+def test_scores_of_complete_suites_are_in_percent():
+    found = comparable_scores(table(), AVERAGES, SETTINGS, "capybara")
     assert found["gpt4all", None]["value"] == pytest.approx(60) and found["gpt4all", None]["stderr"] == pytest.approx(
         0.4
     )
@@ -40,22 +40,27 @@ def test_percent_of_whole_suites():
     assert ("truthfulqa", "truthfulqa_mc1") in found and ("truthfulqa", "truthfulqa_mc2") not in found
 
 
-def test_a_suite_with_a_cut_task_has_no_mean():
-    found = whole(table(short=["piqa"]), AVERAGES, SETTINGS, "capybara")
+def test_a_suite_with_an_incomplete_task_has_no_mean():
+    found = comparable_scores(table(short=["piqa"]), AVERAGES, SETTINGS, "capybara")
     assert ("gpt4all", None) not in found and ("gpt4all", "piqa") not in found and ("gpt4all", "boolq") in found
 
 
-def test_a_limit_leaves_nothing():
-    assert whole(table(), AVERAGES, {**SETTINGS, "limit": 100}, "capybara") == {}
+def test_with_a_limit_no_score_is_comparable():
+    assert comparable_scores(table(), AVERAGES, {**SETTINGS, "limit": 100}, "capybara") == {}
 
 
-def test_a_suite_of_ones_own_under_a_known_name_is_another():
+def test_a_custom_suite_with_a_known_name_is_not_comparable():
     custom = {"gpt4all": {"metric": "acc", "average": ["mean"], "tasks": ["mine"]}}
     assert not any(
-        suite == "gpt4all" for suite, _ in whole(table(), AVERAGES, {**SETTINGS, "custom": custom}, "capybara")
+        suite == "gpt4all"
+        for suite, _ in comparable_scores(table(), AVERAGES, {**SETTINGS, "custom": custom}, "capybara")
     )
 
 
 def test_single_tasks():
-    assert tasks(table(short=["boolq"]), "capybara")["winogrande"] == {"value": 50.0, "stderr": 1.0, "documents": 100}
-    assert "boolq" not in tasks(table(short=["boolq"]), "capybara")
+    assert complete_tasks(table(short=["boolq"]), "capybara")["winogrande"] == {
+        "value": 50.0,
+        "stderr": 1.0,
+        "documents": 100,
+    }
+    assert "boolq" not in complete_tasks(table(short=["boolq"]), "capybara")
