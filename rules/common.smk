@@ -19,11 +19,11 @@ from workflow_scripts.config.parameters import as_json, scale_with_attempt, stag
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
-from workflow_scripts.teacher.runtime_settings import answering, share_limits
+from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
 STARTED = time.time()  # seconds of the epoch
 CONFIG_FILES = setup.prepare(workflow, config)
-share_limits(config["teacher"])
+export_runtime_settings(config["teacher"])
 
 
 onstart:

@@ -246,7 +246,7 @@ rule label_seeds:
         code=code_hash("seeds.label_seeds"),
         settings=as_json(config["seeds"]["labels"]),
         model=embedder_folder,
-        teacher=as_json(answering(config["teacher"]) if LABELLED_BY == "teacher" else {}),
+        teacher=as_json(answer_settings(config["teacher"]) if LABELLED_BY == "teacher" else {}),
         folder=subpath(output.labelled, ancestor=2),
     shell:
         """

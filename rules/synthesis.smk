@@ -46,7 +46,7 @@ rule synthesize_shard:
     params:
         code=code_hash("synthesis.synthesize_shard"),
         settings=as_json(config["synthesis"]),
-        teacher=as_json(answering(config["teacher"])),
+        teacher=as_json(answer_settings(config["teacher"])),
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.data, ancestor=3),
     shell:

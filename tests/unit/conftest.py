@@ -1,4 +1,4 @@
-"""Parts that tests of several subpackages need: seeds as a row and as a table, and a small tokenizer."""
+"""Fixtures for several packages: seeds as a row and as a table, a small tokenizer, a small model."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from tests.support.queued_teacher import QueuedTeacher
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.seeds.schema import SEED
 
@@ -18,8 +19,16 @@ SENTENCES = [
 
 
 @pytest.fixture
+def teacher():
+    """A teacher that sends queued replies over HTTP."""
+    server = QueuedTeacher()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def make_seed():
-    """A function that makes a seed row; every field may be given."""
+    """A function that returns a row of seeds/data.jsonl; any field can be set."""
 
     def make(instruction="Why does granite erode so slowly?", context="", response="", **fields):
         seed = {
@@ -43,12 +52,12 @@ def make_seed():
     return make
 
 
-@pytest.fixture(scope="session")  # so that hypothesis may use it
+@pytest.fixture(scope="session")  # hypothesis rejects function-scoped fixtures
 def make_table():
-    """A function that makes a table of seeds, as curation hands them on, from rows of which every field may be left out."""
+    """A function that returns a table of seeds, the form between the steps of the stage; rows may omit any field."""
 
     def make(rows):
-        whole = []
+        seeds = []
         for row in rows:
             if not isinstance(row.get("meta", ""), str):
                 row = {**row, "meta": json.dumps(row["meta"], ensure_ascii=False)}
@@ -66,21 +75,21 @@ def make_table():
                 **row,
             }
             identity = [seed[name] for name in ("instruction", "context", "response", "conversation")]
-            whole.append({**seed, "id": seed["id"] or content_id(*identity)})
-        return pa.Table.from_pylist(whole, SEED)
+            seeds.append({**seed, "id": seed["id"] or content_id(*identity)})
+        return pa.Table.from_pylist(seeds, SEED)
 
     return make
 
 
 @pytest.fixture
 def config():
-    """The pocket configuration, to be changed at will."""
+    """The pocket configuration; tests may change it."""
     return yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def make_tokenizer():
-    """A function that trains a byte-level BPE tokenizer; `writes_bos` as Llama's does, without as GPT-2's."""
+    """A function that trains a byte-level BPE tokenizer, with a BOS token like Llama's or without like GPT-2's."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -106,7 +115,7 @@ def make_tokenizer():
 
 @pytest.fixture(scope="session")
 def save_model(make_tokenizer):
-    """A function that saves a Llama of random weights, of some thousand parameters, with its tokenizer into a folder."""
+    """A function that saves a randomly initialised Llama of a few thousand parameters and its tokenizer to a folder."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -1,1 +1,1 @@
-"""Amplify-Instruct: seeds grown into multi-turn conversations by a teacher."""
+"""Amplify-Instruct: a teacher grows seeds into multi-turn conversations."""

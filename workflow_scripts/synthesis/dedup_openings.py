@@ -1,60 +1,71 @@
-"""Generated openings that ask the same in other words: of each group of neighbours one stays, as airoboros culls.
+"""Semantic deduplication of generated openings, as airoboros does it: one of each group of near-duplicates is kept.
 
-airoboros groups what lies within its category's distance, keeps what its judge found good, and of several the longest
-(github.com/jondurbin/airoboros). The judge's scores are in the conversations' provenance. A seed's own opening is
-never given up for a generated one.
+airoboros groups instructions within the distance of their category, keeps those with a good judgement, and of several
+the longest (github.com/jondurbin/airoboros). The judge's scores are in the conversations' provenance. A seed's own
+opening is never removed in favour of a generated one.
 """
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Conversation
 from workflow_scripts.seeds.semantic_dedup import neighbours
 
 # Techniques that write an opening of their own.
-WRITERS = {"airoboros", "evol_instruct", "flask", "know_logic", "lamini_example", "lamini_topic"}
+OPENING_TECHNIQUES = {"airoboros", "evol_instruct", "flask", "know_logic", "lamini_example", "lamini_topic"}
+MAX_SCORE = 100  # of airoboros' judge; also the score of an opening that was not judged
 
 
-def generated(row: Row) -> bool:
-    """Whether a technique wrote the opening. Evol-Instruct has not, where every operation was eliminated."""
-    return any(step["name"] in WRITERS and step.get("operations") != [] for step in row["provenance"]["steps"])
+def has_generated_opening(row: Conversation) -> bool:
+    """Whether a technique wrote the opening. Evol-Instruct did not if all its operations were eliminated."""
+    return any(
+        step["name"] in OPENING_TECHNIQUES and step.get("operations") != [] for step in row["provenance"]["steps"]
+    )
 
 
-def category(row: Row) -> str:
-    """airoboros' category of the opening, where a step names one; else the kind of its seed."""
+def category(row: Conversation) -> str:
+    """The opening's airoboros category if a step names one, else the kind of its seed."""
     return next(
         (step["category"] for step in row["provenance"]["steps"] if "category" in step), row["provenance"]["kind"]
     )
 
 
-def cull(
-    rows: list[Row], vectors: np.ndarray, semantic: float, by_category: dict[str, float]
+def find_duplicate_openings(
+    rows: list[Conversation], vectors: np.ndarray, distance: float, distance_by_category: dict[str, float]
 ) -> dict[int, tuple[int, float]]:
-    """{row that goes: (row that stays, squared distance of the two)} for openings with these unit vectors.
+    """Find generated openings that are near-duplicates of another opening.
 
-    `rows` are in the order of their ids. Only groups that hold a generated opening are looked at.
+    Args:
+        rows: conversations sorted by id.
+        vectors: unit vectors of their openings, float32, shape (rows, dimensions).
+        distance: maximum squared distance of near-duplicates.
+        distance_by_category: other maxima, by `category`.
+
+    Returns {number of a row to remove: (number of the row to keep, their squared distance)}. Groups without a
+    generated opening are left as they are.
     """
-    most = np.array([by_category.get(category(row), semantic) for row in rows], dtype=np.float32)
-    pairs = [(row, int(other)) for row, others, _ in neighbours(vectors, most) for other in others]
+    max_distances = np.array([distance_by_category.get(category(row), distance) for row in rows], dtype=np.float32)
+    pairs = [(row, int(other)) for row, others, _ in neighbours(vectors, max_distances) for other in others]
     if not pairs:
         return {}
-    one, other = np.array(pairs).T
+    first, second = np.array(pairs).T
     _, group = connected_components(
-        coo_array((np.ones(len(one)), (one, other)), shape=(len(rows), len(rows))), directed=False
+        coo_array((np.ones(len(first)), (first, second)), shape=(len(rows), len(rows))), directed=False
     )
-    gone: dict[int, tuple[int, float]] = {}
-    for number in np.unique(group[one]):
+    duplicates: dict[int, tuple[int, float]] = {}
+    for number in np.unique(group[first]):
         members = np.flatnonzero(group == number).tolist()
-        if not any(generated(rows[member]) for member in members):
+        if not any(has_generated_opening(rows[member]) for member in members):
             continue
-        best = max(members, key=lambda member: (*_worth(rows[member]), -member))
+        best = max(members, key=lambda member: (*_rank(rows[member]), -member))
         for member in members:
-            if member != best and generated(rows[member]):
-                gone[member] = best, max(float(2 - 2 * vectors[member] @ vectors[best]), 0.0)
-    return gone
+            if member != best and has_generated_opening(rows[member]):
+                duplicates[member] = best, max(float(2 - 2 * vectors[member] @ vectors[best]), 0.0)
+    return duplicates
 
 
-def _worth(row: Row) -> tuple[bool, float, int]:
-    score = next((step["score"] for step in row["provenance"]["steps"] if step.get("score") is not None), 100)
-    return not generated(row), score, sum(len(text) for text in row["conversation"][0].values())
+def _rank(row: Conversation) -> tuple[bool, float, int]:
+    """Sorts by: the seed's own opening, the judge's score, the length of the first exchange."""
+    score = next((step["score"] for step in row["provenance"]["steps"] if step.get("score") is not None), MAX_SCORE)
+    return not has_generated_opening(row), score, sum(len(text) for text in row["conversation"][0].values())

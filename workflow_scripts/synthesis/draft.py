@@ -1,26 +1,25 @@
-"""A conversation in the making: what every technique is handed, and changes."""
+"""A conversation in progress: the state that techniques receive and change."""
 
 import random
 from dataclasses import dataclass, field
 
-from workflow_scripts.common.conversations import Exchange
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Exchange, Row, Seed
 
 
 class BadTurn(Exception):
-    """A text that stayed bad after all attempts; the message is the kind of text and the fault, `answer:url`."""
+    """A text that was invalid in all attempts. The message is `<kind of text>:<fault>`, for example `answer:url`."""
 
 
 @dataclass
 class Draft:
-    """One seed on its way through a path of techniques.
+    """The state of one seed on its path of techniques.
 
     `instruction`, `context` and `answer` are the opening, which techniques before Amplify-Instruct may rewrite; an
-    empty answer is one that the teacher is still to write. `system` is what the teacher is told before it answers; it
-    shapes answers and is no part of the conversation. `steps` says of every technique what it did.
+    empty answer is generated later. `system` is the teacher's system message for answers; it is no part of the
+    conversation. `steps` has one row for each technique. `stopped` is the fault that ended the conversation early.
     """
 
-    seed: Row
+    seed: Seed
     rng: random.Random
     instruction: str
     context: str
@@ -33,11 +32,11 @@ class Draft:
 
     @property
     def question(self) -> str:
-        """The opening's request with its context."""
+        """The opening's instruction with its context."""
         return f"{self.instruction}\n\n{self.context}" if self.context else self.instruction
 
 
-def begin(seed: Row, random_seed: int) -> Draft:
-    """A seed's draft; all that is drawn for it hangs on its id and `random_seed`, on any machine and in any shard."""
+def begin_draft(seed: Seed, random_seed: int) -> Draft:
+    """The draft of a seed. Its random draws depend only on the seed's id and `random_seed`."""
     rng = random.Random(f"{random_seed}:{seed['id']}")
     return Draft(seed, rng, seed["instruction"], seed["context"], seed["response"])

@@ -1,4 +1,4 @@
-"""Bring a hub's teacher into the hub's cache on this machine: the jobs that serve it have no network."""
+"""Download the teacher from the Hub into the local Hub cache, because the jobs that serve it run offline."""
 
 import argparse
 import json
@@ -11,16 +11,16 @@ from workflow_scripts.common.rows import write_json
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write which commit was fetched."""
+    """Write {model, commit} of the downloaded snapshot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="`model` and `revision`, as JSON")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    # The cache's folders are named by commit.
+    # The folders of the Hub cache are named by commit.
     commit = Path(download(args.settings["model"], args.settings["revision"], None)).name
     write_json(args.record, {"model": args.settings["model"], "commit": commit})
-    logging.info("teacher %s at %s", args.settings["model"], commit)
+    logging.info("teacher %s at commit %s", args.settings["model"], commit)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,31 @@
-"""Asking the teacher until what it wrote may stand, a bounded number of times."""
+"""Query the teacher, validate its replies, retry up to `synthesis.attempts` times."""
 
-import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import jsonschema
-
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Row, Seed
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.quality import last_sentence
+from workflow_scripts.teacher.cache import Answer
+from workflow_scripts.teacher.structured import Ask, InvalidReply, Messages, ask_structured, strip_reasoning
 
-Ask = Callable[..., Awaitable[dict[str, Any]]]  # TeacherClient.ask
-Messages = list[dict[str, str]]
 
+class Generator:
+    """Generates and judges texts with one teacher.
 
-class Scribe:
-    """Writes and judges texts through one teacher. `settings` is `synthesis:` of the config.
+    Args:
+        ask: `TeacherClient.ask`.
+        settings: the section `synthesis` of the config.
+        prefill: whether the teacher's server continues a message of the assistant.
+        seeds: the seeds from which techniques draw examples.
 
-    `prefill` says that the teacher's server can continue a message that is begun for it; `seeds` are those from which
-    techniques take examples. `faults` counts what was wrong with replies, by kind of text and fault.
+    `faults` counts rejected replies by `<kind of text>:<fault>`.
     """
 
-    def __init__(self, ask: Ask, settings: Row, prefill: bool = False, seeds: list[Row] | None = None):
+    def __init__(self, ask: Ask, settings: Config, prefill: bool = False, seeds: list[Seed] | None = None):
         self.settings = settings
         self.prefill = prefill
         self.seeds = seeds or []
@@ -32,7 +33,7 @@ class Scribe:
         self._ask = ask
 
     def prompt(self, draft: Draft, name: str, **values: Any) -> str:
-        """A prompt filled in; the draft remembers which prompts made it."""
+        """A rendered prompt. Its name is added to the draft's prompts."""
         draft.prompts.add(name)
         return prompts.render(name, **values)
 
@@ -41,51 +42,53 @@ class Scribe:
         draft: Draft,
         kind: str,
         messages: Messages,
-        fault: Callable[[str], str | None],
-        shape: Callable[[str], str] = str,
+        check: Callable[[str], str | None],
+        extract: Callable[[str], str] = str,
     ) -> str:
-        """A text of a `kind` that the config has sampling for. BadTurn after `settings["attempts"]` attempts.
+        """Return the first valid text.
 
-        `shape` takes a reply and gives what of it may stand, `fault` names what is wrong with that, or gives None. A
-        reply that was cut off is trimmed to its last whole sentence, or counts as none, as `on_length` says.
+        Args:
+            kind: key of `synthesis.sampling`: instruction, follow_up or answer.
+            check: function from a text to its fault, or None if it is valid.
+            extract: function from a reply to the text it contains.
+
+        A reply that reached max_tokens is trimmed to its last complete sentence, or is empty, as `synthesis.on_length`
+        says. Raises BadTurn after `synthesis.attempts` attempts.
         """
-        found = None
+        fault = None
         for attempt in range(self.settings["attempts"]):
-            answer = await self._ask(messages, self.settings["sampling"][kind], _number(draft, kind, messages, attempt))
-            text = shape(self._uncut(answer))
-            found = fault(text)
-            if found is None:
+            seed = _sampling_seed(draft, kind, messages, attempt)
+            answer = await self._ask(messages, self.settings["sampling"][kind], seed)
+            text = extract(self._complete_text(answer))
+            fault = check(text)
+            if fault is None:
                 return text
-            self.faults[f"{kind}:{found}"] += 1
-        raise BadTurn(f"{kind}:{found}")
+            self.faults[f"{kind}:{fault}"] += 1
+        raise BadTurn(f"{kind}:{fault}")
 
     async def judge(self, draft: Draft, messages: Messages, schema: Row) -> Row:
-        """A judgement as JSON of that schema, to which servers hold their teacher. BadTurn if it never fits."""
-        form = {"type": "json_schema", "json_schema": {"name": "judgement", "strict": True, "schema": schema}}
-        for attempt in range(self.settings["attempts"]):
-            number = _number(draft, "judge", messages, attempt)
-            answer = await self._ask(messages, self.settings["sampling"]["judge"], number, response_format=form)
-            try:
-                found = json.loads(_said(answer["text"]))
-                jsonschema.validate(found, schema)
-                return found
-            except (ValueError, RecursionError, jsonschema.ValidationError):
-                self.faults["judge:malformed"] += 1
-        raise BadTurn("judge:malformed")
+        """A judgement that fits the JSON schema. Raises BadTurn after `synthesis.attempts` attempts."""
+        try:
+            return await ask_structured(
+                self._ask,
+                messages,
+                self.settings["sampling"]["judge"],
+                "judgement",
+                schema,
+                self.settings["attempts"],
+                seed=lambda attempt: _sampling_seed(draft, "judge", messages, attempt),
+                on_fault=lambda _: self.faults.update(["judge:malformed"]),
+            )
+        except InvalidReply as error:
+            raise BadTurn("judge:malformed") from error
 
-    def _uncut(self, answer: Row) -> str:
-        text = _said(answer["text"])
+    def _complete_text(self, answer: Answer) -> str:
+        text = strip_reasoning(answer["text"])
         if answer["finish_reason"] != "length":
             return text
         return last_sentence(text) if self.settings["on_length"] == "trim" else ""
 
 
-def _said(text: str) -> str:
-    """A reply without the thoughts that reasoning models write before it; nothing if it does not get beyond them."""
-    thought, mark, said = text.partition("</think>")
-    return (said if mark else "" if thought.lstrip().startswith("<think>") else thought).strip()
-
-
-def _number(draft: Draft, kind: str, messages: Messages, attempt: int) -> int:
-    """The request's sampling seed: another attempt is another request."""
+def _sampling_seed(draft: Draft, kind: str, messages: Messages, attempt: int) -> int:
+    """Sampling seed of a request; it differs between attempts."""
     return int(content_id(draft.seed["id"], kind, len(messages), attempt), 16) % 2**31

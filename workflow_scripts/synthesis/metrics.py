@@ -1,4 +1,4 @@
-"""What a set of conversations is like, in the terms of the published composition table and of diversity."""
+"""Metrics of a set of conversations: the columns of the published composition table, diversity, and drift."""
 
 import itertools
 import re
@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Iterable
 from statistics import mean
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Conversation, Exchange, Row
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+MIN_CONTENT_LETTERS = 5  # of the words that `drift` compares
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
+    """The words of a text, case-folded."""
     return WORD.findall(text.casefold())
 
 
 def distinct(texts: Iterable[str], n: int) -> float:
-    """Distinct-n: the share of word n-grams, of all texts together, that are different ones (arXiv:1510.03055)."""
+    """Distinct-n: distinct word n-grams divided by all word n-grams of the texts (arXiv:1510.03055)."""
     seen: set[tuple[str, ...]] = set()
     total = 0
     for text in texts:
@@ -28,22 +29,22 @@ def distinct(texts: Iterable[str], n: int) -> float:
     return len(seen) / total if total else 0.0
 
 
-def drift(conversation: list[dict[str, str]]) -> float:
-    """How far the last exchange is from the first: 1 minus the share of its long words (5 letters) that stood in the first."""
+def drift(conversation: list[Exchange]) -> float:
+    """Distance of the last exchange from the first: the share of its words of 5 letters and more that the first lacks."""
     first, last = (
-        {word for text in exchange.values() for word in words(text) if len(word) >= 5}
+        {word for text in exchange.values() for word in words(text) if len(word) >= MIN_CONTENT_LETTERS}
         for exchange in (conversation[0], conversation[-1])
     )
     return 1 - len(first & last) / len(last) if last else 0.0
 
 
-def table(rows: list[Row]) -> dict[str, Row]:
-    """For each source the columns of the published table: dialogues, mean characters of user and answer, mean exchanges."""
+def table(rows: list[Conversation]) -> dict[str, Row]:
+    """By source, the columns of the published table: dialogues, mean characters per user and answer turn, mean exchanges."""
     sources = sorted({row["source"] for row in rows})
     return {source: _columns([row["conversation"] for row in rows if row["source"] == source]) for source in sources}
 
 
-def _columns(conversations: list[list[dict[str, str]]]) -> Row:
+def _columns(conversations: list[list[Exchange]]) -> Row:
     exchanges = [exchange for conversation in conversations for exchange in conversation]
     return {
         "dialogues": len(conversations),
@@ -53,8 +54,8 @@ def _columns(conversations: list[list[dict[str, str]]]) -> Row:
     }
 
 
-def describe(rows: list[Row]) -> Row:
-    """Exchanges, lengths of turns, techniques and moves, diversity of the answers, and drift, of synthesised rows."""
+def describe(rows: list[Conversation]) -> Row:
+    """Exchanges, lengths of turns, techniques and moves, diversity of the answers, and drift of generated conversations."""
     exchanges = [exchange for row in rows for exchange in row["conversation"]]
     follow_ups = [len(exchange["input"]) for row in rows for exchange in row["conversation"][1:]]
     provenances = [row["provenance"] for row in rows]
@@ -77,5 +78,5 @@ def describe(rows: list[Row]) -> Row:
     }
 
 
-def _texts(row: Row) -> list[str]:
+def _texts(row: Conversation) -> list[str]:
     return [text for exchange in row["conversation"] for text in exchange.values()]

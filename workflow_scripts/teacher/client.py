@@ -1,4 +1,4 @@
-"""The one HTTP client: chat completions of any OpenAI-compatible teacher, cached, limited and counted."""
+"""The HTTP client for chat completions of any OpenAI-compatible teacher: cached, rate-limited, within a budget."""
 
 import asyncio
 import contextlib
@@ -14,26 +14,27 @@ import openai
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.budget import Budget, BudgetSpent, Ledger
 from workflow_scripts.teacher.cache import Answer, Request, RequestCache
-from workflow_scripts.teacher.rate_limit import Pace, PacedHttp
+from workflow_scripts.teacher.rate_limit import RateLimit, RateLimitedHttp
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class TeacherError(Exception):
-    """A request that failed for good, after all retries. The message names the failure, never the key."""
+    """A request that failed after all retries. The message names the failure and never contains the key."""
 
 
-class _Held(openai.APIConnectionError):
-    """A request that was not sent, since the budget is spent or the client is closing; nothing retries it."""
+class _NotSent(openai.APIConnectionError):
+    """A request that was not sent because the budget is spent or the client is closing. It is not retried."""
 
 
 @dataclass
 class Usage:
-    """What was asked of the teacher in this job; cached answers cost nothing.
+    """What this job requested from the teacher. Cached answers cost nothing.
 
-    `requests` are HTTP requests as the server sees them, retries among them; `cached` are answers that needed none.
+    `requests` counts HTTP requests including retries; `cached` counts answers that needed no request.
     """
 
     requests: int = 0
@@ -45,30 +46,33 @@ class Usage:
     started: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
-        """Wall-clock seconds since the client was made."""
+        """Wall-clock seconds since the client was created."""
         return time.monotonic() - self.started
 
     def line(self, currency: str = "") -> str:
-        """For a live line: requests, tokens a second, and money where there is a price."""
+        """A progress line: requests, completion tokens per second, and the cost if there is a price."""
         speed = self.completion_tokens / max(self.seconds(), 1e-9)
         cost = f", {self.money:.4f} {currency}".rstrip() if self.money else ""
         return f"{self.requests} requests, {self.cached} cached, {speed:.0f} tokens/s{cost}"
 
 
 def api_key(variable: str | None) -> str:
-    """The key from the environment variable that the config names; a teacher without one gets a placeholder."""
+    """The key from the environment variable that the config names; a placeholder if the teacher needs none.
+
+    Raises UserError if the variable is not set.
+    """
     if variable is None:
         return "no-key"
     key = os.environ.get(variable)
     if not key:
-        raise UserError("the environment variable that `teacher.api_key_env` names is not set. Export it.")
+        raise UserError("the environment variable named by `teacher.api_key_env` is not set. Export it.")
     return key
 
 
 def request_for(
     model: str,
     messages: list[dict[str, str]],
-    sampling: dict[str, Any],
+    sampling: Config,
     seed: int,
     response_format: dict[str, Any] | None = None,
 ) -> Request:
@@ -78,18 +82,18 @@ def request_for(
 
 
 def stored_form(request: Request, identity: str) -> Request:
-    """A request as the cache knows it: with the teacher's identity, where it has one."""
+    """A request as the cache stores it: with the teacher's identity, if there is one."""
     return {**request, "teacher": identity} if identity else request
 
 
 class TeacherClient:
-    """Asks `model` at `base_url`, as fast and as much as `settings`, which is `teacher:` of the config, allows.
+    """Sends requests for `model` to `base_url` within the limits of `settings`, the section `teacher` of the config.
 
-    `identity` says which model answers, beyond the name that its server gives it; it is part of a cached request.
-    The key is looked for when something has to be asked: a run from the cache alone needs none.
+    `identity` distinguishes models that a server gives the same name; it is part of a stored request. The key is read
+    when the first request is sent: a run that finds all answers in the cache needs none.
     """
 
-    def __init__(self, base_url: str, model: str, settings: dict[str, Any], cache: RequestCache, identity: str = ""):
+    def __init__(self, base_url: str, model: str, settings: Config, cache: RequestCache, identity: str = ""):
         self.model = model
         self.cache = cache
         self.identity = identity
@@ -98,50 +102,56 @@ class TeacherClient:
         self._base_url = base_url
         self._settings = settings
         self._slots = asyncio.Semaphore(settings["concurrency"])
-        self._under_way: dict[str, asyncio.Task[Answer]] = {}
-        self._sent = 0  # requests that the server has, or whose answer is not stored yet
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._pending: dict[str, asyncio.Task[Answer]] = {}  # by hash of the request
+        self._in_flight = 0  # requests that were sent and whose answer is not stored yet
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closing = False
         self._opened: openai.AsyncOpenAI | None = None
 
     async def ask(
         self,
         messages: list[dict[str, str]],
-        sampling: dict[str, Any],
+        sampling: Config,
         seed: int,
         response_format: dict[str, Any] | None = None,
     ) -> Answer:
-        """{text, finish_reason, prompt_tokens, completion_tokens}; TeacherError when all retries are used up.
+        """Return {text, finish_reason, prompt_tokens, completion_tokens}.
 
-        `sampling` holds temperature, top_p and max_tokens; `seed` makes a second attempt another request;
-        `response_format` holds the answer to a JSON schema, where the server can. BudgetSpent when the budget is
-        used up, as soon as what is under way has come in and is stored.
+        Args:
+            messages: `role` and `content` of each message.
+            sampling: temperature, top_p and max_tokens.
+            seed: sampling seed; another seed is another request.
+            response_format: JSON schema that servers enforce while they decode.
+
+        Raises:
+            TeacherError: all retries failed.
+            BudgetSpent: the budget is used up. Raised after requests in flight have been answered and stored.
         """
         request = request_for(self.model, messages, sampling, seed, response_format)
         stored_as = stored_form(request, self.identity)
         key = content_id(stored_as)
-        task = self._under_way.get(key)
+        task = self._pending.get(key)
         if task is None:
             if (answer := self.cache.get(stored_as)) is not None:
                 self.usage.cached += 1
                 return answer
-            task = self._under_way[key] = asyncio.create_task(self._fetch(request, stored_as))
-            task.add_done_callback(lambda done: self._landed(key, done))
-        else:  # the very same request is on its way
+            task = self._pending[key] = asyncio.create_task(self._fetch(request, stored_as))
+            task.add_done_callback(lambda done: self._finish(key, done))
+        else:  # the same request is pending
             self.usage.cached += 1
-        # Whoever waits may be cancelled; the request is paid for and goes on.
+        # The caller may be cancelled; the request is paid for and continues.
         return await asyncio.shield(task)
 
-    def _landed(self, key: str, task: asyncio.Task[Answer]) -> None:
-        del self._under_way[key]
+    def _finish(self, key: str, task: asyncio.Task[Answer]) -> None:
+        del self._pending[key]
         if not task.cancelled():
-            task.exception()  # seen, though nobody may be waiting any more
+            task.exception()  # retrieved, because the caller may have been cancelled
 
     async def _fetch(self, request: Request, stored_as: Request) -> Answer:
-        """Statuses are retried by the openai package, answers that cannot be read here; both so often as configured."""
-        # A message that ends with the assistant's words is to be continued, which vLLM must be told; llama.cpp does it.
-        begun = (
+        """Send and store. The openai package retries error statuses, this loop malformed answers: `retries` times each."""
+        # vLLM continues a final assistant message only on request; llama.cpp always does.
+        continuation = (
             {"continue_final_message": True, "add_generation_prompt": False}
             if request["messages"][-1]["role"] == "assistant"
             else None
@@ -149,12 +159,12 @@ class TeacherClient:
         retries = self._settings["retries"]
         async with self._slots:
             for attempt in range(retries + 1):
-                await self._may_send()
+                await self._check_may_send()
                 with self._sending():
                     try:
-                        completion = await self._client().chat.completions.create(**request, extra_body=begun)
+                        completion = await self._client().chat.completions.create(**request, extra_body=continuation)
                         answer = self._take(request, completion)
-                    except _Held:
+                    except _NotSent:
                         pass
                     except (openai.APIError, ValueError) as error:
                         malformed = isinstance(error, ValueError | openai.APIResponseValidationError)
@@ -162,49 +172,49 @@ class TeacherClient:
                             self.usage.failed += 1
                             raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error
                     else:
-                        # Not in the loop's own thread: a slow disk must not keep other answers waiting.
+                        # In a thread, because a slow disk must not block other answers.
                         await asyncio.to_thread(self.cache.put, stored_as, answer)
                         return answer
-                await self._may_send()  # if it was held, this says why
+                await self._check_may_send()  # raises the reason if the request was not sent
                 await asyncio.sleep(min(0.1 * 2**attempt, 8) * random.uniform(0.75, 1))
         raise AssertionError("unreachable")
 
-    async def _may_send(self) -> None:
+    async def _check_may_send(self) -> None:
         if self._closing:
             raise TeacherError("the client is closed")
         if (spent := self.budget.spent()) is not None:
-            await self._quiet.wait()
+            await self._idle.wait()
             raise BudgetSpent(
-                f"the budget is spent: {spent}, with earlier runs. This job asked {self.usage.requests} requests and took "
-                f"{self.usage.cached} from disk; every answer is kept in {self.cache.folder}. Raise the budget and run "
-                "again: nothing is asked twice."
+                f"the teacher's budget is spent: {spent}, including earlier runs. This job sent {self.usage.requests} requests "
+                f"and read {self.usage.cached} answers from disk; all answers are in {self.cache.folder}. Raise the budget and "
+                "run again: no stored answer is requested again."
             )
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
-        self._sent += 1
-        self._quiet.clear()
+        self._in_flight += 1
+        self._idle.clear()
         try:
             yield
         finally:
-            self._sent -= 1
-            if not self._sent:
-                self._quiet.set()
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
 
     def _client(self) -> openai.AsyncOpenAI:
-        """The openai package's client, opened with the first request that is not on disk."""
+        """The openai package's client, opened with the first request that is not in the cache."""
         if self._opened is None:
             settings = self._settings
             key = api_key(settings.get("api_key_env"))
-            http = PacedHttp(
-                Pace(**(settings.get("rate") or {})),
+            http = RateLimitedHttp(
+                RateLimit(**(settings.get("rate") or {})),
                 settings["timeout"],
-                self._count,
-                # A proxy of the environment does not lead to this machine.
+                self._before_request,
+                # A proxy from the environment cannot reach a server on this machine.
                 trust_env=urlsplit(self._base_url).hostname not in LOOPBACK,
             )
-            # It retries 408, 409, 429, 5xx, time-outs and lost connections with growing, jittered pauses, and
-            # honours Retry-After.
+            # It retries 408, 409, 429, 5xx, time-outs and lost connections with exponential back-off and jitter, and
+            # respects Retry-After.
             self._opened = openai.AsyncOpenAI(
                 base_url=self._base_url,
                 api_key=key,
@@ -214,13 +224,13 @@ class TeacherClient:
             )
         return self._opened
 
-    def _count(self, request: Any) -> None:
+    def _before_request(self, request: Any) -> None:
         if self._closing or self.budget.spent() is not None:
-            raise _Held(request=request)  # an error of its own kind ends the openai package's retries
+            raise _NotSent(request=request)  # this type ends the openai package's retries
         self.usage.requests += 1
 
     def _take(self, request: Request, completion: Any) -> Answer:
-        """The answer, with its cost written down; also that of one which cannot be used."""
+        """The answer of a completion. Its cost is recorded even if it is malformed, which raises ValueError."""
         prompt_tokens, completion_tokens = (
             count if isinstance(count := getattr(getattr(completion, "usage", None), name, 0), int) else 0
             for name in ("prompt_tokens", "completion_tokens")
@@ -231,7 +241,7 @@ class TeacherClient:
             self._charge(prompt_tokens, completion_tokens)
             raise
         self._charge(
-            # A server that does not count is paid by the quarter of a character.
+            # If the server reports no usage, four characters count as one token.
             prompt_tokens or sum(len(message["content"]) for message in request["messages"]) // 4,
             completion_tokens or len(answer["text"]) // 4,
         )
@@ -244,10 +254,10 @@ class TeacherClient:
             self.usage.money += self.budget.charge(prompt_tokens, completion_tokens)
 
     async def close(self) -> None:
-        """Send nothing more, wait for what is under way, at most a time-out long, and close the connections."""
+        """Send no further request, wait for pending ones at most `teacher.timeout` seconds, close the connections."""
         self._closing = True
-        if under_way := list(self._under_way.values()):
-            _, late = await asyncio.wait(under_way, timeout=self._settings["timeout"])
+        if pending := list(self._pending.values()):
+            _, late = await asyncio.wait(pending, timeout=self._settings["timeout"])
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -256,20 +266,20 @@ class TeacherClient:
 
 
 def _read(completion: Any) -> Answer:
-    """Text and finish reason of a completion; ValueError if the server's answer lacks them."""
+    """Text and finish reason of a completion. Raises ValueError if they are missing."""
     try:
         choice = completion.choices[0]
         text, finish_reason = choice.message.content, choice.finish_reason
     except (AttributeError, TypeError, IndexError) as error:
-        raise ValueError("the answer holds no text") from error
+        raise ValueError("the answer contains no text") from error
     if not isinstance(text, str):
-        raise ValueError("the answer holds no text")
-    # A reply may end within an emoji: half a surrogate pair is no text that can be stored.
+        raise ValueError("the answer contains no text")
+    # A reply cut off within an emoji ends with half a surrogate pair, which cannot be stored as UTF-8.
     return {"text": text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "finish_reason": finish_reason}
 
 
 def _short(error: Exception) -> str:
-    """An error's kind without the server's own words: those may repeat the request's headers."""
+    """The kind of an error without the server's message, which may repeat the request's headers."""
     if isinstance(error, openai.APIStatusError):
         return f"HTTP status {error.status_code}"
     if isinstance(error, openai.APITimeoutError):

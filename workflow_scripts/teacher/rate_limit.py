@@ -1,4 +1,4 @@
-"""How fast a teacher may be asked, and how long a reply may take: for every HTTP request, retries among them."""
+"""Rate limits and time-outs of a teacher, applied to every HTTP request including retries."""
 
 import asyncio
 import json
@@ -11,80 +11,80 @@ from aiolimiter import AsyncLimiter
 
 
 class Rate:
-    """At most `per_minute` of something a minute, evenly spread: never more than a second's share at once."""
+    """At most `per_minute` units per minute, evenly spread: a burst is at most the share of one second."""
 
     def __init__(self, per_minute: float):
         burst = max(1.0, per_minute / 60)
         self._limiter = AsyncLimiter(burst, burst * 60 / per_minute)
 
-    async def take(self, amount: float) -> None:
-        """Wait until so much may be used. What is more than a second's share is taken piece by piece."""
+    async def acquire(self, amount: float) -> None:
+        """Wait until `amount` units are available. More than one burst is acquired in pieces."""
         while amount > 0:
             piece = min(amount, self._limiter.max_rate)
             await self._limiter.acquire(piece)
             amount -= piece
 
 
-class Pace:
-    """Requests and tokens a minute; None is no limit."""
+class RateLimit:
+    """Limits of requests and tokens per minute; None means no limit."""
 
     def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None):
         self._requests = Rate(requests_per_minute) if requests_per_minute else None
         self._tokens = Rate(tokens_per_minute) if tokens_per_minute else None
         self._tokens_per_minute = tokens_per_minute or 0
-        self._credit = 0.0  # reserved by earlier requests and not used; below zero, the other way about
+        self._credit = 0.0  # reserved tokens that earlier requests did not use; negative if they used more
 
     @property
     def counts_tokens(self) -> bool:
         """Whether tokens are limited."""
         return self._tokens is not None
 
-    async def take(self, tokens: float) -> None:
-        """Wait until a request that may use so many tokens can be sent."""
+    async def acquire(self, tokens: float) -> None:
+        """Wait until a request that uses at most `tokens` tokens may be sent."""
         if self._requests:
-            await self._requests.take(1)
+            await self._requests.acquire(1)
         if self._tokens:
             tokens, self._credit = max(tokens - self._credit, 0), max(self._credit - tokens, 0)
-            await self._tokens.take(tokens)
+            await self._tokens.acquire(tokens)
 
     def settle(self, reserved: float, used: float) -> None:
-        """What a request left of its tokens is for the next one, up to a minute's; what it used beyond them, too."""
+        """Credit the next request with reserved but unused tokens, at most those of one minute; debit an excess."""
         self._credit = min(self._credit + reserved - used, self._tokens_per_minute)
 
 
-class PacedHttp(openai.DefaultAsyncHttpxClient):
-    """The openai package's own HTTP client, at a pace, each reply bounded as a whole by `seconds`.
+class RateLimitedHttp(openai.DefaultAsyncHttpxClient):
+    """The HTTP client of the openai package with a rate limit and a time-out of `seconds` for the complete response.
 
-    `before` is called before each request leaves, and may raise.
+    `before` is called before each request is sent, and may raise.
     """
 
-    def __init__(self, pace: Pace, seconds: float, before: Callable[[httpx2.Request], None], **options: Any):
+    def __init__(self, limit: RateLimit, seconds: float, before: Callable[[httpx2.Request], None], **options: Any):
         super().__init__(timeout=seconds, **options)
-        self._pace, self._seconds, self._before = pace, seconds, before
+        self._limit, self._seconds, self._before = limit, seconds, before
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """The whole response. A slow one is a ReadTimeout, which the openai package retries."""
-        reserved = _may_use(request) if self._pace.counts_tokens else 0
-        await self._pace.take(reserved)
+        """The complete response. A slow one raises ReadTimeout, which the openai package retries."""
+        reserved = _max_tokens(request) if self._limit.counts_tokens else 0
+        await self._limit.acquire(reserved)
         self._before(request)
         try:
             async with asyncio.timeout(self._seconds):
                 response = await super().send(request, **options)
                 await response.aread()
         except TimeoutError as error:
-            raise httpx2.ReadTimeout("no whole reply within the time-out", request=request) from error
-        if self._pace.counts_tokens:
-            self._pace.settle(reserved, _used(response, reserved))
+            raise httpx2.ReadTimeout("no complete response within the time-out", request=request) from error
+        if self._limit.counts_tokens:
+            self._limit.settle(reserved, _used_tokens(response, reserved))
         return response
 
 
-def _may_use(request: httpx2.Request) -> int:
-    """Tokens that a request may use at most: a quarter of its characters, and the longest reply."""
+def _max_tokens(request: httpx2.Request) -> int:
+    """Upper estimate of a request's tokens: a quarter of its characters plus `max_tokens`."""
     return len(request.content) // 4 + (json.loads(request.content).get("max_tokens") or 0)
 
 
-def _used(response: httpx2.Response, reserved: int) -> int:
-    """Tokens that a request used; a refused one none, one that does not say all that it might have."""
+def _used_tokens(response: httpx2.Response, reserved: int) -> int:
+    """Tokens that a request used: 0 for an error, all reserved ones if the response does not report its usage."""
     if response.is_error:
         return 0
     try:

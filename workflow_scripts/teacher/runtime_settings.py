@@ -1,33 +1,35 @@
-"""The part of `teacher:` that changes no answer: rates, prices, budget, addresses.
+"""The keys of `teacher` in the config that do not affect answers: rates, prices, budget, addresses.
 
-It reaches the jobs by an environment variable and not as a parameter of their rules, so that a raised budget or a
-server on another port makes no finished shard run again. It holds the name of the key's variable, never the key.
+Jobs receive them in an environment variable and not as a parameter of their rules, so that a higher budget or another
+port does not rerun finished shards. The variable holds the name of the API key's variable, never the key.
 """
 
 import json
 import os
-from typing import Any
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.types import Config
 
-ANSWERING = ("kind", "model", "revision", "prefill", "context")  # what an answer depends on
-VARIABLE = "CAPYBARA_TEACHER_LIMITS"
+ANSWER_KEYS = ("kind", "model", "revision", "prefill", "context")  # keys that affect answers
+VARIABLE = "CAPYBARA_TEACHER_RUNTIME"
 
 
-def answering(teacher: dict[str, Any]) -> dict[str, Any]:
-    """What of `teacher:` its answers depend on; of a vLLM server's options, its number format and what is passed on."""
+def answer_settings(teacher: Config) -> Config:
+    """The keys of `teacher` that affect answers; of a vLLM server's options, `dtype` and `extra`."""
     options = {name: teacher["vllm"][name] for name in ("dtype", "extra")}
-    return {name: teacher[name] for name in ANSWERING} | ({"options": options} if teacher["kind"] == "vllm" else {})
+    return {name: teacher[name] for name in ANSWER_KEYS} | ({"options": options} if teacher["kind"] == "vllm" else {})
 
 
-def share_limits(teacher: dict[str, Any]) -> None:
-    """Hand the rest of `teacher:` to all jobs of this process."""
-    rest = {name: value for name, value in teacher.items() if name not in (*ANSWERING, "resources")}
-    os.environ[VARIABLE] = json.dumps(rest, sort_keys=True)
+def export_runtime_settings(teacher: Config) -> None:
+    """Pass all other keys of `teacher` to the jobs that this process starts."""
+    runtime = {name: value for name, value in teacher.items() if name not in (*ANSWER_KEYS, "resources")}
+    os.environ[VARIABLE] = json.dumps(runtime, sort_keys=True)
 
 
-def shared_limits() -> dict[str, Any]:
-    """What `share_limits` was given."""
+def runtime_settings() -> Config:
+    """The keys passed by `export_runtime_settings`. UserError outside of a Snakemake run."""
     if VARIABLE not in os.environ:
-        raise UserError(f"the environment variable {VARIABLE} is not set. Run this through snakemake, which sets it.")
+        raise UserError(
+            f"the environment variable {VARIABLE} is not set. Start this module through snakemake, which sets it."
+        )
     return json.loads(os.environ[VARIABLE])

@@ -1,4 +1,4 @@
-"""A teacher for as long as a job needs it: the embedded llama.cpp, a vLLM server, or an endpoint that already runs."""
+"""Start and stop a teacher for a job: the embedded llama.cpp, a vLLM server, or an endpoint that already runs."""
 
 import contextlib
 import hashlib
@@ -22,36 +22,38 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.model_location import local_model
+from workflow_scripts.common.types import Config
 from workflow_scripts.teacher import watchdog
 
 MIB = 2**20
-GRACE = 15.0  # seconds that a server has to end by itself
-PORTS = 3  # ports to try: between choosing one and its use another process may take it
-LAST_LINES = 12
+SHUTDOWN_SECONDS = 15.0  # from SIGTERM to SIGKILL
+HEALTH_POLL_SECONDS = 0.1
+MAX_PORTS = 3  # ports to try: another process may take a free port before the server opens it
+MAX_LOG_LINES, MAX_LOG_BYTES = 12, 4096  # of the log's end, in error messages
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """An OpenAI-compatible server, the model to ask for, and what tells this model from another of that name."""
+    """An OpenAI-compatible server, the name of its model, and an identity that distinguishes models of this name."""
 
     base_url: str
     model: str
     identity: str = ""
 
 
-def served_name(settings: dict[str, Any]) -> str:
-    """The name under which the teacher's server knows the model."""
+def served_name(settings: Config) -> str:
+    """The model's name on the teacher's server."""
     if settings["kind"] == "endpoint":
         return settings["model"]
     path = local_model(settings["model"])
     return settings["model"] if path is None else path.name
 
 
-def identity(settings: dict[str, Any]) -> str:
-    """What is part of every cached request, so that another model's answers are never taken for this one's.
+def identity(settings: Config) -> str:
+    """Part of every stored request, so that answers of different models are never confused.
 
-    For a GGUF file its name in the config, its size and the SHA-256 of its first and last MiB, which hold its
-    metadata and the end of its weights; for a server, whose weights nobody here can see, what the config says of them.
+    For a GGUF file: its name in the config, its size, and the SHA-256 of its first and last MiB, which contain the
+    metadata and the end of the weights. For a server, whose weights cannot be read: the keys of the config.
     """
     if settings["kind"] != "llama.cpp":
         options = [json.dumps(settings["options"], sort_keys=True)] if settings.get("options") else []
@@ -67,10 +69,10 @@ def identity(settings: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def serve(settings: dict[str, Any], threads: int, log: Path | None = None) -> Iterator[Teacher]:
-    """The teacher that `teacher:` in the config describes; one started here ends with the block, or with the job.
+def serve(settings: Config, threads: int, log: Path | None = None) -> Iterator[Teacher]:
+    """The teacher of the section `teacher` of the config. A server started here ends with the block, or with the job.
 
-    `log` is a file for what a server of its own has to say.
+    `log` is the log file of a vLLM server.
     """
     if settings["kind"] == "vllm":
         with _vllm(settings, log) as teacher:
@@ -86,10 +88,10 @@ def serve(settings: dict[str, Any], threads: int, log: Path | None = None) -> It
     params.model.path = str(path)
     params.n_parallel = settings["concurrency"]
     params.n_ctx = settings["concurrency"] * settings["context"]
-    params.port = 0  # any free one: several jobs may run on this machine
+    params.port = 0  # any free port, because several jobs may run on this machine
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.verbosity = 0
-    # It runs in threads of this process, so no kill can leave it behind.
+    # The server runs in threads of this process and ends with it, also by SIGKILL.
     server = xllamacpp.Server(params)
     logging.info("teacher %s at %s, %d threads", path.name, server.listening_address, threads)
     try:
@@ -98,8 +100,8 @@ def serve(settings: dict[str, Any], threads: int, log: Path | None = None) -> It
         del server
 
 
-def vllm_command(program: str, settings: dict[str, Any], port: int) -> list[str]:
-    """The command line of `vllm serve`. `teacher.vllm.extra` comes last, so that it may overrule what stands before."""
+def vllm_command(program: str, settings: Config, port: int) -> list[str]:
+    """The command line of `vllm serve`. `teacher.vllm.extra` comes last and overrides the options before it."""
     options = settings["vllm"]
     path = local_model(settings["model"])
     command = [
@@ -117,12 +119,12 @@ def vllm_command(program: str, settings: dict[str, Any], port: int) -> list[str]
 
 
 @contextlib.contextmanager
-def _vllm(settings: dict[str, Any], log: Path | None) -> Iterator[Teacher]:
+def _vllm(settings: Config, log: Path | None) -> Iterator[Teacher]:
     program = shutil.which("vllm")
     if program is None:
         raise UserError(
-            "`teacher.kind` is vllm, and there is no program `vllm` on PATH. Install it into an environment of its own, as "
-            "envs/vllm.yaml has it, and put its bin folder at the end of PATH; or run with `--sdm conda`; or choose another kind."
+            "`teacher.kind` is vllm, but there is no program `vllm` on PATH. Install it into an environment of its own "
+            "(envs/vllm.yaml) and append its bin folder to PATH, run with `--sdm conda`, or set another kind."
         )
     with contextlib.ExitStack() as stack:
         if log is None:
@@ -135,64 +137,67 @@ def _vllm(settings: dict[str, Any], log: Path | None) -> Iterator[Teacher]:
             yield teacher
         except Exception:
             if process.poll() is not None:
-                logging.error("vLLM ended by itself (exit status %s). %s", process.returncode, _last_lines(log))
+                logging.error("vLLM exited (status %s). %s", process.returncode, _last_lines(log))
             raise
 
 
 @contextlib.contextmanager
-def _started(program: str, settings: dict[str, Any], log: Path) -> Iterator[tuple[subprocess.Popen, int]]:
-    """A server that answers, and its port."""
-    # A key is for teachers elsewhere: ours needs none, and its log is no place for one.
+def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subprocess.Popen, int]]:
+    """The watchdog of a server that is ready, and the server's port."""
+    # This server needs no API key, and might write one into its log.
     hidden = {"VLLM_API_KEY", settings.get("api_key_env")}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     log.parent.mkdir(parents=True, exist_ok=True)
-    for tries_left in reversed(range(PORTS)):
+    for ports_left in reversed(range(MAX_PORTS)):
         port = _free_port()
         command = vllm_command(program, settings, port)
         with open(log, "wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-I", watchdog.__file__, str(GRACE), *command],
-                stdin=subprocess.PIPE,  # its end is how the watchdog learns that this process is gone
+                [sys.executable, "-I", watchdog.__file__, str(SHUTDOWN_SECONDS), *command],
+                stdin=subprocess.PIPE,  # the watchdog reads its end when this process has died
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
             )
         try:
-            if not _ready(process, port, settings["vllm"]["start_timeout"], log, tries_left > 0):
+            if not _ready(process, port, settings["vllm"]["start_timeout"], log, ports_left > 0):
                 continue
             yield process, port
             return
         finally:
             process.stdin.close()
             try:
-                process.wait(GRACE + watchdog.PATIENCE + 5)
+                process.wait(SHUTDOWN_SECONDS + watchdog.KILL_SECONDS + 5)
             except subprocess.TimeoutExpired:
-                logging.warning("the processes of vLLM do not end, not even when killed; see %s", log)
+                logging.warning("processes of vLLM still run after SIGKILL; see %s", log)
 
 
-def _ready(process: subprocess.Popen, port: int, seconds: float, log: Path, may_move: bool) -> bool:
-    """Wait until the server is healthy; False if its port was taken. UserError if it ends, or takes too long."""
-    until = time.monotonic() + seconds
-    # No proxy of the environment leads to this machine.
+def _ready(process: subprocess.Popen, port: int, seconds: float, log: Path, may_retry: bool) -> bool:
+    """Wait until the server is healthy. False if `may_retry` and its port was taken.
+
+    Raises UserError if the server exits, or is not ready within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    # A proxy from the environment cannot reach this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise UserError(
-                f"vLLM was not ready within {seconds:g} seconds (`teacher.vllm.start_timeout`). Is the model still being "
-                f"downloaded? {_last_lines(log)}"
+                f"vLLM was not ready within {seconds:g} seconds (`teacher.vllm.start_timeout`). Raise it, for example if the "
+                f"model is still being downloaded. {_last_lines(log)}"
             )
         with (
             contextlib.suppress(urllib.error.URLError, OSError),
             opener.open(f"http://127.0.0.1:{port}/health", timeout=5),
         ):
-            if process.poll() is None:  # else it was another's server that answered
+            if process.poll() is None:  # otherwise another process answered on this port
                 return True
-        time.sleep(0.1)
-    if may_move and "address already in use" in _tail(log).lower():
+        time.sleep(HEALTH_POLL_SECONDS)
+    if may_retry and "address already in use" in _tail(log).lower():
         return False
     raise UserError(
-        f"vLLM did not start (exit status {process.returncode}). Mend what it complains of (`teacher.model`, "
+        f"vLLM did not start (exit status {process.returncode}). Fix the error in its log (`teacher.model`, "
         f"`teacher.vllm`, the GPU). {_last_lines(log)}"
     )
 
@@ -205,18 +210,18 @@ def _free_port() -> int:
 
 def _tail(log: Path) -> str:
     with open(log, "rb") as file:
-        file.seek(max(log.stat().st_size - 4096, 0))
+        file.seek(max(log.stat().st_size - MAX_LOG_BYTES, 0))
         return file.read().decode("utf-8", "replace")
 
 
 def _last_lines(log: Path) -> str:
-    lines = [line[:300] for line in _tail(log).splitlines() if line.strip()][-LAST_LINES:]
+    lines = [line[:300] for line in _tail(log).splitlines() if line.strip()][-MAX_LOG_LINES:]
     return "\n  ".join([f"The end of {log}:", *lines]) if lines else f"{log} is empty."
 
 
 @contextlib.contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM as an exception while the block runs, so that what it started is stopped; only threads cannot."""
+    """SIGTERM raises SystemExit in the block, so that its servers are stopped. No effect outside of the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,11 +1,11 @@
-"""Runs a command for as long as the process that started it lives, and leaves nothing of it behind.
+"""Run a command as long as the process that started it lives, and end all its descendants afterwards.
 
     python -I watchdog.py SECONDS COMMAND...      (standard input: a pipe that only the starter holds)
 
-The pipe ends when the starter closes it or dies in any way, `kill -9` among them. Then the command's process group
-gets SIGTERM, and SECONDS later whatever descends from it SIGKILL. Processes that lost their parent come to this one,
-also out of sessions of their own: vLLM's engines are such, and keep the GPU (vllm issue 55510). Linux; elsewhere only
-the process group is ended. Only the standard library: it runs with no path to this project.
+The pipe ends when the starter closes it or dies, also by `kill -9`. The command's process group then gets SIGTERM, and
+SECONDS later all its descendants get SIGKILL. On Linux, orphaned descendants become children of this process, also
+those in sessions of their own: vLLM's engines are such, and keep the GPU (vllm issue 55510). On other systems orphans
+outside of the process group are not found. This file imports nothing from the project, because `-I` hides its path.
 """
 
 import contextlib
@@ -16,54 +16,49 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-PATIENCE = 10.0  # seconds for what was killed to be gone
+import psutil
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+KILL_SECONDS = 10.0  # maximum time until killed processes are gone
+POLL_SECONDS = 0.2  # while the command runs
+END_POLL_SECONDS = 0.05  # while its processes end
 
 
 def prctl(option: int, value: int) -> None:
-    """The Linux call of that name; nothing elsewhere."""
+    """The Linux system call; does nothing on other systems."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def descendants() -> list[int]:
-    """Process ids of what descends from this process and still runs."""
-    children: dict[int, list[int]] = {}
-    running = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-            children.setdefault(int(parent), []).append(int(folder.name))
-            if state not in "ZX":
-                running.add(int(folder.name))
-    found, rest = [], [os.getpid()]
-    while rest:
-        below = children.get(rest.pop(), [])
-        found += below
-        rest += below
-    return [process for process in found if process in running]
+def running_descendants() -> list[psutil.Process]:
+    """The descendants of this process that still run; zombies are excluded."""
+    running = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                running.append(process)
+    return running
 
 
 def reap(child: int) -> int | None:
-    """Take leave of every process that ended; the child's exit status if it is among them."""
+    """Reap exited child processes. Returns the exit status of `child` if it is one of them, else None."""
     status = None
     with contextlib.suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            if ended[0] == child:
-                status = os.waitstatus_to_exitcode(ended[1])
+        while (exited := os.waitpid(-1, os.WNOHANG))[0]:
+            if exited[0] == child:
+                status = os.waitstatus_to_exitcode(exited[1])
     return status
 
 
 def main(argv: list[str]) -> int:
-    """The command's exit status."""
-    grace, command = float(argv[0]), argv[1:]
-    asked_to_end = []
+    """Return the command's exit status, or 1 if it was ended by a signal."""
+    shutdown_seconds, command = float(argv[0]), argv[1:]
+    signals: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked_to_end.append(True))
+        signal.signal(number, lambda received, _: signals.append(received))
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    # If even this process is killed, the command's first process goes with it.
+    # If this process is killed, the kernel kills the command's first process.
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -71,30 +66,31 @@ def main(argv: list[str]) -> int:
         preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
     ).pid
     status = None
-    while status is None and not asked_to_end:
-        readable, _, _ = select.select([0], [], [], 0.2)
+    while status is None and not signals:
+        readable, _, _ = select.select([0], [], [], POLL_SECONDS)
         if readable and not os.read(0, 1024):
             break
         status = reap(child)
 
     def end(number: int, seconds: float) -> None:
+        """Send a signal and wait until no descendant runs."""
         nonlocal status
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, number)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if (ended := reap(child)) is not None:
-                status = ended
-            if not (left := descendants()):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if (exit_status := reap(child)) is not None:
+                status = exit_status
+            if not (running := running_descendants()):
                 return
             if number == signal.SIGKILL:
-                for process in left:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(process, number)
-            time.sleep(0.05)
+                for process in running:
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+            time.sleep(END_POLL_SECONDS)
 
-    end(signal.SIGTERM, grace if descendants() else 0)
-    end(signal.SIGKILL, PATIENCE)
+    end(signal.SIGTERM, shutdown_seconds if running_descendants() else 0)
+    end(signal.SIGKILL, KILL_SECONDS)
     return status if status is not None and status >= 0 else 1
 
 

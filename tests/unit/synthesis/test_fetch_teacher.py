@@ -1,4 +1,4 @@
-"""The hub's teacher, brought before jobs without a network start it; from a real HTTP hub on loopback."""
+"""Download of the teacher, from a real HTTP Hub on loopback."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FILES = {"config.json": b"{}", "model.safetensors": b"weights", "pytorch_model.b
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of a hub as `snapshot_download` asks for."""
+    """The part of the Hub's API that `snapshot_download` uses."""
 
     def do_HEAD(self):
         self.do_GET()
@@ -26,8 +26,8 @@ class Hub(BaseHTTPRequestHandler):
             files = [{"type": "file", "path": name, "size": len(data), "oid": name} for name, data in FILES.items()]
             return self.answer(json.dumps(files).encode())
         if self.path.startswith("/api/models/me/teacher"):
-            told = {"id": "me/teacher", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
-            return self.answer(json.dumps(told).encode())
+            info = {"id": "me/teacher", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
+            return self.answer(json.dumps(info).encode())
         name = self.path.rpartition("/")[2]
         if self.path.startswith(f"/me/teacher/resolve/{COMMIT}/") and name in FILES:
             return self.answer(FILES[name], ETag=f'"{name}"', **{"X-Repo-Commit": COMMIT})
@@ -47,7 +47,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fetch(tmp_path):
-    """A function that fetches a model from a hub on loopback, in a process of its own; what it printed and its status."""
+    """A function that runs the entry point against the Hub on loopback: (stderr, exit status)."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -60,8 +60,8 @@ def fetch(tmp_path):
 
     def fetched(model):
         settings = json.dumps({"model": model, "revision": None})
-        words = ["--settings", settings, "--record", str(tmp_path / "teacher.json")]
-        command = [sys.executable, "-m", "workflow_scripts.synthesis.fetch_teacher", *words]
+        options = ["--settings", settings, "--record", str(tmp_path / "model.json")]
+        command = [sys.executable, "-m", "workflow_scripts.synthesis.fetch_teacher", *options]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **home})
         return done.stderr, done.returncode
 
@@ -70,14 +70,14 @@ def fetch(tmp_path):
     server.server_close()
 
 
-def test_safetensors_lie_in_the_cache_and_the_commit_is_recorded(fetch, tmp_path):
-    told, status = fetch("me/teacher")
-    assert status == 0, told
-    assert read_json(tmp_path / "teacher.json") == {"model": "me/teacher", "commit": COMMIT}
+def test_safetensors_are_in_the_cache_and_the_commit_is_recorded(fetch, tmp_path):
+    stderr, status = fetch("me/teacher")
+    assert status == 0, stderr
+    assert read_json(tmp_path / "model.json") == {"model": "me/teacher", "commit": COMMIT}
     names = {path.name for path in (tmp_path / "cache").rglob("snapshots/*/*")}
     assert names == {"config.json", "model.safetensors"}
 
 
-def test_a_model_that_is_not_there(fetch):
-    told, status = fetch("me/other")
-    assert status == 1 and told.splitlines()[-1].startswith("error: model me/other at None cannot be downloaded: ")
+def test_a_missing_model_is_an_error(fetch):
+    stderr, status = fetch("me/other")
+    assert status == 1 and stderr.splitlines()[-1].startswith("error: model me/other at None cannot be downloaded: ")

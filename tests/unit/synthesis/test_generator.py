@@ -1,4 +1,4 @@
-"""Texts and judgements, asked for until they may stand; through a real HTTP teacher."""
+"""Texts and judgements: validation, retries and their limits; with a real HTTP teacher."""
 
 import asyncio
 import json
@@ -6,8 +6,8 @@ import json
 import pytest
 
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.draft import BadTurn, begin
-from workflow_scripts.synthesis.generator import Scribe, _said
+from workflow_scripts.synthesis.draft import BadTurn, begin_draft
+from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
 
@@ -16,7 +16,7 @@ SAMPLING = {
     for kind, tokens in {"instruction": 101, "follow_up": 102, "answer": 103, "judge": 104}.items()
 }
 SETTINGS = {"random_seed": 0, "attempts": 3, "on_length": "retry", "sampling": SAMPLING}
-ASKED = [{"role": "user", "content": "Why does granite last?"}]
+MESSAGES = [{"role": "user", "content": "Why does granite last?"}]
 SCHEMA = {
     "type": "object",
     "properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}},
@@ -26,58 +26,62 @@ SCHEMA = {
 
 
 @pytest.fixture
-def scribe(teacher, tmp_path):
-    """A function: `use(scribe)` awaited with a Scribe of the scripted teacher; its value, or its error, and the faults."""
+def with_generator(teacher, tmp_path):
+    """A function that awaits `use(generator)` and returns (its value or error, the faults)."""
 
     def run(use, **settings):
-        async def whole():
-            told = {"concurrency": 2, "timeout": 10, "retries": 0}
-            client = TeacherClient(teacher.base_url, "m", told, RequestCache(tmp_path / "cache"))
-            made = Scribe(client.ask, SETTINGS | settings)
+        async def main():
+            options = {"concurrency": 2, "timeout": 10, "retries": 0}
+            client = TeacherClient(teacher.base_url, "m", options, RequestCache(tmp_path / "cache"))
+            generator = Generator(client.ask, SETTINGS | settings)
             try:
-                return await use(made), dict(made.faults)
+                return await use(generator), dict(generator.faults)
             except (BadTurn, TeacherError) as error:
-                return error, dict(made.faults)
+                return error, dict(generator.faults)
             finally:
                 await client.close()
 
-        return asyncio.run(whole())
+        return asyncio.run(main())
 
     return run
 
 
 @pytest.fixture
-def write(scribe, make_seed):
-    """A function that has a text written; `dull` is what is wrong with texts that say so."""
+def write(with_generator, make_seed):
+    """A function that generates a text; texts that contain "dull" have the fault `dull`, empty ones `empty`."""
 
-    def written(messages=ASKED, kind="answer", fault=None, seed=None, **more):
-        draft = begin(seed or make_seed(), 0)
-        settings = {name: more.pop(name) for name in ("attempts", "on_length") if name in more}
-        check = fault or (lambda text: "dull" if "dull" in text else "empty" if not text else None)
-        return scribe(lambda made: made.write(draft, kind, messages, check, **more), **settings)
+    def run(messages=MESSAGES, kind="answer", check=None, seed=None, **options):
+        draft = begin_draft(seed or make_seed(), 0)
+        settings = {name: options.pop(name) for name in ("attempts", "on_length") if name in options}
+        check = check or (lambda text: "dull" if "dull" in text else "empty" if not text else None)
+        return with_generator(lambda generator: generator.write(draft, kind, messages, check, **options), **settings)
 
-    return written
+    return run
 
 
 @pytest.fixture
-def judge(scribe, make_seed):
-    def judged(seed=None, **settings):
-        return scribe(lambda made: made.judge(begin(seed or make_seed(), 0), ASKED, SCHEMA), **settings)
+def judge(with_generator, make_seed):
+    """A function that requests a judgement with `SCHEMA`."""
 
-    return judged
+    def run(seed=None, **settings):
+        return with_generator(
+            lambda generator: generator.judge(begin_draft(seed or make_seed(), 0), MESSAGES, SCHEMA), **settings
+        )
+
+    return run
 
 
 @pytest.mark.parametrize("kind", SAMPLING)
-def test_a_good_text_is_asked_for_once_with_the_sampling_of_its_kind(write, teacher, kind):
+def test_a_valid_text_takes_one_request_with_the_sampling_of_its_kind(write, teacher, kind):
     teacher.says("  Its crystals interlock.\n")
     assert write(kind=kind) == ("Its crystals interlock.", {})
     (request,) = teacher.requests
     assert {name: request[name] for name in SAMPLING[kind]} == SAMPLING[kind]
-    assert request["messages"] == ASKED
+    assert request["messages"] == MESSAGES
     assert "response_format" not in request
 
 
-def test_a_bad_text_is_asked_for_again_with_another_sampling_seed(write, teacher):
+def test_an_invalid_text_is_retried_with_another_sampling_seed(write, teacher):
     for text in ("dull", "", "Its crystals interlock."):
         teacher.says(text)
     assert write() == ("Its crystals interlock.", {"answer:dull": 1, "answer:empty": 1})
@@ -86,7 +90,7 @@ def test_a_bad_text_is_asked_for_again_with_another_sampling_seed(write, teacher
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-def test_attempts_are_bounded_and_the_last_fault_is_told(write, teacher, attempts):
+def test_attempts_are_bounded_and_the_last_fault_is_reported(write, teacher, attempts):
     for _ in range(attempts - 1):
         teacher.says("")
     teacher.says("dull")
@@ -96,10 +100,10 @@ def test_attempts_are_bounded_and_the_last_fault_is_told(write, teacher, attempt
     assert faults == {"answer:dull": 1} | ({"answer:empty": attempts - 1} if attempts > 1 else {})
 
 
-def test_a_sampling_seed_hangs_on_seed_kind_length_and_attempt_alone(write, teacher, make_seed):
-    def numbers(**more):
+def test_a_sampling_seed_depends_only_on_seed_kind_number_of_messages_and_attempt(write, teacher, make_seed):
+    def numbers(**options):
         teacher.requests.clear()
-        write(attempts=2, **more)
+        write(attempts=2, **options)
         return tuple(request["seed"] for request in teacher.requests)
 
     teacher.says("dull")
@@ -108,32 +112,32 @@ def test_a_sampling_seed_hangs_on_seed_kind_length_and_attempt_alone(write, teac
     assert first == numbers(messages=[{"role": "user", "content": "Why?"}])
     others = [
         numbers(kind="follow_up"),
-        numbers(messages=[*ASKED, *ASKED]),
+        numbers(messages=[*MESSAGES, *MESSAGES]),
         numbers(seed=make_seed("Why does basalt last?")),
     ]
     assert len({*first, *(number for pair in others for number in pair)}) == 8
 
 
-def test_the_same_text_costs_nothing_the_second_time(write, teacher):
+def test_a_stored_text_is_not_requested_again(write, teacher):
     teacher.says("dull").says("Good.")
     assert write() == write() == ("Good.", {"answer:dull": 1})
     assert len(teacher.requests) == 2
 
 
-def test_what_is_checked_and_kept_is_the_shaped_text(write, teacher):
+def test_the_extracted_text_is_checked_and_returned(write, teacher):
     seen = []
 
-    def fault(text):
+    def check(text):
         seen.append(text)
         return None if text == "granite" else "other"
 
     teacher.says("Basalt it is.").says("  Granite it is.")
-    text, faults = write(fault=fault, shape=lambda text: text.split()[0].lower())
+    text, faults = write(check=check, extract=lambda text: text.split()[0].lower())
     assert (text, seen, faults) == ("granite", ["basalt", "granite"], {"answer:other": 1})
 
 
 @pytest.mark.parametrize(
-    ("on_length", "text", "reason", "left"),
+    ("on_length", "text", "finish_reason", "expected"),
     [
         ("trim", 'It lasts. It "wins." And then qua', "length", 'It lasts. It "wins."'),
         ("trim", "No sentence ends h", "length", ""),
@@ -143,25 +147,22 @@ def test_what_is_checked_and_kept_is_the_shaped_text(write, teacher):
         ("retry", "It lasts. And then qua", "stop", "It lasts. And then qua"),
     ],
 )
-def test_a_reply_that_was_cut_off(write, teacher, on_length, text, reason, left):
-    teacher.says(text, finish_reason=reason).says("Whole.")
-    expected = (left, {}) if left else ("Whole.", {"answer:empty": 1})
-    assert write(on_length=on_length) == expected
+def test_a_truncated_reply(write, teacher, on_length, text, finish_reason, expected):
+    teacher.says(text, finish_reason=finish_reason).says("Complete.")
+    assert write(on_length=on_length) == ((expected, {}) if expected else ("Complete.", {"answer:empty": 1}))
 
 
-def test_shape_is_handed_what_was_trimmed(write, teacher):
+def test_extract_receives_the_trimmed_reply(write, teacher):
     teacher.says("It lasts. And then qua", finish_reason="length")
-    assert write(on_length="trim", shape=str.upper)[0] == "IT LASTS."
+    assert write(on_length="trim", extract=str.upper)[0] == "IT LASTS."
 
 
-def test_a_judgement_has_its_schema(judge, teacher):
+def test_a_judgement_is_requested_with_its_schema(judge, teacher):
     teacher.says(json.dumps({"score": 4}))
     assert judge() == ({"score": 4}, {})
     (request,) = teacher.requests
-    form = request["response_format"]
-    assert form["type"] == "json_schema"
-    assert form["json_schema"]["schema"] == SCHEMA
-    assert form["json_schema"]["strict"] is True and form["json_schema"]["name"]
+    json_schema = {"name": "judgement", "strict": True, "schema": SCHEMA}
+    assert request["response_format"] == {"type": "json_schema", "json_schema": json_schema}
     assert {name: request[name] for name in SAMPLING["judge"]} == SAMPLING["judge"]
 
 
@@ -184,14 +185,14 @@ def test_a_judgement_has_its_schema(judge, teacher):
     ],
     ids=lambda reply: reply[:12],
 )
-def test_a_malformed_judgement_is_asked_for_again(judge, teacher, reply):
+def test_a_malformed_judgement_is_retried(judge, teacher, reply):
     teacher.says(reply).says('{"score": 2}')
     assert judge() == ({"score": 2}, {"judge:malformed": 1})
     assert teacher.requests[0]["seed"] != teacher.requests[1]["seed"]
     assert teacher.requests[0]["messages"] == teacher.requests[1]["messages"]
 
 
-def test_permanent_garbage_is_no_judgement(judge, teacher):
+def test_a_judgement_that_stays_malformed_is_a_bad_turn(judge, teacher):
     teacher.says("Five of five!")
     error, faults = judge(attempts=4)
     assert isinstance(error, BadTurn) and str(error) == "judge:malformed"
@@ -199,32 +200,19 @@ def test_permanent_garbage_is_no_judgement(judge, teacher):
     assert len({request["seed"] for request in teacher.requests}) == len(teacher.requests) == 4
 
 
-def test_a_failing_teacher_is_no_fault_of_a_text(write, judge, teacher):
-    """Else an outage would make the data poorer in silence."""
+def test_an_error_of_the_teacher_is_not_a_fault_of_a_text(write, judge, teacher):
+    """Otherwise an outage would silently lower the quality of the data."""
     teacher.sends({"error": "no"}, status=500)
-    for ask in (write, judge):
-        error, faults = ask()
+    for request in (write, judge):
+        error, faults = request()
         assert isinstance(error, TeacherError) and faults == {}
     assert len(teacher.requests) == 2
 
 
-def test_a_draft_remembers_the_prompts_that_made_it(make_seed):
-    made, draft, other = Scribe(None, SETTINGS), begin(make_seed(), 0), begin(make_seed(), 0)
-    text = made.prompt(draft, "follow_up", request="about why", opening="Why does")
+def test_a_draft_records_the_names_of_its_prompts(make_seed):
+    generator, draft, other = Generator(None, SETTINGS), begin_draft(make_seed(), 0), begin_draft(make_seed(), 0)
+    text = generator.prompt(draft, "follow_up", request="about why", opening="Why does")
     assert text == prompts.render("follow_up", request="about why", opening="Why does")
-    made.prompt(draft, "expert")
-    made.prompt(draft, "expert")
+    generator.prompt(draft, "expert")
+    generator.prompt(draft, "expert")
     assert (draft.prompts, other.prompts) == ({"follow_up", "expert"}, set())
-
-
-@pytest.mark.parametrize(
-    ("reply", "said"),
-    [
-        ("<think>\nThe user asks.</think>\n\nRivers carry sand.", "Rivers carry sand."),
-        ("The user asks.</think>Rivers carry sand.", "Rivers carry sand."),  # the chat template wrote the first mark
-        ("<think>The user asks", ""),
-        ("Rivers carry sand.", "Rivers carry sand."),
-    ],
-)
-def test_thoughts_before_a_reply_are_no_part_of_it(reply, said):
-    assert _said(reply) == said

@@ -1,4 +1,4 @@
-"""Measures of a set of conversations, held against hand counts."""
+"""Metrics of a set of conversations, compared with counts by hand."""
 
 import itertools
 
@@ -53,7 +53,7 @@ def test_distinct_n_is_a_share_of_all_n_grams(texts, n):
 def test_distinct_n_by_hand():
     assert distinct(["a b a b"], 2) == pytest.approx(2 / 3)
     assert distinct(["a b", "a b"], 2) == 0.5
-    assert distinct(["a", "b"], 2) == 0  # none runs across two texts
+    assert distinct(["a", "b"], 2) == 0  # no n-gram crosses two texts
     assert distinct([], 2) == 0
 
 
@@ -64,7 +64,7 @@ def test_distinct_n_by_hand():
         (("Why does granite last?", "Crystals interlock."), ("Does basalt crack?", "Often. It cooled."), 1),
         (("Why does granite last?", "Crystals interlock."), ("And basalt?", "Its GRANITE crystals, flows, cools"), 0.6),
         (("Why?", "So."), ("Granite?", "So."), 1),
-        (("Granite?", "So."), ("Why?", "It is so."), 0),  # without a long word nothing can be told
+        (("Granite?", "So."), ("Why?", "It is so."), 0),  # no long word to compare
     ],
 )
 def test_drift(first, last, expected):
@@ -77,7 +77,7 @@ def test_a_single_exchange_does_not_drift():
     assert drift([exchange("Why does granite last?", "Crystals.")]) == 0
 
 
-def test_what_is_told_of_a_set():
+def test_metrics_of_a_set():
     rows = [
         row([exchange("Why?", "One two three."), exchange("And granite?", "one two")], moves=["deepen"]),
         row(
@@ -117,10 +117,10 @@ def test_the_columns_of_the_published_table():
 
 
 @given(st.lists(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4), min_size=1, max_size=5))
-def test_measures_hold_for_any_texts(conversations):
+def test_metrics_are_consistent_for_any_texts(conversations):
     rows = [row([exchange(" ".join(q), " ".join(a)) for q, a in turns], moves=[]) for turns in conversations]
-    told = describe(rows)
-    assert sum(told["exchanges"].values()) == len(rows)
-    assert list(told["exchanges"]) == sorted(told["exchanges"])
-    assert 0 <= told["distinct_2"] <= 1 and 0 <= told["mean_drift"] <= 1
-    assert all(describe(list(order)) == told for order in itertools.islice(itertools.permutations(rows), 3))
+    metrics = describe(rows)
+    assert sum(metrics["exchanges"].values()) == len(rows)
+    assert list(metrics["exchanges"]) == sorted(metrics["exchanges"])
+    assert 0 <= metrics["distinct_2"] <= 1 and 0 <= metrics["mean_drift"] <= 1
+    assert all(describe(list(order)) == metrics for order in itertools.islice(itertools.permutations(rows), 3))

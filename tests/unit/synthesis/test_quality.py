@@ -1,4 +1,4 @@
-"""Which turns are kept, and the fault's name of those that are not."""
+"""Which turns are valid, and the names of the faults of the others."""
 
 import pytest
 
@@ -24,7 +24,7 @@ TALK = [
         ("Why does granite resist water.", "no_question"),
         ("Why does he go?", "refers_to_nothing"),
         ("Assistant: why does granite last?", "role_label"),
-        ("Why does granite last?\nUser: tell me about crystals?", "role_label"),
+        ("Why does granite last?\nUser: what about crystals?", "role_label"),
         ("Why does granite erode so slowly??", "near_copy"),
         ("Why does granite, as an AI, matter?", "self_reference"),
         ("Why does www.granite.org say crystals?", "url"),
@@ -34,7 +34,7 @@ def test_follow_ups(text, fault):
     assert follow_up_fault(text, TALK, opening="Why does") == fault
 
 
-def test_the_opening_alone_does_not_refer_to_anything():
+def test_the_words_of_the_opening_do_not_refer_to_the_conversation():
     talk = [{"input": "Explain the difference.", "output": "One is large."}]
     assert follow_up_fault("What is the difference between us?", talk, "What is the difference between") == (
         "refers_to_nothing"
@@ -54,7 +54,7 @@ def test_the_opening_alone_does_not_refer_to_anything():
         ("No" + "o" * 40, "repeated_characters"),
         ("Its crystals interlock, and so water finds the", "truncated"),
         ("the stone is hard, so " * 8, "repetition"),
-        ("the stone is hard, so " * 4, None),  # short enough to be meant
+        ("the stone is hard, so " * 4, None),  # short enough to be intended
     ],
 )
 def test_answers(text, fault):
@@ -76,7 +76,7 @@ def test_first_question(text, question):
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "expected"),
     [
         ("One. Two! Thr", "One. Two!"),
         ("It is 3.14 and more", ""),
@@ -85,5 +85,5 @@ def test_first_question(text, question):
         ("No end", ""),
     ],
 )
-def test_last_sentence(text, kept):
-    assert last_sentence(text) == kept
+def test_last_sentence(text, expected):
+    assert last_sentence(text) == expected

@@ -1,4 +1,4 @@
-"""Which path a seed takes, and the row that comes of it; through a real HTTP teacher."""
+"""The path of a seed, and the row that results from it; with a real HTTP teacher."""
 
 import asyncio
 import hashlib
@@ -11,9 +11,9 @@ import yaml
 
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.draft import BadTurn, begin
-from workflow_scripts.synthesis.generator import Scribe
-from workflow_scripts.synthesis.recipe import TECHNIQUES, make, path
+from workflow_scripts.synthesis.draft import BadTurn, begin_draft
+from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.recipe import TECHNIQUES, generate_conversation, sample_path
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
 
@@ -53,42 +53,44 @@ MIXED = [
 
 
 @pytest.fixture
-def made(teacher, tmp_path):
-    """A function: the row of a seed with these replies of the teacher (a dict as JSON); all of them must be asked for."""
+def generate(teacher, tmp_path):
+    """A function that returns a seed's row with these replies (a dict as JSON); every reply must be requested."""
 
     def run(seed, *replies, **settings):
-        teacher.script.clear()
+        teacher.queue.clear()
         teacher.requests.clear()
         for reply in replies:
             teacher.says(json.dumps(reply) if isinstance(reply, dict) else reply)
-        told = {"concurrency": 1, "timeout": 10, "retries": 0}
+        options = {"concurrency": 1, "timeout": 10, "retries": 0}
 
-        async def whole():
+        async def main():
             cache = RequestCache(tmp_path / f"cache{len(list(tmp_path.iterdir()))}")
-            client = TeacherClient(teacher.base_url, "m", told, cache)
+            client = TeacherClient(teacher.base_url, "m", options, cache)
             try:
-                return await make(seed, Scribe(client.ask, SETTINGS | settings, prefill=True), TEACHER)
+                return await generate_conversation(
+                    seed, Generator(client.ask, SETTINGS | settings, prefill=True), TEACHER
+                )
             finally:
                 await client.close()
                 assert len(teacher.requests) == len(replies)
 
-        return asyncio.run(whole())
+        return asyncio.run(main())
 
     return run
 
 
 def names(recipe, seed, number):
-    """The path of a seed like `seed` with an id of its own."""
-    draft = begin({**seed, "id": f"{number:016x}"}, 0)
-    return " ".join(technique.name for technique in path(draft, recipe)), draft.rng.random()
+    """The path of a seed like `seed` with another id, and the next random draw."""
+    draft = begin_draft({**seed, "id": f"{number:016x}"}, 0)
+    return " ".join(technique.name for technique in sample_path(draft, recipe)), draft.rng.random()
 
 
-def counted(recipe, seed, count=2000):
+def shares_of_paths(recipe, seed, count=2000):
     paths = Counter(names(recipe, seed, number)[0] for number in range(count))
     return {name: number / count for name, number in paths.items()}
 
 
-def test_techniques_are_those_of_the_schema():
+def test_the_schema_lists_all_techniques():
     schema = yaml.safe_load(Path("rules/schemas/config.schema.yaml").read_text())["properties"]["synthesis"]
     known = schema["properties"]["recipe"]["items"]["properties"]["path"]["items"]["enum"]
     assert sorted(TECHNIQUES) == sorted(known)
@@ -107,17 +109,17 @@ def test_techniques_are_those_of_the_schema():
     ],
     ids=["no skills", "any", "post"],
 )
-def test_paths_are_drawn_by_weight_among_those_that_fit(make_seed, fields, shares):
-    assert counted(MIXED, make_seed(**fields)) == pytest.approx(shares, abs=0.035)
+def test_paths_are_drawn_by_weight_among_fitting_ones(make_seed, fields, shares):
+    assert shares_of_paths(MIXED, make_seed(**fields)) == pytest.approx(shares, abs=0.035)
 
 
-def test_a_seed_that_fits_no_path_is_amplified(make_seed):
+def test_a_seed_without_a_fitting_path_is_amplified(make_seed):
     recipe = [{"path": ["flask", "amplify"], "weight": 1}, {"path": ["evol_instruct", "amplify"], "weight": 1}]
-    assert counted(recipe, make_seed(kind="post"), 20) == {"amplify": 1}
+    assert shares_of_paths(recipe, make_seed(kind="post"), 20) == {"amplify": 1}
 
 
-def test_paths_that_do_not_fit_and_the_scale_of_weights_change_no_draw(make_seed):
-    """So a path for labelled seeds may be added to a run, and the others keep their conversations."""
+def test_unfitting_paths_and_the_scale_of_weights_do_not_affect_draws(make_seed):
+    """A path for labelled seeds can be added to a run, and other seeds keep their conversations."""
     seed = make_seed()
     without = [entry for entry in MIXED if "flask" not in entry["path"]]
     doubled = [{**entry, "weight": 2 * entry["weight"]} for entry in MIXED]
@@ -125,25 +127,25 @@ def test_paths_that_do_not_fit_and_the_scale_of_weights_change_no_draw(make_seed
         assert names(MIXED, seed, number) == names(without, seed, number) == names(doubled, seed, number)
 
 
-def test_another_order_of_the_recipe_keeps_the_shares_though_not_each_draw(make_seed):
+def test_the_order_of_the_recipe_affects_draws_but_not_shares(make_seed):
     seed = make_seed(skills=SKILLS)
-    assert counted(MIXED[::-1], seed) == pytest.approx(counted(MIXED, seed), abs=0.05)
+    assert shares_of_paths(MIXED[::-1], seed) == pytest.approx(shares_of_paths(MIXED, seed), abs=0.05)
     assert any(names(MIXED, seed, number) != names(MIXED[::-1], seed, number) for number in range(50))
 
 
-def test_a_path_hangs_on_the_seeds_id_and_the_random_seed(make_seed):
+def test_a_path_depends_only_on_the_seeds_id_and_the_random_seed(make_seed):
     seeds = [make_seed(f"Why does granite number {number} last?") for number in range(20)]
-    drawn = [path(begin(seed, 0), MIXED) for seed in seeds]
-    assert drawn == [path(begin({**seed, "domain": "Math"}, 0), MIXED) for seed in seeds]
-    assert drawn != [path(begin(seed, 1), MIXED) for seed in seeds]
+    drawn = [sample_path(begin_draft(seed, 0), MIXED) for seed in seeds]
+    assert drawn == [sample_path(begin_draft({**seed, "domain": "Math"}, 0), MIXED) for seed in seeds]
+    assert drawn != [sample_path(begin_draft(seed, 1), MIXED) for seed in seeds]
 
 
-def test_provenance_is_complete(made, make_seed):
+def test_provenance_is_complete(generate, make_seed):
     seed = make_seed(
         response="Old answer.", domain="Geology", skills=SKILLS, difficulty="major level", license="CC0-1.0"
     )
     recipe = [{"path": ["evol_instruct", "orca", "amplify"], "weight": 1}]
-    row = made(seed, HARDER, {"asks_for_more": True}, ANSWERS[0], ANSWERS[1], GOES_ON, ANSWERS[2], recipe=recipe)
+    row = generate(seed, HARDER, {"asks_for_more": True}, ANSWERS[0], ANSWERS[1], GOES_ON, ANSWERS[2], recipe=recipe)
     provenance, conversation = row["provenance"], row["conversation"]
     assert row["id"] == content_id(conversation) and row["source"] == "Airoboros"
     assert [exchange["output"] for exchange in conversation] == ANSWERS[1:]
@@ -178,77 +180,77 @@ def test_provenance_is_complete(made, make_seed):
 
 
 @pytest.mark.parametrize("response", ["Old answer.", ""])
-def test_whose_the_first_answer_is(made, make_seed, response):
-    row = made(make_seed(response=response), *([] if response else [ANSWERS[0]]), GOES_ON, ANSWERS[1])
+def test_the_origin_of_the_first_answer(generate, make_seed, response):
+    row = generate(make_seed(response=response), *([] if response else [ANSWERS[0]]), GOES_ON, ANSWERS[1])
     assert row["conversation"][0]["output"] == (response or ANSWERS[0])
     assert row["provenance"]["first_answer"] == ("seed" if response else "teacher")
     assert row["provenance"]["techniques"] == ["amplify"]
     assert set(row["provenance"]["prompts"]) == {"expert", "follow_up"}
 
 
-def test_an_eliminated_evolution_leaves_the_seeds_answer(made, make_seed):
+def test_an_eliminated_evolution_keeps_the_seeds_answer(generate, make_seed):
     seed = make_seed(response=ANSWERS[0])
     recipe = [{"path": ["evol_instruct", "amplify"], "weight": 1}]
-    row = made(seed, HARDER, {"asks_for_more": False}, GOES_ON, ANSWERS[1], recipe=recipe)
+    row = generate(seed, HARDER, {"asks_for_more": False}, GOES_ON, ANSWERS[1], recipe=recipe)
     assert row["conversation"][0] == {"input": seed["instruction"], "output": ANSWERS[0]}
     assert row["provenance"]["first_answer"] == "seed"
 
 
-def test_a_row_tells_why_it_ended(made, make_seed):
+def test_a_row_states_why_it_ended_early(generate, make_seed):
     exchanges = [{"count": 4, "weight": 1}]
-    row = made(make_seed(response=ANSWERS[0]), GOES_ON, ANSWERS[1], "", exchanges=exchanges)
+    row = generate(make_seed(response=ANSWERS[0]), GOES_ON, ANSWERS[1], "", exchanges=exchanges)
     assert row["provenance"]["stopped"] == "follow_up:empty"
     assert row["provenance"]["steps"][0]["planned"] == 4 and len(row["conversation"]) == 2
 
 
-def test_a_bad_step_ends_the_seed(made, make_seed):
+def test_a_bad_turn_of_a_technique_ends_the_seed(generate, make_seed):
     with pytest.raises(BadTurn, match=r"^instruction:no_list$"):
-        made(make_seed(), "Granite.", recipe=[{"path": ["lamini_topic", "amplify"], "weight": 1}])
+        generate(make_seed(), "Granite.", recipe=[{"path": ["lamini_topic", "amplify"], "weight": 1}])
 
 
 @pytest.mark.parametrize("answered", range(3))
-def test_a_failing_teacher_ends_the_seed(made, make_seed, teacher, monkeypatch, answered):
+def test_an_error_of_the_teacher_ends_the_seed(generate, make_seed, teacher, monkeypatch, answered):
     says = teacher.says
     good = iter([ANSWERS[0], GOES_ON, ANSWERS[1]][:answered])
     monkeypatch.setattr(teacher, "says", lambda text: says(text) if text else teacher.sends({}, status=500))
     with pytest.raises(TeacherError):
-        made(make_seed(), *good, "")
+        generate(make_seed(), *good, "")
 
 
 @pytest.mark.parametrize(
     ("scores", "least", "passes"),
     [((4, 4), 4, True), ((3, 5), 4, True), ((3, 4), 3.5, True), ((3, 4), 3.6, False), ((1, 1), 1, True)],
 )
-def test_a_judge_wants_a_mean_over_all_answers(made, make_seed, scores, least, passes):
+def test_the_threshold_applies_to_the_mean_of_all_answers(generate, make_seed, scores, least, passes):
     seed = make_seed(response=ANSWERS[0], skills=SKILLS)
     judged = [dict.fromkeys(SKILLS, score) for score in scores]
     replies = [GOES_ON, ANSWERS[1], *judged]
     if passes:
-        row = made(seed, *replies, judge={"min_mean": least})
+        row = generate(seed, *replies, judge={"min_mean": least})
         assert row["provenance"]["scores"] == [
             {"exchange": number, "scores": judgement} for number, judgement in enumerate(judged, 1)
         ]
         assert "flask_scores" in row["provenance"]["prompts"]
     else:
         with pytest.raises(BadTurn, match=r"^judge:low_score$"):
-            made(seed, *replies, judge={"min_mean": least})
+            generate(seed, *replies, judge={"min_mean": least})
 
 
-def test_a_mean_is_over_skills_too(made, make_seed):
+def test_the_mean_includes_all_skills(generate, make_seed):
     seed = make_seed(response=ANSWERS[0], skills=SKILLS)
     judged = [dict(zip(SKILLS, values, strict=True)) for values in ((5, 1, 3), (5, 5, 5))]
-    row = made(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4})
+    row = generate(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4})
     assert [list(judgement["scores"].values()) for judgement in row["provenance"]["scores"]] == [[5, 1, 3], [5, 5, 5]]
     with pytest.raises(BadTurn):
-        made(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4.01})
+        generate(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4.01})
 
 
 @pytest.mark.parametrize("skills", [None, [], ["Geology of walls"]])
-def test_without_skills_nothing_can_be_judged(made, make_seed, skills):
-    row = made(make_seed(response=ANSWERS[0], skills=skills), GOES_ON, ANSWERS[1], judge={"min_mean": 5})
+def test_seeds_without_flask_skills_are_not_judged(generate, make_seed, skills):
+    row = generate(make_seed(response=ANSWERS[0], skills=skills), GOES_ON, ANSWERS[1], judge={"min_mean": 5})
     assert row["provenance"]["scores"] is None
 
 
-def test_the_same_seed_makes_the_same_row(made, make_seed):
+def test_the_same_seed_gives_the_same_row(generate, make_seed):
     seed, replies = make_seed(response=ANSWERS[0]), (GOES_ON, ANSWERS[1])
-    assert made(seed, *replies) == made(dict(reversed(seed.items())), *replies)
+    assert generate(seed, *replies) == generate(dict(reversed(seed.items())), *replies)

@@ -1,4 +1,4 @@
-"""One shard as a job: the seeds it takes, what it asks, writes and counts, and when it stops."""
+"""One shard as a job: its seeds, its requests, its output and statistics, and when it stops."""
 
 import json
 from collections import Counter
@@ -7,22 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.synthesis.conftest import ScriptedTeacher
+from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
 from workflow_scripts.synthesis.synthesize_shard import main, shard_rows, single_turn
-from workflow_scripts.teacher.runtime_settings import ANSWERING, VARIABLE, share_limits
+from workflow_scripts.teacher.runtime_settings import VARIABLE, answer_settings, export_runtime_settings
 
 FIRST = "Its crystals interlock, and water finds few ways in."
 GOES_ON = " granite last where crystals interlock?"
 ANSWERS = ["Feldspar goes first.", "Deserts keep granite domes."]
-
-
-@pytest.fixture
-def teacher():
-    server = ScriptedTeacher()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -37,8 +30,14 @@ def shard(tmp_path, config, teacher, monkeypatch):
     """A function that runs a shard of these seeds: rows, rejected rows, statistics."""
 
     def run(seeds, number="0000", max_failure_rate=0.0, shard_size=16, **settings):
-        told = {**config["teacher"], "kind": "endpoint", "model": "m", "base_url": teacher.base_url, "prefill": True}
-        told |= {"concurrency": 1, "retries": 0, "timeout": 10, "max_failure_rate": max_failure_rate}
+        teacher_settings = {**config["teacher"], "kind": "endpoint", "model": "m", "base_url": teacher.base_url}
+        teacher_settings |= {
+            "prefill": True,
+            "concurrency": 1,
+            "retries": 0,
+            "timeout": 10,
+            "max_failure_rate": max_failure_rate,
+        }
         exchanges = [{"count": 2, "weight": 1}]
         recipe = [{"path": ["amplify"], "weight": 1}]
         settings = {
@@ -48,15 +47,14 @@ def shard(tmp_path, config, teacher, monkeypatch):
             "recipe": recipe,
             **settings,
         }
-        monkeypatch.setenv(VARIABLE, "")  # is put back after the test
-        share_limits(told)
-        told = {name: told[name] for name in ANSWERING}
+        monkeypatch.setenv(VARIABLE, "")  # restored after the test
+        export_runtime_settings(teacher_settings)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
         out = {name: tmp_path / name for name in ("data", "rejected", "stats")}
         main(
             [
                 *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
-                *("--settings", json.dumps(settings), "--teacher", json.dumps(told)),
+                *("--settings", json.dumps(settings), "--teacher", json.dumps(answer_settings(teacher_settings))),
                 *("--cache", str(tmp_path / "cache"), "--server-log", str(tmp_path / "server.log")),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
@@ -69,8 +67,8 @@ def shard(tmp_path, config, teacher, monkeypatch):
     return run
 
 
-def says(teacher, seeds):
-    """What the teacher says to seeds one after the other, each to become two exchanges; how many requests that makes."""
+def queue_replies(teacher, seeds):
+    """Queue the replies for two exchanges of each seed, and return their number."""
     replies = [reply for seed in seeds for reply in ([] if seed["response"] else [FIRST]) + [GOES_ON, ANSWERS[0]]]
     for reply in replies:
         teacher.says(reply)
@@ -78,17 +76,17 @@ def says(teacher, seeds):
 
 
 @given(st.lists(st.integers(), unique=True, max_size=60), st.integers(1, 70))
-def test_shards_part_the_seeds_whatever_their_size(seeds, size):
+def test_shards_partition_the_seeds_for_any_size(seeds, size):
     number = -(-len(seeds) // size)
     shards = [shard_rows(seeds, shard, size) for shard in range(number)]
-    assert [seed for part in shards for seed in part] == seeds
-    assert all(len(part) == size for part in shards[:-1])
+    assert [seed for shard in shards for seed in shard] == seeds
+    assert all(len(shard) == size for shard in shards[:-1])
     assert all(shards)
     assert shard_rows(seeds, number, size) == shard_rows(seeds, number + 5, size) == []
 
 
 @given(st.lists(st.tuples(st.text(), st.sampled_from(["instruction", "post", "conversation"]))), st.randoms())
-def test_single_turn_seeds_in_the_order_of_their_ids(drawn, random):
+def test_single_turn_seeds_are_sorted_by_id(drawn, random):
     seeds = [{"id": seed_id, "kind": kind} for seed_id, kind in drawn]
     taken = single_turn(iter(seeds))
     assert [seed["id"] for seed in taken] == sorted(seed_id for seed_id, kind in drawn if kind != "conversation")
@@ -96,8 +94,8 @@ def test_single_turn_seeds_in_the_order_of_their_ids(drawn, random):
     assert Counter(map(str, single_turn(seeds))) == Counter(map(str, taken))
 
 
-def test_a_shard_grows_its_seeds(shard, teacher, seeds):
-    asked = says(teacher, seeds)
+def test_a_shard_generates_a_conversation_from_each_seed(shard, teacher, seeds):
+    requested = queue_replies(teacher, seeds)
     rows, rejected, stats = shard(seeds)
     assert rejected == []
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
@@ -108,26 +106,26 @@ def test_a_shard_grows_its_seeds(shard, teacher, seeds):
         assert first == {"input": seed["instruction"], "output": FIRST}
         assert second["input"].endswith(GOES_ON) and second["output"] == ANSWERS[0]
         assert row["provenance"]["teacher"] == {"model": "m", "kind": "endpoint", "identity": "endpoint m"}
-    assert (stats["requests"], stats["cached"]) == (asked, 0) == (len(teacher.requests), 0)
-    assert (stats["prompt_tokens"], stats["completion_tokens"]) == (7 * asked, 3 * asked)
+    assert (stats["requests"], stats["cached"]) == (requested, 0) == (len(teacher.requests), 0)
+    assert (stats["prompt_tokens"], stats["completion_tokens"]) == (7 * requested, 3 * requested)
     assert stats["faults"] == {}
 
 
-def test_what_is_finished_is_not_asked_again(shard, teacher, seeds):
-    asked = says(teacher, seeds)
+def test_stored_answers_are_not_requested_again(shard, teacher, seeds):
+    requested = queue_replies(teacher, seeds)
     first, second = shard(seeds), shard(seeds[::-1])
-    assert len(teacher.requests) == asked
+    assert len(teacher.requests) == requested
     assert first[:2] == second[:2]
-    assert (second[2]["requests"], second[2]["cached"], second[2]["prompt_tokens"]) == (0, asked, 0)
+    assert (second[2]["requests"], second[2]["cached"], second[2]["prompt_tokens"]) == (0, requested, 0)
 
 
-def test_another_size_of_shards_changes_no_row(shard, teacher, seeds):
-    asked = says(teacher, seeds)
-    whole = shard(seeds)[0]
+def test_the_size_of_shards_does_not_affect_rows(shard, teacher, seeds):
+    requested = queue_replies(teacher, seeds)
+    complete = shard(seeds)[0]
     parts = [shard(seeds, number, shard_size=1)[0] for number in ("0000", "0001")]
     assert [len(part) for part in parts] == [1, 1]
-    assert sorted(parts[0] + parts[1], key=lambda row: row["id"]) == whole
-    assert len(teacher.requests) == asked
+    assert sorted(parts[0] + parts[1], key=lambda row: row["id"]) == complete
+    assert len(teacher.requests) == requested
 
 
 def test_examples_come_from_all_shards(shard, teacher, seeds):
@@ -138,11 +136,11 @@ def test_examples_come_from_all_shards(shard, teacher, seeds):
     assert row["provenance"]["steps"][0]["examples"] == [seeds[0]["id"]]
 
 
-def test_finished_conversations_are_not_for_a_teacher(shard, teacher, seeds, make_seed):
-    asked = says(teacher, seeds)
+def test_finished_conversations_are_not_amplified(shard, teacher, seeds, make_seed):
+    requested = queue_replies(teacher, seeds)
     finished = make_seed(kind="conversation", meta={"conversation": [{"input": "Why?", "output": "So."}]})
     rows, rejected, stats = shard([finished, *seeds])
-    assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, asked)
+    assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, requested)
 
 
 def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):
@@ -151,11 +149,14 @@ def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):
     assert stats == {"in": 0, "out": 0, "rejected": {}}
 
 
-def test_a_seed_that_stays_bad_is_rejected_with_its_fault(shard, teacher, seeds):
+def test_a_seed_with_a_bad_turn_is_rejected_with_its_fault_and_text(shard, teacher, seeds):
     teacher.says("")
     rows, rejected, stats = shard(seeds, attempts=2)
     assert rows == []
     assert [row["id"] for row in rejected] == [seed["id"] for seed in seeds]
+    assert [row["conversation"] for row in rejected] == [
+        [{"input": seed["instruction"], "output": seed["response"]}] for seed in seeds
+    ]
     assert [row["evidence"] for row in rejected] == [
         {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty"} for seed in seeds
     ]
@@ -163,9 +164,9 @@ def test_a_seed_that_stays_bad_is_rejected_with_its_fault(shard, teacher, seeds)
     assert stats["faults"] == {"answer:empty": 2, "follow_up:empty": 2}
 
 
-def test_up_to_the_rate_failures_are_rejected_rows(shard, teacher, seeds):
+def test_failures_up_to_the_rate_are_rejected_rows(shard, teacher, seeds):
     teacher.sends({"error": "no"}, status=500)
-    says(teacher, seeds[1:])
+    queue_replies(teacher, seeds[1:])
     rows, rejected, _ = shard(seeds, max_failure_rate=0.5)
     assert [row["provenance"]["seed"] for row in rows] == [seeds[1]["id"]]
     assert rejected == [
@@ -173,19 +174,20 @@ def test_up_to_the_rate_failures_are_rejected_rows(shard, teacher, seeds):
             "id": seeds[0]["id"],
             "reason": "teacher_error",
             "evidence": {"source": "Airoboros", "error": "InternalServerError: HTTP status 500"},
+            **{key: seed_as_conversation(seeds[0])[key] for key in ("source", "conversation", "provenance")},
         }
     ]
 
 
-def test_beyond_the_rate_the_job_stops_and_keeps_what_is_paid(shard, teacher, seeds, tmp_path):
-    good = says(teacher, seeds[:1])
+def test_beyond_the_rate_the_job_stops_and_keeps_paid_answers(shard, teacher, seeds, tmp_path):
+    paid = queue_replies(teacher, seeds[:1])
     teacher.sends({"error": "no"}, status=500)
-    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(at last: .*500\), more than"):
+    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(last error: .*500\), more than"):
         shard(seeds, max_failure_rate=0.49)
     assert not (tmp_path / "data").exists() and not (tmp_path / "stats").exists()
-    teacher.script.clear()
+    teacher.queue.clear()
     teacher.requests.clear()
-    asked = says(teacher, seeds[1:])
+    requested = queue_replies(teacher, seeds[1:])
     rows, rejected, stats = shard(seeds)
     assert (len(rows), rejected) == (2, [])
-    assert (len(teacher.requests), stats["cached"]) == (asked, good)
+    assert (len(teacher.requests), stats["cached"]) == (requested, paid)

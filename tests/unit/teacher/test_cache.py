@@ -1,4 +1,4 @@
-"""Finished requests on disk."""
+"""Stored answers."""
 
 import pytest
 from hypothesis import given
@@ -17,13 +17,13 @@ def stored(tmp_path):
     return cache, next(tmp_path.rglob("*.json"))
 
 
-def test_an_answer_is_found_again_by_another_job(stored, tmp_path):
+def test_an_answer_is_found_by_another_job(stored, tmp_path):
     assert RequestCache(tmp_path).get(dict(reversed(REQUEST.items()))) == ANSWER
     assert [path.name.endswith(".json") for path in tmp_path.rglob("*") if path.is_file()] == [True]
 
 
 @given(st.sampled_from(sorted(REQUEST)), st.integers() | st.text())
-def test_anything_else_is_another_request(tmp_path_factory, key, value):
+def test_any_other_value_is_another_request(tmp_path_factory, key, value):
     cache = RequestCache(tmp_path_factory.mktemp("cache"))
     cache.put(REQUEST, ANSWER)
     other = {**REQUEST, key: value}
@@ -32,7 +32,7 @@ def test_anything_else_is_another_request(tmp_path_factory, key, value):
 
 
 @pytest.mark.parametrize("content", [b"", b'{"request": ', b"\xff", b"{}", b'{"request": {}, "answer": 1}'])
-def test_a_file_that_does_not_hold_the_request_counts_as_none(stored, content):
+def test_an_invalid_file_is_ignored_and_replaced(stored, content):
     cache, path = stored
     path.write_bytes(content)
     assert cache.get(REQUEST) is None
@@ -41,13 +41,13 @@ def test_a_file_that_does_not_hold_the_request_counts_as_none(stored, content):
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b'"text"'])
-def test_a_file_that_holds_no_object_counts_as_none(stored, content):
+def test_a_file_without_an_object_is_ignored(stored, content):
     cache, path = stored
     path.write_bytes(content)
     assert cache.get(REQUEST) is None
 
 
-def test_all_finished_requests_in_the_order_of_their_hashes(tmp_path):
+def test_rows_are_all_finished_requests_sorted_by_hash(tmp_path):
     cache = RequestCache(tmp_path)
     for seed in range(20):
         cache.put({**REQUEST, "seed": seed}, {**ANSWER, "text": str(seed)})
@@ -60,7 +60,7 @@ def test_all_finished_requests_in_the_order_of_their_hashes(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"request": {}, "answer": {}}', b'{"request": {}, "answer": 1}'])
-def test_a_file_of_another_content_is_no_finished_request(stored, content):
+def test_rows_report_invalid_files(stored, content):
     cache, path = stored
     path.write_bytes(content)
     assert list(cache.rows()) == [None]

@@ -1,4 +1,4 @@
-"""The prompts of Amplify-Instruct and the techniques before it, one Jinja file each."""
+"""The prompts of Amplify-Instruct and of the techniques before it, one Jinja file each."""
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts

@@ -1,22 +1,22 @@
-"""The techniques that the card names, one module each, all with the same interface."""
+"""The techniques named on Capybara's card, one module each, all with the same interface."""
 
 from typing import Protocol
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.generator import Scribe
+from workflow_scripts.synthesis.generator import Generator
 
 
 class Technique(Protocol):
-    """One step of a path. `name` stands in the config and in provenance, `citation` where the method is published."""
+    """One step of a path. `name` is used in the config and in provenance; `citation` is the publication."""
 
     name: str
     citation: str
 
-    def fits(self, seed: Row) -> bool:
-        """Whether the technique makes sense for a seed; a path is drawn only for seeds that fit all of its steps."""
+    def fits(self, seed: Seed) -> bool:
+        """Whether the technique applies to a seed. A path is drawn only for seeds that all its techniques fit."""
         ...
 
-    async def apply(self, draft: Draft, scribe: Scribe) -> None:
-        """Change the draft, and add a row {name, ...} to its `steps`. Raises BadTurn; lets TeacherError pass."""
+    async def apply(self, draft: Draft, generator: Generator) -> None:
+        """Change the draft and append a row {name, ...} to its `steps`. Raises BadTurn; does not catch TeacherError."""
         ...

@@ -1,15 +1,20 @@
-"""Evol-Instruct: the instruction made harder in depth, or exchanged for a rarer one in breadth, over some rounds."""
+"""Evol-Instruct: in each round, make the instruction harder (in depth) or replace it by a rarer one (in breadth)."""
 
 import functools
 import re
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.synthesis.draft import BadTurn, Draft
-from workflow_scripts.synthesis.generator import Scribe
-from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, rewritable
+from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.techniques.instruction import (
+    generate_answer,
+    instruction_fault,
+    rewritable,
+    strip_wrapping,
+)
 
 BREADTH, INPUT = "breadth", "complicate_input"
-# Operation: its prompt, and how many words it may add. The paper's 10 to 20, counted generously.
+# Operation: (prompt, maximum number of added words). The paper asks for 10 to 20; we allow more.
 OPERATIONS = {
     "add_constraints": ("evol_in_depth", 40),
     "deepen": ("evol_in_depth", 40),
@@ -18,8 +23,8 @@ OPERATIONS = {
     INPUT: ("evol_complicate_input", 250),
     BREADTH: ("evol_in_breadth", 60),
 }
-KEPT = 0.6  # of the words of an instruction that is to grow
-SHORT = 80  # words
+MIN_LENGTH_RATIO = 0.6  # of the words of an instruction evolved in depth to those of the original
+MAX_REFUSAL_WORDS = 80
 STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -28,7 +33,7 @@ STOP_WORDS = frozenset(
         they this those to too us was we were what when which who will with would you your""",
     )
 )
-GAIN = {
+GAIN_SCHEMA = {
     "type": "object",
     "properties": {"asks_for_more": {"type": "boolean"}},
     "required": ["asks_for_more"],
@@ -37,27 +42,28 @@ GAIN = {
 
 
 class EvolInstruct:
-    """Settings: `rounds`, and `operations` with their weights. An eliminated round keeps what was there before it."""
+    """Settings: `rounds`, and `operations` with their weights. An eliminated round leaves the draft unchanged."""
 
     name = "evol_instruct"
     citation = "Xu et al. 2023, WizardLM, arXiv 2304.12244"
 
-    def fits(self, seed: Row) -> bool:
+    def fits(self, seed: Seed) -> bool:
         return rewritable(seed)
 
-    async def apply(self, draft: Draft, scribe: Scribe) -> None:
-        settings = scribe.settings["techniques"][self.name]
+    async def apply(self, draft: Draft, generator: Generator) -> None:
+        """Replace the opening and its answer in each round that is not eliminated."""
+        settings = generator.settings["techniques"][self.name]
         done: list[str] = []
         eliminated: list[Row] = []
-        failed: set[str] = set()  # with the instruction as it stands: the same request would fail again
+        failed: set[str] = set()  # operations on the current instruction: the same request would fail again
         for _ in range(settings["rounds"]):
-            barred = failed | ({INPUT} if draft.context else set())  # which has its input already
-            weights = {name: weight for name, weight in sorted(settings["operations"].items()) if name not in barred}
+            excluded = failed | ({INPUT} if draft.context else set())  # an opening with context has an input already
+            weights = {name: weight for name, weight in sorted(settings["operations"].items()) if name not in excluded}
             if not any(weights.values()):
                 break
             operation = draft.rng.choices(list(weights), weights=list(weights.values()))[0]
             try:
-                await self._evolve(draft, scribe, operation)
+                await self._evolve(draft, generator, operation)
             except BadTurn as error:
                 failed.add(operation)
                 eliminated.append({"operation": operation, "reason": str(error)})
@@ -66,36 +72,41 @@ class EvolInstruct:
                 done.append(operation)
         draft.steps.append({"name": self.name, "operations": done, "eliminated": eliminated})
 
-    async def _evolve(self, draft: Draft, scribe: Scribe, operation: str) -> None:
-        """Another opening with its answer; BadTurn, and no change, by the paper's four rules of elimination."""
-        prompt, added = OPERATIONS[operation]
-        content = scribe.prompt(
+    async def _evolve(self, draft: Draft, generator: Generator, operation: str) -> None:
+        """Replace the opening and its answer. Raises BadTurn, without a change, by the paper's four elimination rules."""
+        prompt, max_added_words = OPERATIONS[operation]
+        content = generator.prompt(
             draft, prompt, operation=operation, instruction=draft.instruction, context=draft.context, domain=draft.seed["domain"]
         )  # fmt: skip
-        check = functools.partial(_evolved_fault, original=draft.instruction, added=added, grows=operation != BREADTH)
-        evolved = await scribe.write(draft, "instruction", [{"role": "user", "content": content}], check, bare)
-        content = scribe.prompt(draft, "evol_gain", first=draft.instruction, second=evolved)
-        judged = await scribe.judge(draft, [{"role": "user", "content": content}], GAIN)
-        if not judged["asks_for_more"]:
+        in_depth = operation != BREADTH
+        check = functools.partial(
+            _evolved_fault, original=draft.instruction, max_added_words=max_added_words, in_depth=in_depth
+        )
+        evolved = await generator.write(
+            draft, "instruction", [{"role": "user", "content": content}], check, strip_wrapping
+        )
+        content = generator.prompt(draft, "evol_gain", first=draft.instruction, second=evolved)
+        judgement = await generator.judge(draft, [{"role": "user", "content": content}], GAIN_SCHEMA)
+        if not judgement["asks_for_more"]:
             raise BadTurn("evol_instruct:no_gain")
-        context = "" if operation == BREADTH else draft.context
-        answered = await answer(draft, scribe, f"{evolved}\n\n{context}" if context else evolved)
-        if found := elimination(answered):
-            raise BadTurn(f"evol_instruct:{found}")
-        draft.instruction, draft.context, draft.answer = evolved, context, answered
+        context = draft.context if in_depth else ""
+        answer = await generate_answer(draft, generator, f"{evolved}\n\n{context}" if context else evolved)
+        if reason := elimination(answer):
+            raise BadTurn(f"evol_instruct:{reason}")
+        draft.instruction, draft.context, draft.answer = evolved, context, answer
 
 
-def elimination(answered: str) -> str | None:
-    """Why an answer shows that its instruction failed (the paper's rules 2 and 3), or None."""
-    words = re.findall(r"[^\W_]+", answered.casefold())
-    if "sorry" in words and len(words) < SHORT:
+def elimination(answer: str) -> str | None:
+    """Why an answer eliminates its instruction (the paper's rules 2 and 3), or None."""
+    words = re.findall(r"[^\W_]+", answer.casefold())
+    if "sorry" in words and len(words) < MAX_REFUSAL_WORDS:
         return "sorry"
     return "says_nothing" if STOP_WORDS.issuperset(words) else None
 
 
-def _evolved_fault(text: str, original: str, added: int, grows: bool) -> str | None:
-    """Rule 4 (`prompt_words`) and more; an instruction in breadth may be up to twice as long."""
+def _evolved_fault(text: str, original: str, max_added_words: int, in_depth: bool) -> str | None:
+    """Fault of an evolved instruction: rule 4 (`prompt_words`) and more. In breadth it may be twice as long."""
     length = len(original.split())
-    if grows and len(text.split()) < KEPT * length:
+    if in_depth and len(text.split()) < MIN_LENGTH_RATIO * length:
         return "shortened"
-    return fault(text, [original], most_words=(length if grows else 2 * length) + added)
+    return instruction_fault(text, [original], max_words=(length if in_depth else 2 * length) + max_added_words)

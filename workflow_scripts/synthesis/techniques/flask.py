@@ -1,12 +1,12 @@
-"""FLASK: an instruction made for the skills that its seed was labelled with, and scores of answers by those skills."""
+"""FLASK: rewrite an instruction for the skills of its seed, and score answers by these skills."""
 
 import functools
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.seeds.labels.grid import Grid, Label, load_grid
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.generator import Scribe
-from workflow_scripts.synthesis.techniques.instruction import bare, fault, rewritable
+from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.techniques.instruction import instruction_fault, rewritable, strip_wrapping
 
 
 @functools.cache
@@ -15,18 +15,18 @@ def _grid() -> Grid:
 
 
 class Flask:
-    """No settings. FLASK's grid serves to evaluate; to write along it is ours."""
+    """No settings. FLASK's grid was published for evaluation; using it to write instructions is our choice."""
 
     name = "flask"
     citation = "Ye et al. 2023, FLASK, arXiv 2307.10928"
 
-    def fits(self, seed: Row) -> bool:
+    def fits(self, seed: Seed) -> bool:
         return rewritable(seed) and bool(seed["skills"])
 
-    async def apply(self, draft: Draft, scribe: Scribe) -> None:
-        """The opening's request rewritten so that it needs the seed's skills, at its domain and difficulty."""
+    async def apply(self, draft: Draft, generator: Generator) -> None:
+        """Rewrite the instruction so that it needs the seed's skills, at its domain and difficulty."""
         seed, old = draft.seed, draft.instruction
-        prompt = scribe.prompt(
+        prompt = generator.prompt(
             draft,
             "flask_instruction",
             instruction=old,
@@ -35,17 +35,21 @@ class Flask:
             domains=_labels(_grid().domains, [seed["domain"]]),
             difficulties=_labels(_grid().difficulties, [seed["difficulty"]]),
         )
-        draft.instruction = await scribe.write(
-            draft, "instruction", [{"role": "user", "content": prompt}], lambda text: fault(text, [old]), bare
+        draft.instruction = await generator.write(
+            draft,
+            "instruction",
+            [{"role": "user", "content": prompt}],
+            lambda text: instruction_fault(text, [old]),
+            strip_wrapping,
         )
         draft.answer = ""
         draft.steps.append({"name": self.name, "skills": seed["skills"]})
 
 
-async def scores(draft: Draft, scribe: Scribe) -> list[Row]:
+async def score_answers(draft: Draft, generator: Generator) -> list[Row]:
     """Each answer's score from 1 to 5 on each of the seed's skills: {exchange (from 1), scores: {skill: score}}.
 
-    Empty for a seed without skills. BadTurn if the judge gives no such scores.
+    Empty for a seed without FLASK skills. Raises BadTurn if the judge gives no valid scores.
     """
     skills = _labels(_grid().skills, draft.seed["skills"] or [])
     if not skills:
@@ -60,13 +64,13 @@ async def scores(draft: Draft, scribe: Scribe) -> list[Row]:
     rows = []
     for number, exchange in enumerate(draft.exchanges, 1):
         earlier = draft.exchanges[: number - 1]
-        prompt = scribe.prompt(draft, "flask_scores", earlier=earlier, exchange=exchange, skills=skills)
-        judged = await scribe.judge(draft, [{"role": "user", "content": prompt}], schema)
-        rows.append({"exchange": number, "scores": {name: judged[name] for name in names}})
+        prompt = generator.prompt(draft, "flask_scores", earlier=earlier, exchange=exchange, skills=skills)
+        scores = await generator.judge(draft, [{"role": "user", "content": prompt}], schema)
+        rows.append({"exchange": number, "scores": {name: scores[name] for name in names}})
     return rows
 
 
 def _labels(known: tuple[Label, ...], names: list[str]) -> list[Label]:
-    """The grid's labels of these names, in their order; a source may name a domain that is not the grid's."""
+    """The grid's labels of these names, in their order. Names that are not in the grid are skipped."""
     by_name = {label.name: label for label in known}
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]

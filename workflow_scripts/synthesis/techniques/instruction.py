@@ -1,4 +1,4 @@
-"""What the techniques that write instructions share: bare texts of a teacher's replies, their faults, first answers."""
+"""Shared by the techniques that write instructions: texts extracted from replies, their faults, topics, first answers."""
 
 import functools
 import re
@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 from rapidfuzz import fuzz
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.generator import Scribe
-from workflow_scripts.synthesis.quality import NEAR_COPY, answer_fault
+from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
 
-LEAST_WORDS, MOST_WORDS = 3, 400
-FEW_NEW_WORDS = 4  # a long instruction may grow by a clause and still look much like itself
+MIN_WORDS, MAX_WORDS = 3, 400
+MIN_NEW_WORDS = 4  # a long instruction that gained a clause is similar to its original, but not a copy
+MAX_TOPIC_WORDS = 15
 THING = r"(?:instruction|prompt|question|problem|task|request|riddle|puzzle)s?"
 LEAD_IN = re.compile(
     r"^(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[,.! ]*)?(?:here(?:'s|’s| is| are)|below is)\b"
@@ -27,7 +28,7 @@ LABEL = re.compile(
 )
 FENCE = re.compile(r"^```[\w+-]*\n((?:(?!```).)*)\n?```$", re.DOTALL)
 QUOTES = ('""', "''", "“”", "‘’", "«»")
-# Words of our prompts that are no part of an instruction, and what the publications' own prompts were seen to leak.
+# Words of our prompts that do not belong to an instruction, and words known to leak from the published prompts.
 PROMPT_WORDS = re.compile(
     r"\b(?:given|original|rewritten|created|evolved|new)[ _](?:prompt|instruction|request)s?\b"
     r"|#[\w ]*prompt#|</?(?:request|attachment|example|answer|known)s?>",
@@ -38,7 +39,7 @@ ANSWERS = re.compile(
     r"|here(?:'s|’s| is| are)\b|in (?:conclusion|summary)\b)",
     re.IGNORECASE,
 )
-# A text without a question mark asks for something only if one of these stands where a request begins.
+# A text without a question mark is a request only if one of these verbs is where a request begins.
 VERBS = (
     r"act|analy[sz]e|answer|argue|arrange|brainstorm|build|calculate|categori[sz]e|choose|classify|come|comment|compare"
     r"|complete|compose|compute|consider|construct|continue|convert|correct|count|create|critique|debug|decide|deduce"
@@ -53,37 +54,37 @@ VERBS = (
 REQUEST = re.compile(
     rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]*(?:{VERBS})\b", re.IGNORECASE
 )
-GLOSS = re.compile(r":\s|:\*\*|\s[–—-]\s")  # between an item and what is said about it
+GLOSS = re.compile(r":\s|:\*\*|\s[–—-]\s")  # between an item and its explanation
 NUMBERED = re.compile(r"^\s*(\d{1,2})[.)]\s+(\S.*)$")
 
 
-def rewritable(seed: Row) -> bool:
-    """Whether a seed's opening may become another: an essay with its task may not, a finished conversation neither."""
+def rewritable(seed: Seed) -> bool:
+    """Whether a seed's opening may be replaced: not that of a post with its task, nor of a finished conversation."""
     return seed["kind"] not in ("post", "conversation")
 
 
-def bare(text: str) -> str:
-    """A reply without what teachers put around a text: lead-ins, labels, quotation marks, a markdown fence."""
+def strip_wrapping(text: str) -> str:
+    """A reply without lead-ins, labels, quotation marks and Markdown fences around its text."""
     while True:
-        found = LABEL.sub("", LEAD_IN.sub("", text.strip())).strip()
-        if match := FENCE.match(found):
-            found = match[1].strip()
+        stripped = LABEL.sub("", LEAD_IN.sub("", text.strip())).strip()
+        if match := FENCE.match(stripped):
+            stripped = match[1].strip()
         for start, end in QUOTES:
-            inner = found[1:-1]
-            if len(found) > 2 and found[0] == start and found[-1] == end and not {start, end} & set(inner):
-                found = inner.strip()
-        if found == text:
-            return found
-        text = found
+            inner = stripped[1:-1]
+            if len(stripped) > 2 and stripped[0] == start and stripped[-1] == end and not {start, end} & set(inner):
+                stripped = inner.strip()
+        if stripped == text:
+            return stripped
+        text = stripped
 
 
-def fault(text: str, originals: Iterable[str] = (), most_words: int = MOST_WORDS) -> str | None:
-    """Why a text cannot stand as an instruction made from `originals`, or None."""
-    if found := answer_fault(text, []):  # what no turn may hold
-        return found
-    if len(text.split()) < LEAST_WORDS:
+def instruction_fault(text: str, originals: Iterable[str] = (), max_words: int = MAX_WORDS) -> str | None:
+    """Fault of an instruction that was derived from `originals`, or None."""
+    if fault := answer_fault(text, []):  # the checks that apply to every turn
+        return fault
+    if len(text.split()) < MIN_WORDS:
         return "too_short"
-    if len(text.split()) > most_words:
+    if len(text.split()) > max_words:
         return "too_long"
     originals = list(originals)
     if (match := PROMPT_WORDS.search(text)) and not any(match[0].casefold() in old.casefold() for old in originals):
@@ -96,13 +97,13 @@ def fault(text: str, originals: Iterable[str] = (), most_words: int = MOST_WORDS
 def _copies(text: str, original: str) -> bool:
     text, original = text.casefold(), original.casefold()
     new = Counter(re.findall(r"\w+", text)) - Counter(re.findall(r"\w+", original))
-    return fuzz.ratio(text, original) >= NEAR_COPY and new.total() < FEW_NEW_WORDS
+    return fuzz.ratio(text, original) >= NEAR_COPY_RATIO and new.total() < MIN_NEW_WORDS
 
 
-def numbered(text: str) -> list[str]:
-    """The items of a reply that is one numbered list from 1 on; empty if it is anything else.
+def parse_numbered_list(text: str) -> list[str]:
+    """The items of a reply that is one numbered list from 1; empty for any other reply.
 
-    A line before it that ends with a colon is passed over, and a last line that was cut off.
+    A first line that ends with a colon and an incomplete last line are ignored.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and lines[0].rstrip(" *").endswith(":"):
@@ -115,28 +116,28 @@ def numbered(text: str) -> list[str]:
     return [GLOSS.split(match[2], maxsplit=1)[0].strip('*_"“”.,;: ') for match in matches if match]
 
 
-async def topics(draft: Draft, scribe: Scribe, prompt: str, count: int) -> list[str]:
-    """The topics of which `prompt` asks the teacher to list `count`; at least half of them have to come."""
+async def generate_topics(draft: Draft, generator: Generator, prompt: str, count: int) -> list[str]:
+    """Topics, at most `count`. `prompt` asks for a list of `count` topics; a list of half of them is valid."""
 
-    def listed(text: str) -> str | None:
-        found = numbered(text)
-        good = len(found) >= max(1, count // 2) and all(found) and all(len(topic.split()) <= 15 for topic in found)
-        return None if good else "no_list"
+    def list_fault(text: str) -> str | None:
+        topics = parse_numbered_list(text)
+        valid = all(topic and len(topic.split()) <= MAX_TOPIC_WORDS for topic in topics)
+        return None if valid and len(topics) >= max(1, count // 2) else "no_list"
 
-    found = await scribe.write(draft, "instruction", [{"role": "user", "content": prompt}], listed)
-    return numbered(found)[:count]
+    text = await generator.write(draft, "instruction", [{"role": "user", "content": prompt}], list_fault)
+    return parse_numbered_list(text)[:count]
 
 
-async def answer(draft: Draft, scribe: Scribe, question: str) -> str:
+async def generate_answer(draft: Draft, generator: Generator, question: str) -> str:
     """The teacher's answer to a first message."""
     messages = [
-        {"role": "system", "content": draft.system or scribe.prompt(draft, "expert")},
+        {"role": "system", "content": draft.system or generator.prompt(draft, "expert")},
         {"role": "user", "content": question},
     ]
     check = functools.partial(answer_fault, conversation=[{"input": question}])
-    return await scribe.write(draft, "answer", messages, check)
+    return await generator.write(draft, "answer", messages, check)
 
 
-def replace(draft: Draft, instruction: str, answer: str = "") -> None:
-    """Open the draft with another instruction, without the context of the old one."""
+def replace_opening(draft: Draft, instruction: str, answer: str = "") -> None:
+    """Replace the draft's instruction and answer, and remove its context."""
     draft.instruction, draft.context, draft.answer = instruction, "", answer

@@ -1,17 +1,22 @@
-"""Know-Logic: a logic problem whose answer is solved twice and read by a judge before it may stand.
+"""Know-Logic: a logic problem that is solved twice; the answers must agree and a judge must accept the solution.
 
-The data set that Capybara's card names (know_logic, by knowrohit07) came without a description of how it was made. This
-method is ours.
+Documented: Capybara's card names the data set know_logic by knowrohit07, which has no description of its method. Ours:
+the method.
 """
 
 import re
 from fractions import Fraction
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.draft import BadTurn, Draft
-from workflow_scripts.synthesis.generator import Scribe
+from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.techniques.instruction import bare, fault, replace, rewritable
+from workflow_scripts.synthesis.techniques.instruction import (
+    instruction_fault,
+    replace_opening,
+    rewritable,
+    strip_wrapping,
+)
 
 FORMS = (
     "an order to be found from clues (who came before whom)",
@@ -29,7 +34,7 @@ FINAL = re.compile(r"^[\W_]*(?:final )?answer[*_ ]*:[*_ ]*(\S.*?)\s*$", re.IGNOR
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)}
 QUANTITY = re.compile(r"^(-?\d+(?:\.\d+)?(?:/\d+)?)\s*([^\d]*)$")
-WRONG_STEP = {
+WRONG_STEP_SCHEMA = {
     "type": "object",
     "properties": {"first_wrong_step": {"type": "integer", "minimum": 0}},
     "required": ["first_wrong_step"],
@@ -38,63 +43,67 @@ WRONG_STEP = {
 
 
 class KnowLogic:
-    """Settings: `attempts`, how many problems may be tried; each is of another form."""
+    """Settings: `attempts`, the maximum number of problems; each has another form."""
 
     name = "know_logic"
     citation = "ours, after the data set know_logic, https://huggingface.co/datasets/knowrohit07/know_logic"
 
-    def fits(self, seed: Row) -> bool:
+    def fits(self, seed: Seed) -> bool:
         return rewritable(seed)
 
-    async def apply(self, draft: Draft, scribe: Scribe) -> None:
-        """A problem on the seed's subject with a checked answer. BadTurn if no attempt passes."""
-        forms = draft.rng.sample(FORMS, min(scribe.settings["techniques"][self.name]["attempts"], len(FORMS)))
+    async def apply(self, draft: Draft, generator: Generator) -> None:
+        """Replace the opening by a verified problem on the seed's subject. Raises BadTurn if no attempt is verified."""
+        forms = draft.rng.sample(FORMS, min(generator.settings["techniques"][self.name]["attempts"], len(FORMS)))
         failed: list[str] = []
         for form in forms:
             try:
-                problem, solution = await self._problem(draft, scribe, form)
+                problem, solution = await self._problem(draft, generator, form)
             except BadTurn as error:
                 failed.append(str(error))
                 continue
-            replace(draft, problem, solution)
+            replace_opening(draft, problem, solution)
             draft.steps.append({"name": self.name, "form": form, "failed": failed})
             return
         raise BadTurn("know_logic:unverified")
 
-    async def _problem(self, draft: Draft, scribe: Scribe, form: str) -> tuple[str, str]:
+    async def _problem(self, draft: Draft, generator: Generator, form: str) -> tuple[str, str]:
         old = draft.instruction
-        prompt = scribe.prompt(draft, "know_logic_problem", form=form, instruction=old, domain=draft.seed["domain"])
-        problem = await scribe.write(
-            draft, "instruction", [{"role": "user", "content": prompt}], lambda text: fault(text, [old]), bare
+        prompt = generator.prompt(draft, "know_logic_problem", form=form, instruction=old, domain=draft.seed["domain"])
+        problem = await generator.write(
+            draft,
+            "instruction",
+            [{"role": "user", "content": prompt}],
+            lambda text: instruction_fault(text, [old]),
+            strip_wrapping,
         )
 
         def check(text: str) -> str | None:
             return answer_fault(text, [{"input": problem}]) or (None if FINAL.search(text) else "no_final_answer")
 
-        system = {"role": "system", "content": scribe.prompt(draft, "know_logic_solve")}
-        solution = await scribe.write(draft, "answer", [system, {"role": "user", "content": problem}], check)
-        # Another number of messages is another sampling seed, and another wording: the second solution owes nothing
-        # to the first.
-        prompt = scribe.prompt(draft, "know_logic_again", problem=problem)
-        second = await scribe.write(draft, "answer", [{"role": "user", "content": prompt}], check)
+        system = {"role": "system", "content": generator.prompt(draft, "know_logic_solve")}
+        solution = await generator.write(draft, "answer", [system, {"role": "user", "content": problem}], check)
+        # Another number of messages gives another sampling seed, and the prompt is worded differently: the second
+        # solution is independent of the first.
+        prompt = generator.prompt(draft, "know_logic_again", problem=problem)
+        second = await generator.write(draft, "answer", [{"role": "user", "content": prompt}], check)
         if not same_answer(final_answer(solution), final_answer(second)):
             raise BadTurn("know_logic:disagreement")
-        prompt = scribe.prompt(draft, "know_logic_judge", problem=problem, solution=solution)
-        verdict = await scribe.judge(draft, [{"role": "user", "content": prompt}], WRONG_STEP)
+        prompt = generator.prompt(draft, "know_logic_judge", problem=problem, solution=solution)
+        verdict = await generator.judge(draft, [{"role": "user", "content": prompt}], WRONG_STEP_SCHEMA)
         if verdict["first_wrong_step"]:
             raise BadTurn("know_logic:wrong_step")
         return problem, solution
 
 
 def final_answer(text: str) -> str:
-    """What stands in the last line "Answer: ..."; empty if there is none."""
-    found = FINAL.findall(text)
-    return found[-1] if found else ""
+    """The text of the last line "Answer: ..."; empty if there is none."""
+    answers = FINAL.findall(text)
+    return answers[-1] if answers else ""
 
 
 def same_answer(first: str, second: str) -> bool:
-    """Whether two final answers say the same: the same words, or the same number with units that do not differ."""
-    first, second = _normalised(first), _normalised(second)
+    """Whether two final answers agree: the same words, or the same number with the same unit or without one."""
+    first, second = _normalise(first), _normalise(second)
     if not first or not second:
         return False
     one, other = QUANTITY.match(first), QUANTITY.match(second)
@@ -107,8 +116,8 @@ def same_answer(first: str, second: str) -> bool:
     return first == second
 
 
-def _normalised(text: str) -> str:
-    """Lower case, without TeX, articles and punctuation; number words as digits, fractions as a/b."""
+def _normalise(text: str) -> str:
+    """Case-folded, without TeX, articles and punctuation; number words as digits, fractions as a/b."""
     text = re.sub(r"\\d?frac\{(-?\d+)\}\{(\d+)\}", r"\1/\2", text.casefold())
     text = re.sub(r"^[\s$]*\w+\s*=\s*", "", text)
     text = re.sub(r"\\(?:boxed|text|mathrm)\{([^{}]*)\}", r"\1", text)

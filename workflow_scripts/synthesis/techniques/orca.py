@@ -1,4 +1,4 @@
-"""Orca: the answer explained under one of sixteen system messages, which hold for the whole conversation."""
+"""Orca: an explained answer under one of sixteen system messages, which apply to the whole conversation."""
 
 import functools
 import re
@@ -6,13 +6,13 @@ import re
 import yaml
 
 from workflow_scripts.common.package_files import package_file
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.synthesis.draft import Draft
-from workflow_scripts.synthesis.generator import Scribe
+from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
 
 THEMES: list[Row] = yaml.safe_load(package_file("synthesis/techniques/orca_themes.yaml").read_text(encoding="utf-8"))
-# "A) … B) …" anywhere, "A. … B. …" at line starts; with colons, which dialogues have too, it takes a C.
+# "A) … B) …" anywhere, "A. … B. …" at line starts; with colons a C is required, because dialogues have A and B too.
 OPTIONS = re.compile(
     r"(?:^|[\s(])A\)\s*\S.*?[\s(]B\)\s*\S|^\s*A\.\s.*?^\s*B\.\s|^\s*A:\s.*?^\s*B:\s.*?^\s*C:\s",
     re.DOTALL | re.MULTILINE,
@@ -20,31 +20,32 @@ OPTIONS = re.compile(
 
 
 def is_multiple_choice(draft: Draft) -> bool:
-    """Whether the opening asks to choose from lettered options, or the seed's source says so."""
-    said = draft.instruction == draft.seed["instruction"] and draft.seed["meta"].get("category") == "multiple_choice"
-    return said or OPTIONS.search(draft.question) is not None
+    """Whether the opening has lettered options, or is a seed whose source labels it as multiple choice."""
+    unchanged = draft.instruction == draft.seed["instruction"]
+    labelled = unchanged and draft.seed["meta"].get("category") == "multiple_choice"
+    return labelled or OPTIONS.search(draft.question) is not None
 
 
 class Orca:
-    """No settings. The themes are the paper's, their wording is ours (`orca_themes.yaml`)."""
+    """No settings. The themes are documented in the paper, their wording is ours (`orca_themes.yaml`)."""
 
     name = "orca"
     citation = "Mukherjee et al. 2023, Orca, arXiv 2306.02707"
 
-    def fits(self, seed: Row) -> bool:
+    def fits(self, seed: Seed) -> bool:
         return seed["kind"] != "conversation"
 
-    async def apply(self, draft: Draft, scribe: Scribe) -> None:
-        """A system message, and a first answer that explains under it what was known before."""
+    async def apply(self, draft: Draft, generator: Generator) -> None:
+        """Set a system message, and generate a first answer under it that explains the known answer, if there is one."""
         choice = is_multiple_choice(draft)
         theme = draft.rng.choice([theme for theme in THEMES if theme["only_multiple_choice"] == choice])
-        draft.system = scribe.prompt(draft, "orca_system", message=theme["message"]) if theme["message"] else ""
-        asked = draft.instruction == draft.seed["instruction"]
-        known = draft.answer or (asked and draft.seed["meta"].get("reference")) or ""
+        draft.system = generator.prompt(draft, "orca_system", message=theme["message"]) if theme["message"] else ""
+        unchanged = draft.instruction == draft.seed["instruction"]
+        known = draft.answer or (unchanged and draft.seed["meta"].get("reference")) or ""
         messages = [
-            {"role": "system", "content": draft.system or scribe.prompt(draft, "expert")},
-            {"role": "user", "content": scribe.prompt(draft, "orca_answer", question=draft.question, known=known)},
+            {"role": "system", "content": draft.system or generator.prompt(draft, "expert")},
+            {"role": "user", "content": generator.prompt(draft, "orca_answer", question=draft.question, known=known)},
         ]
         check = functools.partial(answer_fault, conversation=[{"input": draft.question, "output": known}])
-        draft.answer = await scribe.write(draft, "answer", messages, check)
+        draft.answer = await generator.write(draft, "answer", messages, check)
         draft.steps.append({"name": self.name, "theme": theme["name"], "known_answer": bool(known)})

@@ -1,4 +1,4 @@
-"""Techniques at work: a seed, a technique, and what a real HTTP teacher says to it."""
+"""Fixtures that apply a technique to a seed with a real HTTP teacher."""
 
 import asyncio
 import json
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from workflow_scripts.synthesis.draft import Draft, begin
-from workflow_scripts.synthesis.generator import Scribe
+from workflow_scripts.synthesis.draft import Draft, begin_draft
+from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient
 
@@ -21,7 +21,7 @@ SETTINGS = {"random_seed": 0, "attempts": 2, "on_length": "retry", "sampling": S
 
 @dataclass
 class Work:
-    """What became of a draft, what was asked for it, and the error that ended it."""
+    """The changed draft, the requests sent for it, and the error that ended it."""
 
     draft: Draft
     requests: list[dict]
@@ -33,8 +33,8 @@ class Work:
         return [KINDS[request["max_tokens"]] for request in self.requests]
 
     @property
-    def asked(self):
-        """All that each request says, as one text."""
+    def prompts(self):
+        """All messages of each request, as one text."""
         return ["\n".join(message["content"] for message in request["messages"]) for request in self.requests]
 
     @property
@@ -44,57 +44,57 @@ class Work:
 
 
 @pytest.fixture
-def scribe(teacher, tmp_path):
-    """A function: `use(scribe)` awaited with a Scribe whose teacher says these replies (a dict as JSON).
+def with_generator(teacher, tmp_path):
+    """A function that awaits `use(generator)`, whose teacher sends these replies (a dict as JSON): (value, faults).
 
-    `near` leaves out HTTP, for tests of many draws.
+    `http=False` calls no server, for tests of many draws.
     """
 
-    def run(use, *replies, seeds=(), prefill=False, near=False, **settings):
-        teacher.script.clear()
+    def run(use, *replies, seeds=(), prefill=False, http=True, **settings):
+        teacher.queue.clear()
         teacher.requests.clear()
         for reply in replies:
             teacher.says(json.dumps(reply) if isinstance(reply, dict) else reply)
-        told = {"concurrency": 2, "timeout": 10, "retries": 0}
+        options = {"concurrency": 2, "timeout": 10, "retries": 0}
 
-        async def whole():
+        async def main():
             cache = RequestCache(tmp_path / f"cache{len(list(tmp_path.iterdir()))}")
-            client = TeacherClient(teacher.base_url, "m", told, cache)
-            left = list(replies)
+            client = TeacherClient(teacher.base_url, "m", options, cache)
+            queue = list(replies)
 
             async def ask(messages, sampling, seed, response_format=None):
                 teacher.requests.append({"messages": messages, "seed": seed, **sampling})
-                reply = left.pop(0)
+                reply = queue.pop(0)
                 return {"text": json.dumps(reply) if isinstance(reply, dict) else reply, "finish_reason": "stop"}
 
-            made = Scribe(
-                ask if near else client.ask, SETTINGS | settings, prefill, sorted(seeds, key=lambda seed: seed["id"])
+            generator = Generator(
+                client.ask if http else ask, SETTINGS | settings, prefill, sorted(seeds, key=lambda seed: seed["id"])
             )
             try:
-                return await use(made), made.faults
+                return await use(generator), generator.faults
             finally:
                 await client.close()
 
-        return asyncio.run(whole())
+        return asyncio.run(main())
 
     return run
 
 
 @pytest.fixture
-def apply(scribe, teacher):
-    """A function: a technique applied to a seed, or to a draft, with these replies; every one of them must be asked for."""
+def apply(with_generator, teacher):
+    """A function that applies a technique to a seed, or a draft, with these replies; every reply must be requested."""
 
-    def run(technique, seed, *replies, draft=None, settings=None, random_seed=0, **more):
-        draft = draft or begin(seed, random_seed)
+    def run(technique, seed, *replies, draft=None, settings=None, random_seed=0, **options):
+        draft = draft or begin_draft(seed, random_seed)
 
-        async def use(made):
+        async def use(generator):
             try:
-                await technique.apply(draft, made)
+                await technique.apply(draft, generator)
             except Exception as error:
                 return error
 
-        own = {technique.name: settings or {}}
-        error, faults = scribe(use, *(replies or ("",)), techniques=own, **more)
+        techniques = {technique.name: settings or {}}
+        error, faults = with_generator(use, *(replies or ("",)), techniques=techniques, **options)
         assert len(teacher.requests) == len(replies)
         return Work(draft, list(teacher.requests), dict(faults), error)
 

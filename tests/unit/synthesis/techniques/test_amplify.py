@@ -1,4 +1,4 @@
-"""Amplify-Instruct: the plan, what is asked, what is kept, and when it ends."""
+"""Amplify-Instruct: the plan, the requests, the turns kept, and when a conversation ends."""
 
 import re
 from collections import Counter
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.synthesis import prompts
-from workflow_scripts.synthesis.draft import BadTurn, begin
+from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.quality import follow_up_fault
-from workflow_scripts.synthesis.techniques.amplify import MOVES, Amplify, plan
+from workflow_scripts.synthesis.techniques.amplify import MOVES, Amplify, sample_moves
 from workflow_scripts.teacher.client import TeacherError
 
 BY_NAME = {move["name"]: move for move in MOVES}
@@ -32,8 +32,8 @@ def just(count):
 
 
 def drawn(seed_id, count=3, places=(), random_seed=0):
-    draft = begin({"id": seed_id, "instruction": "", "context": "", "response": ""}, random_seed)
-    return plan(draft, count if isinstance(count, list) else just(count), list(places))
+    draft = begin_draft({"id": seed_id, "instruction": "", "context": "", "response": ""}, random_seed)
+    return sample_moves(draft, count if isinstance(count, list) else just(count), list(places))
 
 
 def many(number, *args):
@@ -47,16 +47,16 @@ def seed(make_seed):
 
 @pytest.fixture
 def grow(apply):
-    """A function: the seed amplified to `count` exchanges with these replies."""
+    """A function that amplifies a seed to `count` exchanges with these replies."""
 
-    def run(seed, *replies, count=3, moves=(), **more):
-        return apply(Amplify(), seed, *replies, exchanges=just(count), moves=list(moves), **more)
+    def run(seed, *replies, count=3, moves=(), **options):
+        return apply(Amplify(), seed, *replies, exchanges=just(count), moves=list(moves), **options)
 
     return run
 
 
 def questions(seed, count=3):
-    """Good follow-ups: the words that the plan drew, and a rest that refers to the conversation."""
+    """Valid follow-ups: the drawn openings, continued with a reference to the conversation."""
     return [f"{move.opening} {rest}" for move, rest in zip(drawn(seed["id"], count), REST, strict=False)]
 
 
@@ -64,7 +64,7 @@ def questions(seed, count=3):
 
 
 @given(st.text(), st.integers(2, 10), st.integers())
-def test_a_plan_repeats_no_move_and_comes_from_the_seeds_id_alone(seed_id, count, random_seed):
+def test_a_plan_repeats_no_move_and_depends_only_on_the_seeds_id(seed_id, count, random_seed):
     moves = drawn(seed_id, count, (), random_seed)
     assert len({move.name for move in moves}) == len(moves) == count - 1
     for move in moves:
@@ -73,17 +73,17 @@ def test_a_plan_repeats_no_move_and_comes_from_the_seeds_id_alone(seed_id, count
     assert drawn(seed_id, count, (), random_seed) == moves
 
 
-def test_a_plan_does_not_depend_on_what_the_seed_says_or_on_its_neighbours(make_seed):
+def test_a_plan_does_not_depend_on_other_fields_or_other_seeds(make_seed):
     seed = make_seed()
-    alone = plan(begin(seed, 0), just(8), [])
+    alone = sample_moves(begin_draft(seed, 0), just(8), [])
     other = {**seed, "instruction": "What?", "context": "Text.", "response": "So.", "license": "CC0-1.0", "skills": []}
-    both = [begin(other, 0), begin(make_seed("Why does basalt crack?"), 0)]
-    plans = [plan(draft, just(8), []) for draft in reversed(both)]
+    both = [begin_draft(other, 0), begin_draft(make_seed("Why does basalt crack?"), 0)]
+    plans = [sample_moves(draft, just(8), []) for draft in reversed(both)]
     assert plans[1] == alone != plans[0]
-    assert plan(begin(seed, 1), just(8), []) != alone
+    assert sample_moves(begin_draft(seed, 1), just(8), []) != alone
 
 
-def test_every_move_and_every_opening_is_used_alike():
+def test_moves_and_openings_are_drawn_uniformly():
     moves = [move for moves in many(600) for move in moves]
     assert set(BY_NAME) == {move.name for move in moves}
     counts = Counter(move.name for move in moves)
@@ -106,24 +106,24 @@ def test_moves_follow_the_weights_of_their_place():
     assert at[0]["compare"] / 3000 == pytest.approx(0.25 / 12.25, abs=0.01)
     assert at[0]["challenge"] / 3000 == pytest.approx(1 / 12.25, abs=0.02)
     late = [moves for moves in plans if "challenge" not in {move.name for move in moves[:2]}]
-    # Two others are gone by then: challenge weighs 10 among seven that weigh 1.
+    # Two others were drawn before: challenge weighs 10 among seven that weigh 1.
     assert sum(moves[2].name == "challenge" for moves in late) / len(late) == pytest.approx(10 / 17, abs=0.04)
     later = [moves for moves in late if moves[2].name != "challenge"]
     assert sum(moves[3].name == "challenge" for moves in later) / len(later) == pytest.approx(10 / 16, abs=0.05)
 
 
-def test_a_place_before_the_first_entry_weighs_all_alike():
+def test_before_the_first_entry_all_moves_weigh_the_same():
     plans = many(500, 3, [{"from": 2, "weights": {"connect": 1e9}}])
     assert {moves[1].name for moves in plans if moves[0].name != "connect"} == {"connect"}
     assert {moves[0].name for moves in plans} == set(BY_NAME)
 
 
-def test_the_longest_conversation_that_the_config_allows_can_be_planned():
-    most = SYNTHESIS["properties"]["exchanges"]["items"]["properties"]["count"]["maximum"]
-    assert len({move.name for move in drawn("a", most)}) == most - 1
+def test_the_longest_conversation_of_the_schema_can_be_planned():
+    maximum = SYNTHESIS["properties"]["exchanges"]["items"]["properties"]["count"]["maximum"]
+    assert len({move.name for move in drawn("a", maximum)}) == maximum - 1
 
 
-def test_a_plan_is_drawn_before_anything_is_asked(grow, seed):
+def test_a_plan_does_not_depend_on_replies(grow, seed):
     first, second = questions(seed)
     smooth = grow(seed, first, ANSWERS[0], second, ANSWERS[1])
     rough = grow(seed, "Hm.", first, "", ANSWERS[0], second, ANSWERS[1])
@@ -133,7 +133,7 @@ def test_a_plan_is_drawn_before_anything_is_asked(grow, seed):
 # The moves.
 
 
-def test_moves_are_those_of_the_schema():
+def test_the_schema_lists_all_moves():
     names = [move["name"] for move in MOVES]
     known = SYNTHESIS["properties"]["moves"]["items"]["properties"]["weights"]["propertyNames"]["enum"]
     assert names == known and len(set(names)) == len(names)
@@ -149,11 +149,11 @@ def test_a_move_is_well_formed(move):
 
 
 @pytest.mark.parametrize("opening", [opening for move in MOVES for opening in move["openings"]])
-def test_after_an_opening_a_question_can_follow(opening):
+def test_a_question_can_follow_every_opening(opening):
     assert sum(opening in move["openings"] for move in MOVES) == 1
-    assert re.fullmatch(r"[A-Z][\w' ,-]*[\w,]", opening)  # no end of a sentence, nothing to be quoted or trimmed
+    assert re.fullmatch(r"[A-Z][\w' ,-]*[\w,]", opening)  # no sentence end, no quotation marks, no outer spaces
     assert 2 <= len(opening.split()) <= 7
-    # A model's next token begins with a space.
+    # The next token of a model begins with a space.
     conversation = [{"input": "Why does granite erode?", "output": FIRST}]
     assert follow_up_fault(f"{opening} granite in the desert lasts?", conversation, opening) is None
     assert opening in prompts.render("follow_up", request="about why", opening=opening)
@@ -166,7 +166,7 @@ def test_it_fits_every_seed(make_seed):
     assert Amplify().fits(make_seed()) and Amplify().fits(make_seed(**POST))
 
 
-def test_a_seed_grows_as_planned(grow, seed):
+def test_a_seed_is_amplified_as_planned(grow, seed):
     first, second = questions(seed)
     work = grow(seed, first, ANSWERS[0], second, ANSWERS[1])
     assert work.draft.exchanges == [
@@ -180,7 +180,7 @@ def test_a_seed_grows_as_planned(grow, seed):
     assert work.draft.prompts == {"expert", "follow_up"}
 
 
-def test_what_the_teacher_is_asked(grow, seed):
+def test_the_messages_of_requests(grow, seed):
     first, second = questions(seed)
     work = grow(seed, first, ANSWERS[0], second, ANSWERS[1])
     follow_up, answer = (work.requests[place]["messages"] for place in (2, 3))
@@ -193,7 +193,7 @@ def test_what_the_teacher_is_asked(grow, seed):
     assert [message["content"] for message in answer[1:]] == [*talk, second]
 
 
-def test_every_request_has_its_own_sampling_seed_and_always_the_same(grow, seed):
+def test_every_request_has_a_reproducible_sampling_seed_of_its_own(grow, seed):
     first, second = questions(seed)
     numbers = [
         [request["seed"] for request in grow(seed, first, ANSWERS[0], second, ANSWERS[1]).requests] for _ in range(2)
@@ -201,14 +201,14 @@ def test_every_request_has_its_own_sampling_seed_and_always_the_same(grow, seed)
     assert numbers[0] == numbers[1] and len(set(numbers[0])) == 4
 
 
-def test_a_seeds_answer_is_kept_as_it_is(grow, make_seed):
-    """Cleaning has passed it; what the teacher may not say, a seed may."""
-    seed = make_seed(response="I cannot tell, see https://example.org/granite.")
+def test_a_seeds_answer_is_kept_unchanged(grow, make_seed):
+    """It has passed the cleaning; the checks of generated answers do not apply to it."""
+    seed = make_seed(response="I cannot say, see https://example.org/granite.")
     work = grow(seed, f"{drawn(seed['id'])[0].opening} granite last?", ANSWERS[0], count=2)
     assert work.draft.exchanges[0]["output"] == seed["response"]
 
 
-def test_a_posts_first_answer_is_written(grow, make_seed):
+def test_a_posts_first_answer_is_generated(grow, make_seed):
     seed = make_seed(**POST)
     (question,) = questions(seed, 2)
     work = grow(seed, "I'm sorry, but I can't.", FIRST, question, ANSWERS[0], count=2)
@@ -221,8 +221,8 @@ def test_a_posts_first_answer_is_written(grow, make_seed):
     assert work.faults == {"answer:refusal": 1}
 
 
-def test_the_opening_is_what_techniques_before_made_of_it(grow, seed):
-    draft = begin(seed, 0)
+def test_the_opening_is_that_of_earlier_techniques(grow, seed):
+    draft = begin_draft(seed, 0)
     draft.instruction, draft.context, draft.answer = "Why does basalt crack?", "A map.", ""
     draft.system = "You teach geology to children."
     question = f"{drawn(seed['id'])[0].opening} crystals interlock there?"
@@ -234,14 +234,14 @@ def test_the_opening_is_what_techniques_before_made_of_it(grow, seed):
     assert all(draft.system not in message for exchange in draft.exchanges for message in exchange.values())
 
 
-def test_an_answer_that_gives_the_question_back_is_none(grow, make_seed):
+def test_an_answer_that_copies_the_question_is_retried(grow, make_seed):
     seed = make_seed("Why does granite erode so slowly in the desert?")
     work = grow(seed, seed["instruction"], FIRST, questions(seed, 2)[0], questions(seed, 2)[0], ANSWERS[0], count=2)
     assert [exchange["output"] for exchange in work.draft.exchanges] == [FIRST, ANSWERS[0]]
     assert work.faults == {"answer:near_copy": 2}
 
 
-def test_a_bad_turn_is_tried_again(grow, seed):
+def test_an_invalid_turn_is_retried(grow, seed):
     (question,) = questions(seed, 2)
     work = grow(seed, question.replace("?", "."), question, "I'm sorry, but I can't.", ANSWERS[0], count=2)
     assert work.draft.exchanges[1] == {"input": question, "output": ANSWERS[0]}
@@ -260,7 +260,7 @@ def test_a_bad_turn_is_tried_again(grow, seed):
         (["{second}", "", ""], "answer:empty"),
     ],
 )
-def test_what_is_good_stays_and_the_draft_tells_why_it_ends(grow, seed, replies, reason):
+def test_valid_exchanges_are_kept_and_the_draft_states_why_it_ended(grow, seed, replies, reason):
     first, second = questions(seed, 3)
     work = grow(seed, first, ANSWERS[0], *(reply.format(second=second) for reply in replies), count=4)
     assert work.error is None
@@ -269,7 +269,7 @@ def test_what_is_good_stays_and_the_draft_tells_why_it_ends(grow, seed, replies,
     assert work.step == {"name": "amplify", "planned": 4, "moves": [drawn(seed["id"], 4)[0].name]}
 
 
-def test_fewer_than_two_exchanges_are_no_conversation(grow, seed, make_seed):
+def test_fewer_than_two_exchanges_are_a_bad_turn(grow, seed, make_seed):
     for work, reason in [
         (grow(seed, "Hm.", "Hm."), "follow_up:off_move"),
         (grow(seed, questions(seed)[0], "", ""), "answer:empty"),
@@ -280,30 +280,30 @@ def test_fewer_than_two_exchanges_are_no_conversation(grow, seed, make_seed):
 
 
 @pytest.mark.parametrize("good", range(4))
-def test_an_outage_is_no_short_conversation(scribe, teacher, seed, good):
-    """Else the data would depend on when the teacher failed."""
+def test_an_outage_does_not_shorten_a_conversation(with_generator, teacher, seed, good):
+    """Otherwise the data would depend on when the teacher failed."""
     first, second = questions(seed)
     replies = [first, ANSWERS[0], second, ANSWERS[1]][:good]
-    draft = begin(seed, 0)
+    draft = begin_draft(seed, 0)
 
-    async def use(made):
+    async def use(generator):
         teacher.sends({"error": "no"}, status=500)
-        await Amplify().apply(draft, made)
+        await Amplify().apply(draft, generator)
 
     with pytest.raises(TeacherError):
-        scribe(use, *replies, exchanges=just(3), moves=[])
+        with_generator(use, *replies, exchanges=just(3), moves=[])
     assert len(teacher.requests) == good + 1
     assert draft.stopped is None and draft.steps == []
 
 
-# Openings put into the teacher's mouth.
+# Follow-ups begun with their opening (prefill).
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["whole message", "continuation"])
-def test_a_begun_follow_up_is_put_together(grow, seed, whole):
-    """vLLM and llama.cpp give what they added to the begun message, other servers the whole of it."""
+@pytest.mark.parametrize("complete", [True, False], ids=["complete message", "continuation"])
+def test_a_prefilled_follow_up_is_assembled(grow, seed, complete):
+    """vLLM and llama.cpp return the continuation of the message, other servers the complete message."""
     move = drawn(seed["id"], 2)[0]
-    reply = f"{move.opening} {REST[0]}" if whole else f" {REST[0]}"
+    reply = f"{move.opening} {REST[0]}" if complete else f" {REST[0]}"
     work = grow(seed, f"{reply} And why does it matter?", ANSWERS[0], prefill=True, count=2)
     assert work.draft.exchanges[1]["input"] == f"{move.opening} {REST[0]}"
     begun, answer = work.requests
@@ -312,12 +312,12 @@ def test_a_begun_follow_up_is_put_together(grow, seed, whole):
     assert answer["messages"][-1]["role"] == "user" and "continue_final_message" not in answer
 
 
-def test_nothing_after_an_opening_is_nothing(grow, seed):
+def test_an_opening_without_continuation_is_empty(grow, seed):
     work = grow(seed, "", f" {REST[0]}", ANSWERS[0], prefill=True, count=2)
     assert work.faults == {"follow_up:empty": 1}
 
 
-def test_without_prefill_nothing_is_put_into_the_teachers_mouth(grow, seed):
+def test_without_prefill_the_last_message_is_the_users(grow, seed):
     (question,) = questions(seed, 2)
     work = grow(seed, f'"{question}"', ANSWERS[0], count=2)
     assert work.draft.exchanges[1]["input"] == question

@@ -19,36 +19,36 @@ def only(*operations, rounds=1):
 
 
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"breadth", "complicate_input"}))
-def test_in_depth_the_context_stays(apply, make_seed, operation):
+def test_in_depth_the_context_is_kept(apply, make_seed, operation):
     seed = make_seed(OLD, "A wall of 1820.", "Old answer.")
     work = apply(EvolInstruct(), seed, f'"{HARDER}"', MORE, ANSWER, settings=only(operation))
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (HARDER, "A wall of 1820.", ANSWER)
     assert work.step == {"name": "evol_instruct", "operations": [operation], "eliminated": []}
     assert work.draft.prompts == {"evol_in_depth", "evol_gain", "expert"}
     assert work.kinds == ["instruction", "judge", "answer"]
-    assert OLD in work.asked[0] and "A wall of 1820." in work.asked[0] and "Old answer." not in work.asked[0]
-    assert OLD in work.asked[1] and HARDER in work.asked[1]
+    assert OLD in work.prompts[0] and "A wall of 1820." in work.prompts[0] and "Old answer." not in work.prompts[0]
+    assert OLD in work.prompts[1] and HARDER in work.prompts[1]
     assert work.requests[2]["messages"][-1]["content"] == f"{HARDER}\n\nA wall of 1820."
 
 
-def test_each_way_in_depth_says_something_else(apply, make_seed):
-    said = {
-        apply(EvolInstruct(), make_seed(OLD), HARDER, MORE, ANSWER, settings=only(name)).asked[0]
+def test_each_operation_in_depth_has_another_prompt(apply, make_seed):
+    prompts = {
+        apply(EvolInstruct(), make_seed(OLD), HARDER, MORE, ANSWER, settings=only(name)).prompts[0]
         for name in OPERATIONS
         if OPERATIONS[name][0] == "evol_in_depth"
     }
-    assert len(said) == 4
+    assert len(prompts) == 4
 
 
-def test_in_breadth_the_opening_is_a_new_one(apply, make_seed):
+def test_in_breadth_the_context_is_removed(apply, make_seed):
     seed = make_seed(OLD, "A wall of 1820.", "Old answer.", domain="Natural Science")
     work = apply(EvolInstruct(), seed, RARER, MORE, ANSWER, settings=only("breadth"))
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (RARER, "", ANSWER)
-    assert "Natural Science" in work.asked[0] and "A wall of 1820." not in work.asked[0]
+    assert "Natural Science" in work.prompts[0] and "A wall of 1820." not in work.prompts[0]
     assert work.requests[2]["messages"][-1]["content"] == RARER
 
 
-def test_an_input_may_be_long_and_is_not_given_to_an_opening_that_has_one(apply, make_seed):
+def test_an_input_may_be_long_and_is_not_added_to_an_opening_with_context(apply, make_seed):
     table = f"{OLD} Use this table:\n\n" + "\n".join(f"| mineral {n} | {n} |" for n in range(20))
     work = apply(EvolInstruct(), make_seed(OLD), table, MORE, ANSWER, settings=only("complicate_input"))
     assert work.draft.instruction == table
@@ -60,7 +60,7 @@ def test_an_input_may_be_long_and_is_not_given_to_an_opening_that_has_one(apply,
     ("replies", "reason"),
     [
         ((HARDER, SAME), "evol_instruct:no_gain"),
-        ((HARDER, MORE, "Sorry, nobody knows which mineral it is."), "evol_instruct:sorry"),
+        ((HARDER, MORE, "Sorry, no one knows which mineral it is."), "evol_instruct:sorry"),
         ((HARDER, MORE, "It is what it is..."), "evol_instruct:says_nothing"),
         ((HARDER, MORE, "I'm sorry, but I cannot help with that.", ""), "answer:empty"),
         (("Explain the rewritten prompt: " + HARDER,) * 2, "instruction:prompt_words"),
@@ -70,7 +70,7 @@ def test_an_input_may_be_long_and_is_not_given_to_an_opening_that_has_one(apply,
         ((HARDER, {"other": 1}, {"asks_for_more": "yes"}), "judge:malformed"),
     ],
 )
-def test_an_eliminated_round_changes_nothing(apply, make_seed, replies, reason):
+def test_an_eliminated_round_leaves_the_draft_unchanged(apply, make_seed, replies, reason):
     seed = make_seed(OLD, "", "Old answer.")
     work = apply(EvolInstruct(), seed, *replies, settings=only("deepen"))
     assert work.error is None
@@ -79,7 +79,7 @@ def test_an_eliminated_round_changes_nothing(apply, make_seed, replies, reason):
     assert work.step["eliminated"] == [{"operation": "deepen", "reason": reason}]
 
 
-def test_sorry_is_a_fault_of_short_answers_only():
+def test_sorry_eliminates_short_answers_only():
     assert elimination("I am sorry for the old mason.") == "sorry"
     assert elimination("The mason was sorry. " + "He cut the stone again. " * 30) is None
     assert elimination("The sorrel grows there.") is None
@@ -91,28 +91,28 @@ def test_rounds_build_on_each_other(apply, make_seed):
     settings = only("deepen", "concretise", rounds=2)
     work = apply(EvolInstruct(), make_seed(OLD), HARDER, MORE, ANSWER, HARDEST, MORE, "Quartz.", settings=settings)
     assert (work.draft.instruction, work.draft.answer) == (HARDEST, "Quartz.")
-    assert HARDER in work.asked[3] and len(work.step["operations"]) == 2
+    assert HARDER in work.prompts[3] and len(work.step["operations"]) == 2
 
 
-def test_what_failed_is_not_asked_again_of_the_same_instruction(apply, make_seed):
+def test_a_failed_operation_is_not_repeated_on_the_same_instruction(apply, make_seed):
     settings = only("deepen", "concretise", rounds=5)
     work = apply(EvolInstruct(), make_seed(OLD), HARDER, SAME, HARDEST, SAME, settings=settings)
     assert {row["operation"] for row in work.step["eliminated"]} == {"deepen", "concretise"}
 
 
-def test_a_shrunk_request_is_not_harder(apply, make_seed):
+def test_a_shortened_instruction_is_invalid(apply, make_seed):
     work = apply(EvolInstruct(), make_seed(HARDEST), OLD, OLD, settings=only("deepen"))
     assert work.step["eliminated"][0]["reason"] == "instruction:shortened"
 
 
-def test_draws_follow_the_weights_and_the_seed_alone(apply, make_seed):
+def test_draws_depend_only_on_weights_and_seed(apply, make_seed):
     weights = {"rounds": 1, "operations": {"deepen": 3, "breadth": 1, "concretise": 0}}
-    turned = {"rounds": 1, "operations": dict(reversed(weights["operations"].items()))}
+    reversed_ = {"rounds": 1, "operations": dict(reversed(weights["operations"].items()))}
     drawn = Counter()
     for n in range(40):
         seed = make_seed(f"Why does granite of kind {n} erode so slowly?")
-        first = apply(EvolInstruct(), seed, HARDER, MORE, ANSWER, settings=weights, near=True)
-        again = apply(EvolInstruct(), seed, HARDER, MORE, ANSWER, settings=turned, near=True)
+        first = apply(EvolInstruct(), seed, HARDER, MORE, ANSWER, settings=weights, http=False)
+        again = apply(EvolInstruct(), seed, HARDER, MORE, ANSWER, settings=reversed_, http=False)
         assert first.requests == again.requests and first.step == again.step
         drawn.update(first.step["operations"])
     assert set(drawn) == {"deepen", "breadth"} and drawn["deepen"] > drawn["breadth"]

@@ -1,10 +1,10 @@
-"""FLASK: instructions for skills, and scores by skills."""
+"""FLASK: instructions written for skills, and scores by skill."""
 
 import pytest
 
 from workflow_scripts.seeds.labels.grid import load_grid
-from workflow_scripts.synthesis.draft import BadTurn, begin
-from workflow_scripts.synthesis.techniques.flask import Flask, scores
+from workflow_scripts.synthesis.draft import BadTurn, begin_draft
+from workflow_scripts.synthesis.techniques.flask import Flask, score_answers
 
 GRID = load_grid()
 SKILLS = ["Factuality", "Insightfulness", "Logical Correctness"]
@@ -22,35 +22,35 @@ def seed(make_seed):
     )
 
 
-def test_the_request_is_rewritten_for_the_seeds_skills(apply, seed):
+def test_the_instruction_is_rewritten_for_the_seeds_skills(apply, seed):
     work = apply(Flask(), seed, f"**Request:** {NEW}")
-    (asked,) = work.asked
+    (prompt,) = work.prompts
     for label in (*GRID.skills, *GRID.domains, *GRID.difficulties):
-        wanted = label.name in (*SKILLS, "Natural Science", "formal education")
-        assert (label.meaning in asked) == wanted
-    assert seed["instruction"] in asked and "A step of 1820." in asked and "Old answer." not in asked
+        expected = label.name in (*SKILLS, "Natural Science", "formal education")
+        assert (label.meaning in prompt) == expected
+    assert seed["instruction"] in prompt and "A step of 1820." in prompt and "Old answer." not in prompt
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (NEW, "A step of 1820.", "")
     assert work.step == {"name": "flask", "skills": SKILLS}
     assert work.kinds == ["instruction"] and apply(Flask(), seed, NEW).requests == work.requests
 
 
-def test_a_domain_of_a_sources_own_is_left_out(apply, make_seed):
+def test_a_domain_that_is_not_flasks_is_omitted(apply, make_seed):
     work = apply(Flask(), make_seed(skills=SKILLS, domain="Physics"), NEW)
-    assert work.error is None and "It belongs to" not in work.asked[0] and "difficulty" not in work.asked[0]
+    assert work.error is None and "It belongs to" not in work.prompts[0] and "difficulty" not in work.prompts[0]
 
 
-def test_a_bad_request_ends_the_draft(apply, seed):
+def test_an_invalid_instruction_ends_the_draft(apply, seed):
     work = apply(Flask(), seed, seed["instruction"], "Granite lasts for ages.")
     assert str(work.error) == "instruction:answers" and work.faults["instruction:near_copy"] == 1
     assert work.draft.answer == "Old answer." and not work.draft.steps
 
 
-def test_each_answer_is_scored_on_each_skill(scribe, teacher, seed):
-    draft = begin(seed, 0)
+def test_each_answer_is_scored_on_each_skill(with_generator, teacher, seed):
+    draft = begin_draft(seed, 0)
     draft.exchanges = [{"input": "Why?", "output": "Interlocking."}, {"input": "How long?", "output": "Ages."}]
-    judged = [dict.fromkeys(SKILLS, 4), dict.fromkeys(SKILLS, 6), dict.fromkeys(SKILLS, 2)]
-    rows, faults = scribe(lambda made: scores(draft, made), *judged)
-    assert rows == [{"exchange": 1, "scores": judged[0]}, {"exchange": 2, "scores": judged[2]}]
+    judgements = [dict.fromkeys(SKILLS, 4), dict.fromkeys(SKILLS, 6), dict.fromkeys(SKILLS, 2)]
+    rows, faults = with_generator(lambda generator: score_answers(draft, generator), *judgements)
+    assert rows == [{"exchange": 1, "scores": judgements[0]}, {"exchange": 2, "scores": judgements[2]}]
     assert faults == {"judge:malformed": 1}
     first, last = (teacher.requests[place]["messages"][0]["content"] for place in (0, -1))
     assert "Interlocking." in first and "Ages." not in first
@@ -60,11 +60,13 @@ def test_each_answer_is_scored_on_each_skill(scribe, teacher, seed):
     assert draft.prompts == {"flask_scores"}
 
 
-def test_no_skills_no_scores_and_no_judgement_no_conversation(scribe, teacher, seed, make_seed):
-    draft = begin(make_seed(), 0)
+def test_without_skills_there_are_no_scores_and_a_malformed_judgement_is_a_bad_turn(
+    with_generator, teacher, seed, make_seed
+):
+    draft = begin_draft(make_seed(), 0)
     draft.exchanges = [{"input": "Why?", "output": "Interlocking."}]
-    assert scribe(lambda made: scores(draft, made), "")[0] == [] and not teacher.requests
-    draft = begin(seed, 0)
+    assert with_generator(lambda generator: score_answers(draft, generator), "")[0] == [] and not teacher.requests
+    draft = begin_draft(seed, 0)
     draft.exchanges = [{"input": "Why?", "output": "Interlocking."}]
     with pytest.raises(BadTurn, match="judge:malformed"):
-        scribe(lambda made: scores(draft, made), "5 of 5")
+        with_generator(lambda generator: score_answers(draft, generator), "5 of 5")

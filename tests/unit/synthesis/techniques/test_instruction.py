@@ -1,34 +1,40 @@
-"""Bare texts, and what is wrong with an instruction."""
+"""Texts extracted from replies, and the faults of instructions."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.synthesis.draft import begin
+from workflow_scripts.synthesis.draft import begin_draft
 from workflow_scripts.synthesis.recipe import TECHNIQUES
-from workflow_scripts.synthesis.techniques.instruction import answer, bare, fault, numbered, topics
+from workflow_scripts.synthesis.techniques.instruction import (
+    generate_answer,
+    generate_topics,
+    instruction_fault,
+    parse_numbered_list,
+    strip_wrapping,
+)
 
-ASKED = "Explain how tides shape the coast of Brittany."
+INSTRUCTION = "Explain how tides shape the coast of Brittany."
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        ASKED,
-        f'"{ASKED}"',
-        f"“{ASKED}”",
-        f"Instruction: {ASKED}",
-        f"**New Instruction:** {ASKED}",
-        f"### Rewritten prompt\n{ASKED}",
-        f"#Rewritten Prompt#:\n{ASKED}",
-        f'Sure! Here is the rewritten prompt:\n\n"{ASKED}"',
-        f"Here's a harder version of the request: {ASKED}",
-        f"```\n{ASKED}\n```",
-        f"```text\nQuestion: {ASKED}\n```",
+        INSTRUCTION,
+        f'"{INSTRUCTION}"',
+        f"“{INSTRUCTION}”",
+        f"Instruction: {INSTRUCTION}",
+        f"**New Instruction:** {INSTRUCTION}",
+        f"### Rewritten prompt\n{INSTRUCTION}",
+        f"#Rewritten Prompt#:\n{INSTRUCTION}",
+        f'Sure! Here is the rewritten prompt:\n\n"{INSTRUCTION}"',
+        f"Here's a harder version of the request: {INSTRUCTION}",
+        f"```\n{INSTRUCTION}\n```",
+        f"```text\nQuestion: {INSTRUCTION}\n```",
     ],
 )
-def test_what_teachers_put_around_a_text_goes(reply):
-    assert bare(reply) == ASKED
+def test_the_wrapping_of_a_text_is_removed(reply):
+    assert strip_wrapping(reply) == INSTRUCTION
 
 
 @pytest.mark.parametrize(
@@ -42,19 +48,19 @@ def test_what_teachers_put_around_a_text_goes(reply):
         "'Tis the season: explain the phrase.",
     ],
 )
-def test_what_belongs_to_a_text_stays(text):
-    assert bare(text) == text
+def test_the_text_itself_is_kept(text):
+    assert strip_wrapping(text) == text
 
 
 @given(st.text(alphabet=st.sampled_from(list("\"'`#*:\n aInstruction")), max_size=40))
-def test_bare_texts_stay_bare(text):
-    assert bare(bare(text)) == bare(text)
+def test_stripping_is_idempotent(text):
+    assert strip_wrapping(strip_wrapping(text)) == strip_wrapping(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "fault"),
     [
-        (ASKED, None),
+        (INSTRUCTION, None),
         ("Why is the sea salty?", None),
         ("A farmer has 40 m of fence. Find the largest pen he can build.", None),
         ("In Python, write a function that adds two numbers.", None),
@@ -71,20 +77,23 @@ def test_bare_texts_stay_bare(text):
         ("As an AI language model, what do you think of tides?", "self_reference"),
     ],
 )
-def test_faults(text, found):
-    assert fault(text) == found
+def test_faults(text, fault):
+    assert instruction_fault(text) == fault
 
 
-def test_an_original_may_speak_of_prompts_itself():
+def test_an_original_may_mention_prompts():
     old = "How do I rate the given prompt?"
-    assert fault("How would a teacher of small children rate the given prompt, and by which measure?", [old]) is None
+    assert (
+        instruction_fault("How would a teacher of small children rate the given prompt, and by which measure?", [old])
+        is None
+    )
 
 
-def test_near_copies_are_told_by_what_is_new():
-    old = ASKED[:-1] + " and of Cornwall, of Normandy and of Kent, where soft chalk meets a wild and restless sea"
-    assert fault(f"{old}.", [old]) == "near_copy"
-    assert fault(f"Please {old}!", [old]) == "near_copy"
-    assert fault(f"{old}, with one dated example for each.", [old]) is None
+def test_near_copies_are_found_by_their_number_of_new_words():
+    old = INSTRUCTION[:-1] + " and of Cornwall, of Normandy and of Kent, where soft chalk meets a wild and restless sea"
+    assert instruction_fault(f"{old}.", [old]) == "near_copy"
+    assert instruction_fault(f"Please {old}!", [old]) == "near_copy"
+    assert instruction_fault(f"{old}, with one dated example for each.", [old]) is None
 
 
 @pytest.mark.parametrize(
@@ -100,25 +109,27 @@ def test_near_copies_are_told_by_what_is_new():
         ("", []),
     ],
 )
-def test_numbered_lists_are_read_strictly(reply, items):
-    assert numbered(reply) == items
+def test_numbered_lists_are_parsed_strictly(reply, items):
+    assert parse_numbered_list(reply) == items
 
 
-def test_topics_are_asked_for_until_half_of_them_come(scribe, make_seed, teacher):
-    draft = begin(make_seed(), 0)
-    found, faults = scribe(
-        lambda made: topics(draft, made, "List.", 4), "Kelp, eels", "1. Kelp\n2. Eels\n3. Mud\n4. Sand\n5. Salt"
+def test_topics_are_requested_until_half_of_them_are_valid(with_generator, make_seed, teacher):
+    draft = begin_draft(make_seed(), 0)
+    topics, faults = with_generator(
+        lambda generator: generate_topics(draft, generator, "List.", 4),
+        "Kelp, eels",
+        "1. Kelp\n2. Eels\n3. Mud\n4. Sand\n5. Salt",
     )
-    assert found == ["Kelp", "Eels", "Mud", "Sand"]
+    assert topics == ["Kelp", "Eels", "Mud", "Sand"]
     assert faults == {"instruction:no_list": 1}
 
 
-def test_first_answers_are_given_by_the_expert_or_under_the_drafts_own_message(scribe, make_seed, teacher):
-    draft = begin(make_seed(), 0)
-    scribe(lambda made: answer(draft, made, "Why?"), "Because granite interlocks.")
+def test_first_answers_use_the_expert_prompt_or_the_drafts_system_message(with_generator, make_seed, teacher):
+    draft = begin_draft(make_seed(), 0)
+    with_generator(lambda generator: generate_answer(draft, generator, "Why?"), "Because granite interlocks.")
     assert "expert" in teacher.requests[0]["messages"][0]["content"] and draft.prompts == {"expert"}
     draft.system = "Speak as to a child."
-    scribe(lambda made: answer(draft, made, "Why?"), "Because granite interlocks.")
+    with_generator(lambda generator: generate_answer(draft, generator, "Why?"), "Because granite interlocks.")
     assert [message["content"] for message in teacher.requests[0]["messages"]] == ["Speak as to a child.", "Why?"]
 
 
@@ -126,18 +137,18 @@ def test_every_technique_has_a_name_and_a_citation():
     assert all(technique.name == name and technique.citation.strip() for name, technique in TECHNIQUES.items())
 
 
-def test_what_fits_which_seed(make_seed):
+def test_which_techniques_fit_which_seeds(make_seed):
     def fitting(**fields):
         return {name for name, technique in TECHNIQUES.items() if technique.fits(make_seed(**fields))}
 
-    every = set(TECHNIQUES)
-    assert fitting(skills=["Factuality"]) == every
-    assert fitting() == fitting(skills=[]) == fitting(kind="problem") == every - {"flask"}
+    all_techniques = set(TECHNIQUES)
+    assert fitting(skills=["Factuality"]) == all_techniques
+    assert fitting() == fitting(skills=[]) == fitting(kind="problem") == all_techniques - {"flask"}
     assert fitting(kind="post", skills=["Factuality"]) == {"amplify", "orca"}
     assert fitting(kind="conversation", skills=["Factuality"]) == {"amplify"}
 
 
-def test_an_outage_is_no_bad_turn(scribe, make_seed, teacher):
+def test_an_outage_is_not_a_bad_turn(with_generator, make_seed, teacher):
     from workflow_scripts.teacher.client import TeacherError
 
     settings = {
@@ -150,10 +161,10 @@ def test_an_outage_is_no_bad_turn(scribe, make_seed, teacher):
     others = [make_seed("Name three birds that swim well.")]
     for name in set(TECHNIQUES) - {"amplify"}:
 
-        async def use(made, name=name):
-            teacher.script.clear()
+        async def use(generator, name=name):
+            teacher.queue.clear()
             teacher.sends({"error": "no"}, status=400)
             with pytest.raises(TeacherError):
-                await TECHNIQUES[name].apply(begin(make_seed(skills=["Factuality"]), 0), made)
+                await TECHNIQUES[name].apply(begin_draft(make_seed(skills=["Factuality"]), 0), generator)
 
-        scribe(use, "", techniques=settings, seeds=others)
+        with_generator(use, "", techniques=settings, seeds=others)

@@ -4,7 +4,7 @@ import pytest
 
 from workflow_scripts.synthesis.techniques.know_logic import FORMS, KnowLogic, final_answer, same_answer
 
-PROBLEM = "Ada stands left of Ben, and Cleo stands between them. Who stands in the middle?"
+PROBLEM = "Ada sits left of Ben, and Cleo sits between them. Who sits in the middle?"
 FIRST = "1. Ada is left of Ben.\n2. Cleo is between the two.\n\nAnswer: Cleo"
 SECOND = "Only one order fits the clues, Ada, Cleo, Ben.\n**Answer:** cleo."
 OTHER = "The clues place Ben in the centre.\nAnswer: Ben"
@@ -15,11 +15,15 @@ def test_a_problem_is_solved_twice_and_judged(apply, make_seed):
     seed = make_seed("Why does granite last?", "A wall.", "Old answer.", domain="Natural Science")
     work = apply(KnowLogic(), seed, f"Problem: {PROBLEM}", FIRST, SECOND, RIGHT, settings={"attempts": 2})
     assert work.kinds == ["instruction", "answer", "answer", "judge"]
-    assert "granite" in work.asked[0] and "Natural Science" in work.asked[0] and work.step["form"] in work.asked[0]
-    assert PROBLEM in work.asked[1] and PROBLEM in work.asked[2] and "Cleo is between the two" not in work.asked[2]
+    assert (
+        "granite" in work.prompts[0] and "Natural Science" in work.prompts[0] and work.step["form"] in work.prompts[0]
+    )
+    assert (
+        PROBLEM in work.prompts[1] and PROBLEM in work.prompts[2] and "Cleo is between the two" not in work.prompts[2]
+    )
     assert work.requests[1]["seed"] != work.requests[2]["seed"]
-    assert PROBLEM in work.asked[3] and FIRST in work.asked[3]
-    assert not any("A wall" in asked or "Old answer" in asked for asked in work.asked)
+    assert PROBLEM in work.prompts[3] and FIRST in work.prompts[3]
+    assert not any("A wall" in prompt or "Old answer" in prompt for prompt in work.prompts)
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (PROBLEM, "", FIRST)
     assert work.step == {"name": "know_logic", "form": work.step["form"], "failed": []}
     assert work.draft.prompts == {"know_logic_problem", "know_logic_solve", "know_logic_again", "know_logic_judge"}
@@ -39,16 +43,18 @@ def test_another_attempt_is_another_problem(apply, make_seed, replies, reason):
     good = (f"{PROBLEM} Explain.", FIRST, SECOND, RIGHT)
     work = apply(KnowLogic(), make_seed(), *replies, *good, settings={"attempts": 2})
     assert work.error is None and work.step["failed"] == [reason] and work.draft.answer == FIRST
-    assert work.asked[0] != work.asked[-4]  # the form is another
+    assert work.prompts[0] != work.prompts[-4]  # another form
     seed = make_seed(response="Old answer.")
     work = apply(KnowLogic(), seed, *replies, settings={"attempts": 1})
     assert str(work.error) == "know_logic:unverified"
     assert (work.draft.instruction, work.draft.answer, work.draft.steps) == (seed["instruction"], "Old answer.", [])
 
 
-def test_forms_hang_on_the_seed_alone(apply, make_seed):
+def test_forms_depend_only_on_the_seed(apply, make_seed):
     def form(seed):
-        return apply(KnowLogic(), seed, PROBLEM, FIRST, SECOND, RIGHT, settings={"attempts": 2}, near=True).step["form"]
+        return apply(KnowLogic(), seed, PROBLEM, FIRST, SECOND, RIGHT, settings={"attempts": 2}, http=False).step[
+            "form"
+        ]
 
     seeds = [make_seed(f"Why does granite {n} last?") for n in range(30)]
     forms = [form(seed) for seed in seeds]
@@ -85,5 +91,5 @@ def test_the_last_answer_line_counts():
         ("?", "?", False),
     ],
 )
-def test_answers_are_compared_by_what_they_say(one, other, same):
+def test_answers_are_compared_by_meaning(one, other, same):
     assert same_answer(one, other) == same_answer(other, one) == same

@@ -1,8 +1,8 @@
-"""Orca: themes, whom they suit, and the explained answer."""
+"""Orca: themes, the questions they are used for, and the explained answer."""
 
 import pytest
 
-from workflow_scripts.synthesis.draft import begin
+from workflow_scripts.synthesis.draft import begin_draft
 from workflow_scripts.synthesis.techniques.orca import THEMES, Orca, is_multiple_choice
 
 CHOICE = "Which rock is igneous?\nA) Granite\nB) Marble\nC) Slate"
@@ -10,7 +10,7 @@ ANSWER = "Granite freezes out of melt, which is what igneous means."
 
 
 def drawn(apply, seeds):
-    return {apply(Orca(), seed, ANSWER, near=True).step["theme"] for seed in seeds}
+    return {apply(Orca(), seed, ANSWER, http=False).step["theme"] for seed in seeds}
 
 
 def test_there_are_sixteen_themes_two_of_them_for_multiple_choice():
@@ -22,7 +22,7 @@ def test_there_are_sixteen_themes_two_of_them_for_multiple_choice():
     assert [theme["name"] for theme in THEMES if not theme["message"]] == ["empty"]
 
 
-def test_themes_suit_their_questions(apply, make_seed):
+def test_multiple_choice_themes_are_used_for_multiple_choice_only(apply, make_seed):
     plain = drawn(apply, [make_seed(f"Why does granite number {n} last?") for n in range(120)])
     choices = drawn(apply, [make_seed(f"{n}. {CHOICE}") for n in range(12)])
     assert choices == {theme["name"] for theme in THEMES if theme["only_multiple_choice"]}
@@ -41,13 +41,13 @@ def test_themes_suit_their_questions(apply, make_seed):
         ("Why does granite last?", False),
     ],
 )
-def test_multiple_choice_is_seen_in_the_text(make_seed, text, expected):
-    assert is_multiple_choice(begin(make_seed(text), 0)) == expected
-    assert is_multiple_choice(begin(make_seed("Which is it?", text), 0)) == expected
+def test_multiple_choice_is_detected_in_the_text(make_seed, text, expected):
+    assert is_multiple_choice(begin_draft(make_seed(text), 0)) == expected
+    assert is_multiple_choice(begin_draft(make_seed("Which is it?", text), 0)) == expected
 
 
-def test_or_in_the_category_while_the_opening_is_the_seeds(make_seed):
-    draft = begin(make_seed(meta={"category": "multiple_choice"}), 0)
+def test_multiple_choice_is_detected_by_category_if_the_opening_is_the_seeds(make_seed):
+    draft = begin_draft(make_seed(meta={"category": "multiple_choice"}), 0)
     assert is_multiple_choice(draft)
     draft.instruction = "What is basalt?"
     assert not is_multiple_choice(draft)
@@ -65,28 +65,28 @@ def test_the_answer_is_explained_under_the_message(apply, make_seed):
     assert work.kinds == ["answer"] and work.draft.prompts == {"orca_system", "orca_answer"}
 
 
-def test_without_a_known_answer_the_question_stands_alone(apply, make_seed):
+def test_without_a_known_answer_the_prompt_is_the_question(apply, make_seed):
     work = apply(Orca(), make_seed(kind="post", context="An essay."), ANSWER)
     assert work.requests[0]["messages"][1]["content"] == work.draft.question
     assert work.step["known_answer"] is False
 
 
-def test_a_reference_is_known_as_long_as_the_question_is_the_seeds(apply, make_seed):
+def test_a_reference_is_used_only_with_the_seeds_own_question(apply, make_seed):
     seed = make_seed("How much is 6 times 7?", meta={"reference": "forty-two"})
-    assert "forty-two" in apply(Orca(), seed, ANSWER).asked[0]
-    draft = begin(seed, 0)
+    assert "forty-two" in apply(Orca(), seed, ANSWER).prompts[0]
+    draft = begin_draft(seed, 0)
     draft.instruction = "How much is 6 times 8?"
-    assert "forty-two" not in apply(Orca(), seed, ANSWER, draft=draft).asked[0]
+    assert "forty-two" not in apply(Orca(), seed, ANSWER, draft=draft).prompts[0]
 
 
-def test_the_empty_theme_leaves_the_expert(apply, make_seed):
-    works = (apply(Orca(), make_seed(f"Why does granite {n} last?"), ANSWER, near=True) for n in range(200))
+def test_the_empty_theme_uses_the_expert_prompt(apply, make_seed):
+    works = (apply(Orca(), make_seed(f"Why does granite {n} last?"), ANSWER, http=False) for n in range(200))
     work = next(work for work in works if work.step["theme"] == "empty")
     assert work.draft.system == "" and "expert" in work.requests[0]["messages"][0]["content"]
     assert "expert" in work.draft.prompts
 
 
-def test_an_answer_that_only_repeats_the_known_one_will_not_do(apply, make_seed):
+def test_an_answer_that_repeats_the_known_one_is_retried(apply, make_seed):
     known = "Its crystals interlock, and water finds few ways in."
     work = apply(Orca(), make_seed(response=known), known, ANSWER)
     assert work.draft.answer == ANSWER and work.faults == {"answer:near_copy": 1}

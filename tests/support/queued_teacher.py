@@ -1,23 +1,26 @@
-"""A teacher that answers from a script: a real OpenAI-compatible server on loopback."""
+"""A teacher for unit tests: a real OpenAI-compatible server on loopback that sends queued replies in order."""
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 
+class QueuedTeacher:
+    """Sends one queued reply per request, in order; the last one repeats.
 
-class ScriptedTeacher:
-    """Takes one reply of the script for each request, in order; the last one repeats."""
+    Public attributes: `queue`, the replies; `requests` and `headers`, as received; `byte_seconds`, a pause after every
+    byte of a reply; `max_concurrent`, the maximum number of requests at the same time.
+    """
 
     def __init__(self):
-        self.script = []
-        self.requests = []  # bodies, as they came in
+        self.queue = []
+        self.requests = []
         self.headers = []
-        self.drips = 0.0  # seconds between two bytes of a reply's body
-        self.at_once = self.most_at_once = 0
+        self.byte_seconds = 0.0
+        self.max_concurrent = 0
+        self._concurrent = 0
         self._lock = threading.Lock()
-        self._over = threading.Event()
+        self._closed = threading.Event()
         teacher = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -26,23 +29,23 @@ class ScriptedTeacher:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with teacher._lock:
-                    reply = teacher.script.pop(0) if len(teacher.script) > 1 else teacher.script[0]
+                    reply = teacher.queue.pop(0) if len(teacher.queue) > 1 else teacher.queue[0]
                     teacher.requests.append(body)
                     teacher.headers.append({name.lower(): value for name, value in self.headers.items()})
-                    teacher.at_once += 1
-                    teacher.most_at_once = max(teacher.most_at_once, teacher.at_once)
-                teacher._over.wait(reply["seconds"])
+                    teacher._concurrent += 1
+                    teacher.max_concurrent = max(teacher.max_concurrent, teacher._concurrent)
+                teacher._closed.wait(reply["seconds"])
                 with teacher._lock:
-                    teacher.at_once -= 1
+                    teacher._concurrent -= 1
                 self.send_response(reply["status"])
                 headers = {"Content-Type": "application/json", "Content-Length": str(len(reply["body"]))}
                 for name, value in (headers | reply["headers"]).items():
                     self.send_header(name, value)
                 self.end_headers()
-                if teacher.drips:
+                if teacher.byte_seconds:
                     for byte in reply["body"]:
                         self.wfile.write(bytes([byte]))
-                        teacher._over.wait(teacher.drips)
+                        teacher._closed.wait(teacher.byte_seconds)
                 else:
                     self.wfile.write(reply["body"])
                 self.close_connection = reply["headers"].get("Connection") == "close"
@@ -53,7 +56,7 @@ class ScriptedTeacher:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
-            def handle_error(self, *_):  # a client that gave up waiting is part of the test
+            def handle_error(self, *_):  # some tests close the connection before the reply
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
@@ -61,15 +64,15 @@ class ScriptedTeacher:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def sends(self, body, status=200, seconds=0.0, **headers):
-        """Add a reply: a JSON value or raw bytes, after so many seconds."""
+        """Queue a reply: a JSON value or raw bytes, sent after a number of seconds."""
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.script.append({"body": body, "status": status, "seconds": seconds, "headers": headers})
+        self.queue.append({"body": body, "status": status, "seconds": seconds, "headers": headers})
         return self
 
-    def says(self, text, finish_reason="stop", **more):
-        """Add a whole chat completion."""
+    def says(self, text, finish_reason="stop", **options):
+        """Queue a complete chat completion; `options` as in `sends`."""
         message = {"role": "assistant", "content": text}
         return self.sends(
             {
@@ -80,17 +83,10 @@ class ScriptedTeacher:
                 "choices": [{"index": 0, "finish_reason": finish_reason, "message": message}],
                 "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
             },
-            **more,
+            **options,
         )
 
     def close(self):
-        self._over.set()
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
-
-
-@pytest.fixture
-def teacher():
-    server = ScriptedTeacher()
-    yield server
-    server.close()

@@ -1,0 +1,76 @@
+"""The report of `capybara estimate`."""
+
+import functools
+import json
+
+import pytest
+import yaml
+
+from tests.support import answered_synthesis
+from workflow_scripts.cli.estimate import main, report
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.config.files import merged_config
+from workflow_scripts.synthesis.cost_model import REPLY_TOKENS, estimate_calls, seed_groups, sum_calls
+
+
+@pytest.fixture
+def config(config, tmp_path):
+    return answered_synthesis.with_all_techniques(config, tmp_path)
+
+
+@pytest.fixture
+def seeds(make_seed, config, tmp_path):
+    return answered_synthesis.write_seeds(config, tmp_path, make_seed)
+
+
+@pytest.fixture
+def answer(config, tmp_path):
+    """A function that generates a seed's conversation, stores answers in the cache, and returns the requests."""
+    return functools.partial(answered_synthesis.answer_requests, config, tmp_path)
+
+
+def test_no_request_is_left_if_all_answers_are_stored(config, seeds, answer):
+    for seed in seeds:
+        answer(seed, seeds)
+    (line,) = [line for line in report(config, 100.0).splitlines() if line.startswith("expected, still to ask")]
+    assert line.split()[4:] == ["0", "0", "0", "0.00", "0.0"]
+
+
+def test_stored_answers_of_unfinished_seeds_are_subtracted(config, seeds, answer):
+    def left():
+        (line,) = [line for line in report(config).splitlines() if line.startswith("expected, still to ask")]
+        return int(line.split()[4])
+
+    before = left()
+    answer(seeds[3], seeds, stored=2)
+    assert left() == before - 2
+
+
+def test_money_and_hours(config, seeds):
+    config["teacher"]["price"] = {"input": 1_000_000, "output": 0, "currency": "EUR"}
+    (group,) = seed_groups(seeds, config["synthesis"])
+    tokens = sum_calls(estimate_calls(group, config["synthesis"], REPLY_TOKENS, 1.0)).times(10)
+    (line,) = [line for line in report(config, 10.0).splitlines() if line.startswith("expected, from nothing")]
+    assert f"{round(tokens.prompt_tokens):,}.00 EUR" in line
+    assert line.endswith(f" {tokens.completion_tokens / 10 / 3600:.1f}")
+
+
+def test_configurations_are_merged_as_snakemake_does(tmp_path):
+    for name, content in {"a": {"x": {"y": 1, "z": [1]}, "w": 1}, "b": {"x": {"z": [2]}}, "c": {"w": 3}}.items():
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+    merged = merged_config([tmp_path / "b", tmp_path / "c"], tmp_path / "a")
+    assert merged == {"x": {"y": 1, "z": [2]}, "w": 3}
+    with pytest.raises(UserError, match="no such file"):
+        merged_config([tmp_path / "none"], tmp_path / "a")
+
+
+def test_the_command(config, tmp_path, capsys):
+    config["seeds"] |= {"limit": 300, "composition": {"Airoboros": 2, "Dove": 1}}
+    (tmp_path / "mine.json").write_text(json.dumps(config))
+    main(["--configfile", str(tmp_path / "mine.json")])
+    out = capsys.readouterr().out
+    assert "no seeds yet" in out
+    assert "Airoboros    200" in out
+    assert "  amplify: follow_up" in out
+    assert out.count("unknown") == 3
+    assert "Assumed:\n- every source is full" in out

@@ -1,0 +1,91 @@
+"""Structured replies: send a request with a JSON schema, validate the reply, retry with another sampling seed."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import jsonschema
+
+from workflow_scripts.common.types import Config
+from workflow_scripts.teacher.cache import Answer
+
+Ask = Callable[..., Awaitable[Answer]]  # `TeacherClient.ask`
+Messages = list[dict[str, str]]
+
+
+class InvalidReply(Exception):
+    """No attempt gave a valid reply. `faults` has one short reason per attempt and never quotes the teacher."""
+
+    def __init__(self, name: str, faults: list[str]):
+        attempts = f"{len(faults)} attempt{'' if len(faults) == 1 else 's'}"
+        super().__init__(f"no valid {name} in {attempts}: {'; '.join(faults)}")
+        self.faults = faults
+
+
+def response_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """`response_format` of a request, as OpenAI-compatible servers accept it."""
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
+
+
+def strip_reasoning(text: str) -> str:
+    """A reply without the reasoning that ends with `</think>`; empty if the reply ends within the reasoning."""
+    reasoning, mark, reply = text.partition("</think>")
+    if not mark:
+        reply = "" if reasoning.lstrip().startswith("<think>") else reasoning
+    return reply.strip()
+
+
+def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | None] | None = None) -> Any:
+    """The JSON value of a reply.
+
+    Raises ValueError with a short reason if the reply is not JSON, violates the schema, or `check` returns a reason.
+    """
+    try:
+        value = json.loads(strip_reasoning(text))
+    except (ValueError, RecursionError) as error:
+        raise ValueError("not JSON") from error
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    if error is not None:
+        # The message of a validation error would quote the reply.
+        raise ValueError(f"{error.json_path} breaks `{error.validator}`")
+    if check is not None and (reason := check(value)) is not None:
+        raise ValueError(reason)
+    return value
+
+
+async def ask_structured(
+    ask: Ask,
+    messages: Messages,
+    sampling: Config,
+    name: str,
+    schema: dict[str, Any],
+    attempts: int,
+    seed: Callable[[int], int] = int,
+    check: Callable[[Any], str | None] | None = None,
+    on_fault: Callable[[str], None] | None = None,
+) -> Any:
+    """Return the first valid reply to `messages`, a JSON value.
+
+    Args:
+        ask: `TeacherClient.ask`; its errors are not caught.
+        name: name of the schema in the request and in the error message.
+        schema: JSON schema of the reply. Use only keywords that llama.cpp, vLLM and OpenAI's strict mode all enforce.
+        attempts: maximum number of requests.
+        seed: function from the number of the attempt, from 0, to its sampling seed. Default: the number itself.
+        check: function from a value that fits the schema to a short reason why it is invalid, or None.
+        on_fault: called with the reason of each invalid reply.
+
+    Raises:
+        InvalidReply: no attempt gave a valid reply.
+    """
+    form = response_format(name, schema)
+    faults = []
+    for attempt in range(attempts):
+        answer = await ask(messages, sampling, seed(attempt), response_format=form)
+        try:
+            return parse_reply(answer["text"], schema, check)
+        except ValueError as error:
+            faults.append(str(error))
+            if on_fault is not None:
+                on_fault(faults[-1])
+    raise InvalidReply(name, faults)
