@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
             licenses=dict(Counter(row["provenance"]["license"] for row in rows).most_common()),
         ),
     )
-    logging.info("%d conversations for training, %d for testing", len(train), len(test))
+    logging.info("conversations for training: %d, for testing: %d", len(train), len(test))
 
 
 if __name__ == "__main__":

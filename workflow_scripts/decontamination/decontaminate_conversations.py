@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     write_json(args.stats, summary)
     logging.info(
-        "%d hits of %d items; %d conversations removed, %d kept",
+        "hits: %d; items searched for: %d; conversations removed: %d, kept: %d",
         len(hits), summary["items"], len(rejections.rows), rows_out,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     items, origin = read_benchmark(args.benchmark, args.settings)
     write_jsonl(args.items, items)
     write_json(args.origin, {**origin, "items": len(items)})
-    logging.info("%s: %d items of %s at %s", args.benchmark, len(items), origin["dataset"], origin["revision"])
+    logging.info("%s: items %d; %s at %s", args.benchmark, len(items), origin["dataset"], origin["revision"])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample, origins)
     for name, entry in benchmarks.items():
         logging.info(
-            "%s: %d items; tier A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")
+            "%s: items %d; tier A %d, B %d, C %d", name, entry["items"], *(entry["tiers"][tier] for tier in "ABC")
         )
 
 

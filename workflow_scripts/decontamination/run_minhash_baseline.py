@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         args.matches,
         sorted(matches, key=lambda row: (row["id"], row["turn"], row["benchmark"], row["item"], row["field"])),
     )
-    logging.info("%d pairs of a turn and an item", len(matches))
+    logging.info("pairs of a turn and an item: %d", len(matches))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
         # File and row of the run's own file add nothing to the id.
         hits += [{key: value for key, value in hit.items() if key not in ("file", "row")} for hit in found.hits]
     write_jsonl(args.hits, hits)
-    logging.info("%d conversations, %d hits", conversations, len(hits))
+    logging.info("conversations: %d, hits: %d", conversations, len(hits))
 
 
 if __name__ == "__main__":

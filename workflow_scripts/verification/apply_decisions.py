@@ -40,8 +40,8 @@ def require_complete(remaining: Row) -> None:
     if remaining["open"] or remaining["disputed"]:
         fields = ", ".join(f"{count} of {field}" for field, count in remaining["by_field"].items())
         raise UserError(
-            f"verification/queue.jsonl: {remaining['open']} items lack decisions and {remaining['disputed']} are disputed "
-            f"({fields}). Have them reviewed and add the files to `verification.decisions` (docs/verification.md), or set "
+            f"verification/queue.jsonl: items without enough decisions: {remaining['open']}, disputed items: "
+            f"{remaining['disputed']} ({fields}). Have them reviewed and add the files to `verification.decisions` (docs/verification.md), or set "
             "`verification.require: false`."
         )
 
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         reviewers=metrics.reviewers(queue, decisions, profiles),
         left=remaining,
     )
-    logging.info("%d conversations passed: %s; rejected: %s", len(passed), dict(statuses), rejections.by_reason())
+    logging.info("conversations passed: %d %s; rejected: %s", len(passed), dict(statuses), rejections.by_reason())
 
 
 if __name__ == "__main__":

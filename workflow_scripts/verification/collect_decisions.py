@@ -50,8 +50,9 @@ def require_valid(invalid: list[InvalidEntry]) -> None:
     for entry in invalid[:LOGGED_ENTRIES]:
         logging.error("error: %s: %s.", entry.where, entry.message)
     if invalid:
-        count = "1 entry" if len(invalid) == 1 else f"{len(invalid)} entries"
-        raise UserError(f"invalid decisions: {count} of the decision files. Fix or delete them there and run again.")
+        raise UserError(
+            f"invalid entries in the decision files: {len(invalid)}. Fix or delete them there and run again."
+        )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -86,9 +87,9 @@ def main(argv: list[str] | None = None) -> None:
     for problem, _ in unmatched[:LOGGED_ENTRIES]:
         logging.warning("unmatched: %s: %s.", problem.where, problem.message)
     if len(unmatched) > LOGGED_ENTRIES:
-        logging.warning("... and %d more unmatched entries in %s", len(unmatched) - LOGGED_ENTRIES, args.unmatched)
+        logging.warning("further unmatched entries: %d, in %s", len(unmatched) - LOGGED_ENTRIES, args.unmatched)
     logging.info(
-        "%d decisions, %d of them changed later; unmatched entries by reason: %s",
+        "decisions: %d, changed later: %d; unmatched entries by reason: %s",
         len(merged),
         sum(not row["counts"] for row in merged),
         dict(Counter(problem.reason for problem, _ in unmatched)),

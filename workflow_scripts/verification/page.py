@@ -23,9 +23,9 @@ ALLOWED_ATTRIBUTES = {
 }  # fmt: skip
 STYLE = """
 .htx-richtext { border: 0; }
-.said { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5; border-left: 4px solid #7a8ca8; padding: .4em .8em; margin: .3em 0; }
-.asked { border-left-color: #b5651d; }
-.who { font-size: .75em; font-weight: 700; letter-spacing: .05em; }
+.turn { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5; border-left: 4px solid #7a8ca8; padding: .4em .8em; margin: .3em 0; }
+.question { border-left-color: #b5651d; }
+.role { font-size: .75em; font-weight: 700; letter-spacing: .05em; }
 .judged { border: 1px solid #9994; border-radius: 6px; padding: 0 1em .6em; margin: 0 0 1.5em; }
 math { font-size: 1.1em; }
 """
@@ -61,8 +61,8 @@ def _formula(match: re.Match[str]) -> str:
 def exchange_html(exchange: Row, number: int) -> str:
     """A question and its answer as HTML."""
     return (
-        f'<div class="said asked"><div class="who">QUESTION {number}</div>{as_html(exchange["input"])}</div>'
-        f'<div class="said"><div class="who">ANSWER {number}</div>{as_html(exchange["output"])}</div>'
+        f'<div class="turn question"><div class="role">QUESTION {number}</div>{as_html(exchange["input"])}</div>'
+        f'<div class="turn"><div class="role">ANSWER {number}</div>{as_html(exchange["output"])}</div>'
     )
 
 

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     write_jsonl(args.queue, queue)
     write_json(args.plan, plan)
     write_text(args.sheet, sheet(queue))
-    logging.info("%d items, %s expert hours planned", plan["items"], plan["hours"])
+    logging.info("items: %d, planned expert hours: %s", plan["items"], plan["hours"])
 
 
 if __name__ == "__main__":

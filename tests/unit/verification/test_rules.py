@@ -142,7 +142,7 @@ def test_invalid_entries_stop_the_run_and_are_located(stage, caplog):
     rows = [decision(SEEDS[0], "a", "corect"), decision(SEEDS[1], "a", "correct", answer=2), {"item": SEEDS[2]["id"]}]
     with pytest.raises(
         UserError,
-        match=r"^invalid decisions: 3 entries of the decision files\. Fix or delete them there and run again\.$",
+        match=r"^invalid entries in the decision files: 3\. Fix or delete them there and run again\.$",
     ):
         stage(rows)
     errors = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
@@ -154,10 +154,12 @@ def test_invalid_entries_stop_the_run_and_are_located(stage, caplog):
 
 
 def test_require_stops_until_everything_is_reviewed(stage):
-    with pytest.raises(UserError, match=r"queue\.jsonl: 8 items lack decisions and 0 are disputed \(8 of physics\)"):
+    with pytest.raises(
+        UserError, match=r"queue\.jsonl: items without enough decisions: 8, disputed items: 0 \(8 of physics\)"
+    ):
         stage(require=True)
     rows = [decision(row, name, "correct") for row in SEEDS for name in "ab"]
-    with pytest.raises(UserError, match=r"0 items lack decisions and 1 are disputed"):
+    with pytest.raises(UserError, match=r"without enough decisions: 0, disputed items: 1 "):
         stage([*rows[:-1], decision(SEEDS[-1], "b", "wrong")], require=True)
     assert read_json(stage(rows, require=True) / "stats.json")["left"]["open"] == 0
     resolved = [*rows[:-1], decision(SEEDS[-1], "b", "wrong"), decision(SEEDS[-1], "zoe", "correct")]
