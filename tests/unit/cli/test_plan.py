@@ -1,4 +1,4 @@
-"""The plan of a training: exact counts of weights and steps, and what does not fit is said."""
+"""The plan of a training: exact numbers of weights and steps, and a warning if the memory is too small."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from tests.tiny_training import SETTINGS, make_base
-from workflow_scripts.cli.plan import SHAPES, amount, main
+from workflow_scripts.cli.plan import SHAPES, data_size, main
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json
-from workflow_scripts.training.plan import count, fitting, model_config, plan
+from workflow_scripts.training.plan import count_parameters, memory_verdict, model_config, plan
 
 TABLE = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
 # As the safetensors index of each repository counts them.
@@ -27,12 +27,12 @@ PRESETS = sorted(Path("presets").glob("*.yaml"))
 @pytest.mark.parametrize("base", WEIGHTS)
 def test_a_base_has_as_many_weights_as_its_repository_says(base):
     config = model_config(base, TABLE["bases"])
-    assert count(config, SETTINGS) == (WEIGHTS[base], WEIGHTS[base])
+    assert count_parameters(config, SETTINGS) == (WEIGHTS[base], WEIGHTS[base])
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
-def test_every_preset_fits_the_cards_that_it_asks_for(preset, capsys):
-    main(["--preset", str(preset), "--gpu", "a100-80"])
+def test_every_preset_fits_the_gpus_that_it_requests(preset, capsys):
+    main(["--configfile", str(preset), "--gpu", "a100-80"])
     printed = capsys.readouterr().out
     assert printed.startswith(preset.stem) and ": fits" in printed and "NOT" not in printed
 
@@ -46,23 +46,23 @@ def test_a_plan_of_a_known_training(tmp_path):
     twice = plan(config, SETTINGS | {"epochs": 3, "global_batch_size": 8}, 20_544, 20_544_000, 2, 100.0)
     assert twice.hours == pytest.approx(each.hours / 2)
     assert twice.gib["optimiser"] == pytest.approx(each.gib["optimiser"] / 2)
-    assert "NOT fit" in fitting(each, 0.0001) and fitting(each, 80) == "fits"
+    assert "NOT fit" in memory_verdict(each, 0.0001) and memory_verdict(each, 80) == "fits"
 
 
-def test_an_audit_is_counted(tmp_path):
+def test_an_audit_replaces_the_assumed_size(tmp_path):
     config = {
         "results": str(tmp_path),
         "run": "x",
         "seeds": {"limit": 100, "sources": [1]},
         "dataset": {"test_fraction": 0.1},
     }
-    assert amount(config, "capybara", 10)[:2] == (90, 900)
+    assert data_size(config, "capybara", 10)[:2] == (90, 900)
     write_json(tmp_path / "x" / "training" / "capybara" / "audit.json", {"samples": 7, "tokens": 77})
-    assert amount(config, "capybara", 10)[:2] == (7, 77)
+    assert data_size(config, "capybara", 10)[:2] == (7, 77)
 
 
-def test_mistakes_are_told():
-    with pytest.raises(UserError, match=r"is not known here\. Give the folder of a model"):
+def test_errors():
+    with pytest.raises(UserError, match=r"is unknown\. Set --base to the folder"):
         model_config("some/model", TABLE["bases"])
-    with pytest.raises(UserError, match=r"presets/no.yaml: no such file. Presets: presets/capybara-13b.yaml"):
-        main(["--preset", "presets/no.yaml"])
+    with pytest.raises(UserError, match=r"presets/no.yaml: no such file; known here: presets/capybara-13b.yaml, "):
+        main(["--configfile", "presets/no.yaml"])
