@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.cache import Answer
 
@@ -17,8 +18,7 @@ class InvalidReply(Exception):
     """No attempt gave a valid reply. `faults` has one short reason per attempt and never quotes the teacher."""
 
     def __init__(self, name: str, faults: list[str]):
-        attempts = f"{len(faults)} attempt{'' if len(faults) == 1 else 's'}"
-        super().__init__(f"no valid {name} in {attempts}: {'; '.join(faults)}")
+        super().__init__(f"no valid {name} in {counted(len(faults), 'attempt')}: {'; '.join(faults)}")
         self.faults = faults
 
 

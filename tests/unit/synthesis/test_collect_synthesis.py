@@ -34,18 +34,15 @@ def collect(tmp_path):
     """A function that joins shards of (rows, rejected rows, other statistics): (rows, rejected rows, statistics)."""
 
     def run(*shards, settings=SETTINGS, model=""):
-        files = {"": [], ".rejected": [], ".stats": []}
         for number, (rows, rejected, metrics) in enumerate(shards):
             paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
             write_jsonl(paths[0], rows)
             write_jsonl(paths[1], rejected)
             write_json(paths[2], {"in": len(rows) + len(rejected), "out": len(rows), **metrics})
-            for name, path in zip(files, paths, strict=True):
-                files[name].append(str(path))
         out = {name: tmp_path / f"{name}.json" for name in ("data", "rejected", "stats")}
         main(
             [
-                *("--shards", *files[""], "--shards-rejected", *files[".rejected"], "--shards-stats", *files[".stats"]),
+                *("--shards", str(tmp_path), "--shard-count", str(len(shards))),
                 *("--deduplication", json.dumps(settings), f"--model={model}"),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
@@ -182,3 +179,9 @@ def test_the_real_model_finds_only_near_duplicates(collect):
         "How do I bake bread without yeast?": "How can I bake bread with no yeast?",
     }
     assert all(0 < line["evidence"]["squared_distance"] <= 0.2 for line in rejected)
+
+
+def test_a_missing_file_of_a_shard_is_named(tmp_path):
+    words = ["--shards", str(tmp_path), "--shard-count", "1", "--deduplication", "{}", "--model="]
+    with pytest.raises(UserError, match=r"0000\.jsonl: missing\. Delete the other files of the shard and run again\."):
+        main([*words, "--data", "x", "--rejected", "x", "--stats", "x"])

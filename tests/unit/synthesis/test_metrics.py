@@ -1,4 +1,4 @@
-"""Metrics of a set of conversations, compared with counts by hand."""
+"""Metrics of a set of conversations, compared with counts in the tests."""
 
 import itertools
 
