@@ -69,8 +69,6 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        rejected=expand("<results>/synthesis/shards/{shard}.rejected.jsonl", shard=SHARDS),
-        stats=expand("<results>/synthesis/shards/{shard}.stats.json", shard=SHARDS),
         model=EMBEDDER_FILES,
     output:
         data="<results>/synthesis/data.jsonl",
@@ -86,14 +84,16 @@ rule collect_synthesis:
         mem_mb=scale_with_attempt(int(1024 * config["seeds"]["resources"]["memory_gb"])),
     params:
         code=code_hash("synthesis.collect_synthesis"),
+        # The names of thousands of shards do not fit into a command.
+        shards=subpath(input.shards[0], parent=True),
+        shard_count=len(SHARDS),
         deduplication=as_json(config["seeds"]["deduplication"]),
         model=embedder_folder,
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
-            --shards {input.shards:q} \
-            --shards-rejected {input.rejected:q} \
-            --shards-stats {input.stats:q} \
+            --shards {params.shards:q} \
+            --shard-count {params.shard_count} \
             --deduplication {params.deduplication:q} \
             --model={params.model:q} \
             --data {output.data:q} \

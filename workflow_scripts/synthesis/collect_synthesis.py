@@ -51,12 +51,20 @@ def deduplicate_openings(
     return [row for number, row in enumerate(rows) if number not in duplicates], rejections
 
 
+def shard_files(args: argparse.Namespace, suffix: str) -> list[Path]:
+    """The files of all shards with this suffix. UserError if one is missing."""
+    paths = [args.shards / f"{number:04d}{suffix}" for number in range(args.shard_count)]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: missing. Delete the other files of the shard and run again.")
+    return paths
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write the stage's `data.jsonl`, `rejected.jsonl` and `stats.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", required=True, type=Path, nargs="+", help="JSONL files of synthesize_shard")
-    parser.add_argument("--shards-rejected", required=True, type=Path, nargs="+", help="their rejected rows")
-    parser.add_argument("--shards-stats", required=True, type=Path, nargs="+", help="their statistics")
+    parser.add_argument("--shards", required=True, type=Path, help="folder of the files of synthesize_shard")
+    parser.add_argument("--shard-count", required=True, type=int, help="number of shards: 0000, 0001, ...")
     parser.add_argument(
         "--deduplication", required=True, type=json.loads, help="`seeds.deduplication` of the config, as JSON"
     )
@@ -66,15 +74,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    generated = [row for path in args.shards for row in read_jsonl(path)]
+    generated = [row for path in shard_files(args, ".jsonl") for row in read_jsonl(path)]
     if not generated:
         raise UserError(
             "the teacher generated no valid conversation: see the reasons in synthesis/shards/*.rejected.jsonl. "
             "Set another teacher."
         )
     rows, rejections = deduplicate_openings(generated, args.deduplication, args.model)
-    rejections.rows += [row for path in args.shards_rejected for row in read_jsonl(path)]
-    stats = [read_json(path) for path in args.shards_stats]
+    rejections.rows += [row for path in shard_files(args, ".rejected.jsonl") for row in read_jsonl(path)]
+    stats = [read_json(path) for path in shard_files(args, ".stats.json")]
     faults: Counter[str] = Counter()
     for shard in stats:
         faults.update(shard.get("faults", {}))
