@@ -85,14 +85,14 @@ rule collect_synthesis:
     params:
         code=code_hash("synthesis.collect_synthesis"),
         # The names of thousands of shards do not fit into a command.
-        shards=subpath(input.shards[0], parent=True),
+        folder=subpath(output.data, parent=True),
         shard_count=len(SHARDS),
         deduplication=as_json(config["seeds"]["deduplication"]),
         model=embedder_folder,
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
-            --shards {params.shards:q} \
+            --shards {params.folder:q}/shards \
             --shard-count {params.shard_count} \
             --deduplication {params.deduplication:q} \
             --model={params.model:q} \
