@@ -1,18 +1,22 @@
-# make run    sets up .venv and runs the workflow on config.yaml: the pocket run
-# make test   the same set-up, then all tests; make test-quick leaves out whole runs
-# make review sets up Label Studio in .venv-review, for expert verification (docs/verification.md)
+# make run         install into .venv, then run the workflow on config.yaml: the pocket run
+# make test        install, then run all tests; `make test-quick` skips whole runs, `make check` runs only the linters
+# make install     only install
+# make lock        resolve requirements.in again and write requirements.txt
+# make docs        generate docs/configuration.md from the schema
+# make review      install Label Studio into .venv-review, for expert reviews (docs/verification.md)
 
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-quick check install lock review
+.PHONY: run test test-quick check install lock docs review
 
 run: install
 	$(VENV)/bin/snakemake --cores all
 
-# Whole runs use all cores by themselves, so they come one after the other.
+# Each whole run uses all cores, so they run one after the other.
 test: test-quick
 	$(VENV)/bin/pytest -m slow
 
@@ -27,27 +31,31 @@ check: install
 
 install: $(STAMP)
 
-$(STAMP): requirements.txt requirements-no-deps.txt
+$(STAMP): requirements.txt requirements-no-deps.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Set PYTHON=..."; exit 1; }
+		{ echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --upgrade pip
-	$(VENV)/bin/pip install --quiet -r requirements.txt
-	$(VENV)/bin/pip install --quiet --no-deps -r requirements-no-deps.txt
+	$(VENV)/bin/pip install --upgrade pip
+	$(VENV)/bin/pip install -r requirements.txt
+	$(VENV)/bin/pip install --no-deps -r requirements-no-deps.txt
+	$(VENV)/bin/pip install --no-deps --editable .
 	touch $(STAMP)
 
-# An environment of its own: Label Studio's pins are others than the workflow's.
-review: requirements-review.txt
-	$(PYTHON) -m venv .venv-review
-	.venv-review/bin/pip install --quiet --upgrade pip
-	.venv-review/bin/pip install --quiet --no-deps -r requirements-review.txt
-
-# After a change of requirements.in: resolve it anew in an environment of its own, then bring envs/*.yaml along.
+# After a change of requirements.in: resolve it in a separate environment, then update envs/*.yaml.
 lock:
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet --upgrade pip
-	.venv-lock/bin/pip install --quiet -r requirements.in
-	{ echo "# Everything that the project runs with, pinned: made by \`make lock\` from requirements.in."; \
+	.venv-lock/bin/pip install --upgrade pip
+	.venv-lock/bin/pip install -r requirements.in
+	{ echo "# Every package that the project runs with, pinned: written by \`make lock\` from requirements.in."; \
 	  .venv-lock/bin/pip freeze | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > requirements.txt
 	rm -rf .venv-lock
+
+docs: install
+	$(VENV)/bin/python -m workflow_scripts.config.documentation > docs/configuration.md
+
+# A separate environment: Label Studio pins other versions than the workflow.
+review: requirements-review.txt
+	$(PYTHON) -m venv .venv-review
+	.venv-review/bin/pip install --upgrade pip
+	.venv-review/bin/pip install --no-deps -r requirements-review.txt

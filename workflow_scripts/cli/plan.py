@@ -45,7 +45,7 @@ def report(config: Config, name: str, base: str, gpu: str, card: Config, mean_to
     from workflow_scripts.training.plan import UTILISATION, memory_verdict, model_config, plan
 
     settings = model_settings(config["training"], name)
-    gpus = number_of_processes(settings["launcher"])
+    gpus = number_of_processes(config["training"]["launcher"])
     samples, tokens, source = data_size(config, name, mean_tokens)
     each = plan(model_config(base, shapes), settings, samples, tokens, gpus, card["tflops"])
     rows: list[tuple[str, Any]] = [

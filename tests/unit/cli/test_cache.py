@@ -1,4 +1,4 @@
-"""A cache on its way to another machine."""
+"""Answers exported from a run's cache and imported on another machine."""
 
 import asyncio
 import gzip
@@ -26,7 +26,7 @@ def answer(text):
 
 @pytest.fixture
 def fill():
-    """A function that makes a cache of some answers, stored in any order."""
+    """A function that creates a cache with answers, stored in random order."""
 
     def make(folder, seeds=range(30)):
         cache = RequestCache(folder)
@@ -40,11 +40,11 @@ def fill():
 
 
 def command(direction, folder, file):
-    main([direction, "--cache", str(folder), "--file", str(file)])
+    main([direction, str(file), "--cache", str(folder)])
 
 
 @pytest.mark.parametrize("name", ["answers.jsonl.zst", "answers.jsonl.gz", "answers.jsonl"])
-def test_there_and_back(tmp_path, fill, name):
+def test_an_export_and_an_import_preserve_every_answer(tmp_path, fill, name):
     files = [tmp_path / number / name for number in "123"]
     for file in files[:2]:
         command("export", fill(file.parent / "cache").folder, file)
@@ -86,30 +86,30 @@ def test_only_the_answer_itself_is_exported(tmp_path, fill):
     command("export", cache.folder, tmp_path / "a.jsonl")
     assert json.loads((tmp_path / "a.jsonl").read_text())["answer"] == answer("So.")
     cache.put({**request(2), "extra_headers": {"authorization": SECRET}}, answer("So."))
-    with pytest.raises(UserError, match="extra_headers, which may be a key") as caught:
+    with pytest.raises(UserError, match="extra_headers, which may contain a key") as caught:
         command("export", cache.folder, tmp_path / "b.jsonl")
     assert SECRET not in str(caught.value)
     assert not (tmp_path / "b.jsonl").exists()
 
 
-def test_a_file_that_holds_no_request_is_left_out(tmp_path, fill, caplog):
+def test_a_file_without_a_finished_request_is_skipped(tmp_path, fill, caplog):
     cache = fill(tmp_path / "cache", range(3))
     cache.files()[0].write_text("{")
     cache.put(request(9), {"text": "So."})
     command("export", cache.folder, tmp_path / "a.jsonl")
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 2
-    assert "2 files of" in caplog.text
+    assert "2 files without a finished request" in caplog.text
 
 
-def test_what_is_there_is_kept(tmp_path, fill, caplog):
+def test_stored_answers_are_kept(tmp_path, fill, caplog):
     command("export", fill(tmp_path / "cache", range(4)).folder, tmp_path / "a.jsonl")
     mine = fill(tmp_path / "mine", [])
     mine.put(request(1), answer("mine"))
     with caplog.at_level("INFO"):
         command("import", mine.folder, tmp_path / "a.jsonl")
     assert mine.get(request(1))["text"] == "mine"
-    assert "3 answers new" in caplog.text
-    assert "1 were there" in caplog.text
+    assert "3 new answers stored in" in caplog.text
+    assert "; 1 already stored" in caplog.text
 
 
 def changed(**changes):
@@ -119,20 +119,20 @@ def changed(**changes):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (changed(request=request(99)), "line 3: the request does not hash to its key"),
-        (changed(key="0" * 16), "line 3: the request does not hash to its key"),
-        (changed(answer={"text": 1}), "line 3: the answer is not of text"),
+        (changed(request=request(99)), "line 3: the request does not match its key"),
+        (changed(key="0" * 16), "line 3: the request does not match its key"),
+        (changed(answer={"text": 1}), "line 3: the answer does not have text, "),
         (
             changed(answer={"finish_reason": None, "prompt_tokens": 1, "completion_tokens": 1}),
-            "line 3: the answer is not",
+            "line 3: the answer does not have text, ",
         ),
-        (changed(answer=None), "line 3: the answer is not of text"),
+        (changed(answer=None), "line 3: the answer does not have text, "),
         (lambda row: "{", "line 3: not {key, request, answer}"),
         (lambda row: "[]", "line 3: not {key, request, answer}"),
         (lambda row: json.dumps({"key": row["key"]}), "line 3: not {key, request, answer}"),
     ],
 )
-def test_a_changed_file_is_refused_as_a_whole(tmp_path, fill, spoil, words):
+def test_a_changed_file_is_rejected_completely(tmp_path, fill, spoil, words):
     file = tmp_path / "a.jsonl"
     command("export", fill(tmp_path / "cache", range(4)).folder, file)
     lines = file.read_text().splitlines()
@@ -146,20 +146,31 @@ def test_a_changed_file_is_refused_as_a_whole(tmp_path, fill, spoil, words):
 
 @pytest.mark.parametrize("missing", [1, 8, 20, 1000])
 @pytest.mark.parametrize("name", ["a.jsonl.zst", "a.jsonl.gz"])
-def test_a_part_of_a_file_is_refused(tmp_path, fill, name, missing):
+def test_a_truncated_file_is_rejected(tmp_path, fill, name, missing):
     file = tmp_path / name
     command("export", fill(tmp_path / "cache", range(200)).folder, file)
     file.write_bytes(file.read_bytes()[:-missing])
-    with pytest.raises(UserError, match=r"broken after line|not \{key"):
+    with pytest.raises(UserError, match=r"damaged after line|not \{key"):
         command("import", tmp_path / "new", file)
     assert not list(tmp_path.glob("new/**/*.json"))
 
 
-def test_mistakes_are_named(tmp_path, fill):
+def test_errors(tmp_path, fill):
     cache = fill(tmp_path / "cache", range(1)).folder
-    with pytest.raises(UserError, match="unknown kind of file"):
+    with pytest.raises(UserError, match="unknown file type"):
         command("export", cache, tmp_path / "answers.zip")
-    with pytest.raises(UserError, match="holds no finished request"):
+    with pytest.raises(UserError, match="no answers in"):
         command("export", tmp_path / "none", tmp_path / "a.jsonl")
     with pytest.raises(UserError, match="no such file"):
         command("import", cache, tmp_path / "none.jsonl")
+
+
+def test_the_folder_is_that_of_the_run(tmp_path, fill):
+    (tmp_path / "mine.yaml").write_text(f"run: mine\nresults: {tmp_path}\n")
+    fill(tmp_path / "mine" / "teacher" / "cache", range(3))
+    file, overlay = tmp_path / "a.jsonl", str(tmp_path / "mine.yaml")
+    main(["export", str(file), "--configfile", overlay])
+    assert len(file.read_text().splitlines()) == 3
+    (tmp_path / "mine.yaml").write_text(f"run: other\nresults: {tmp_path}\n")
+    main(["import", str(file), "--configfile", overlay])
+    assert len(RequestCache(tmp_path / "other" / "teacher" / "cache").files()) == 3

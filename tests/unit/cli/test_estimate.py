@@ -4,12 +4,9 @@ import functools
 import json
 
 import pytest
-import yaml
 
 from tests.support import answered_synthesis
 from workflow_scripts.cli.estimate import main, report
-from workflow_scripts.common.errors import UserError
-from workflow_scripts.config.files import merged_config
 from workflow_scripts.synthesis.cost_model import REPLY_TOKENS, estimate_calls, seed_groups, sum_calls
 
 
@@ -32,13 +29,13 @@ def answer(config, tmp_path):
 def test_no_request_is_left_if_all_answers_are_stored(config, seeds, answer):
     for seed in seeds:
         answer(seed, seeds)
-    (line,) = [line for line in report(config, 100.0).splitlines() if line.startswith("expected, still to ask")]
+    (line,) = [line for line in report(config, 100.0).splitlines() if line.startswith("expected, not yet requested")]
     assert line.split()[4:] == ["0", "0", "0", "0.00", "0.0"]
 
 
 def test_stored_answers_of_unfinished_seeds_are_subtracted(config, seeds, answer):
     def left():
-        (line,) = [line for line in report(config).splitlines() if line.startswith("expected, still to ask")]
+        (line,) = [line for line in report(config).splitlines() if line.startswith("expected, not yet requested")]
         return int(line.split()[4])
 
     before = left()
@@ -50,18 +47,9 @@ def test_money_and_hours(config, seeds):
     config["teacher"]["price"] = {"input": 1_000_000, "output": 0, "currency": "EUR"}
     (group,) = seed_groups(seeds, config["synthesis"])
     tokens = sum_calls(estimate_calls(group, config["synthesis"], REPLY_TOKENS, 1.0)).times(10)
-    (line,) = [line for line in report(config, 10.0).splitlines() if line.startswith("expected, from nothing")]
+    (line,) = [line for line in report(config, 10.0).splitlines() if line.startswith("expected, from scratch")]
     assert f"{round(tokens.prompt_tokens):,}.00 EUR" in line
     assert line.endswith(f" {tokens.completion_tokens / 10 / 3600:.1f}")
-
-
-def test_configurations_are_merged_as_snakemake_does(tmp_path):
-    for name, content in {"a": {"x": {"y": 1, "z": [1]}, "w": 1}, "b": {"x": {"z": [2]}}, "c": {"w": 3}}.items():
-        (tmp_path / name).write_text(yaml.safe_dump(content))
-    merged = merged_config([tmp_path / "b", tmp_path / "c"], tmp_path / "a")
-    assert merged == {"x": {"y": 1, "z": [2]}, "w": 3}
-    with pytest.raises(UserError, match="no such file"):
-        merged_config([tmp_path / "none"], tmp_path / "a")
 
 
 def test_the_command(config, tmp_path, capsys):
@@ -73,4 +61,4 @@ def test_the_command(config, tmp_path, capsys):
     assert "Airoboros    200" in out
     assert "  amplify: follow_up" in out
     assert out.count("unknown") == 3
-    assert "Assumed:\n- every source is full" in out
+    assert "Assumed:\n- every source has enough rows" in out

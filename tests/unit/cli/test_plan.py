@@ -64,5 +64,7 @@ def test_an_audit_replaces_the_assumed_size(tmp_path):
 def test_errors():
     with pytest.raises(UserError, match=r"is unknown\. Set --base to the folder"):
         model_config("some/model", TABLE["bases"])
-    with pytest.raises(UserError, match=r"presets/no.yaml: no such file; known here: presets/capybara-13b.yaml, "):
-        main(["--configfile", "presets/no.yaml"])
+    with pytest.raises(
+        UserError, match=r"presets/capybara-13.yaml: no such file; did you mean `presets/capybara-13b.yaml`"
+    ):
+        main(["--configfile", "presets/capybara-13.yaml"])

@@ -1,4 +1,4 @@
-"""Publishing, by the command itself, to a hub on loopback: what arrives, what is sent again, and what a person reads."""
+"""`capybara publish` to a Hub on loopback: the uploaded files, resumed uploads, messages."""
 
 import json
 import os
@@ -65,11 +65,13 @@ def hub():
 
 
 def publish(release, hub, *words, token=TOKEN, check=True):
-    """What the command printed."""
+    """The output of the command; its exit status must be 0, or not if `check` is false."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
     env |= {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(release.parent / "home")}
     env |= {"HF_TOKEN": token} if token else {}
-    command = [sys.executable, "-m", "workflow_scripts.cli.publish", "--run", str(release.parent), *words]
+    overlay = release.parents[2] / "x.yaml"
+    overlay.write_text(f"run: x\nresults: {release.parents[1]}\n")
+    command = [sys.executable, "-m", "workflow_scripts.cli.main", "publish", *words, "--configfile", str(overlay)]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     printed = done.stdout + done.stderr
     assert (done.returncode == 0) == check, printed
@@ -111,14 +113,14 @@ def test_cards_and_record_name_the_repositories(release, hub):
     assert hub.private["models/org/m"] is False
 
 
-def test_a_second_time_nothing_is_committed(release, hub):
+def test_a_repeated_upload_commits_nothing(release, hub):
     publish(release, hub, *BOTH, "--yes")
     uploads = len([line for line in hub.requests if line.startswith("PUT")])
     publish(release, hub, *BOTH, "--yes")
     assert hub.commits == 2 and len([line for line in hub.requests if line.startswith("PUT")]) == uploads == 3
 
 
-def test_after_a_broken_upload_only_the_missing_is_sent(release, hub):
+def test_after_an_interrupted_upload_only_missing_files_are_sent(release, hub):
     digest = file_sha256(release / "model/model.safetensors")
     hub.faults = [(f"/lfs/{digest}", 403)]
     printed = publish(release, hub, "--model-repo", "org/m", "--yes", check=False)
@@ -134,21 +136,22 @@ def test_after_a_broken_upload_only_the_missing_is_sent(release, hub):
 def test_a_lost_connection_is_one_line(release, hub):
     hub.faults = [("/api/repos/create", "cut")]
     printed = publish(release, hub, *BOTH, "--yes", check=False)
-    assert printed.splitlines()[-1].startswith("error: dataset org/d: the connection to the hub was lost")
+    assert printed.splitlines()[-1].startswith("error: dataset org/d: the connection to the Hub failed")
 
 
 @pytest.mark.parametrize(
     ("place", "status", "words"),
     [
-        ("/api/repos/create", 401, "does not know the token in HF_TOKEN (401)"),
-        ("/api/repos/create", 403, "may not write there (403)"),
+        ("/api/repos/create", 401, "the Hub rejected the token in HF_TOKEN (401)"),
+        ("/api/repos/create", 403, "the token in HF_TOKEN has no write permission there (403)"),
         ("/api/repos/create", 404, "no such organisation or repository"),
-        ("/commit/main", 409, "somebody else changed it meanwhile (409)"),
-        ("/preupload/main", 400, "the hub refuses (400)"),
-        ("/api/validate-yaml", 400, "the hub refuses the card"),
+        ("/api/repos/create", 429, "rate-limited by the Hub (429). Run the same command again in an hour"),
+        ("/commit/main", 409, "changed by another user during the upload (409)"),
+        ("/preupload/main", 400, "the Hub rejected the request (400)"),
+        ("/api/validate-yaml", 400, "the Hub rejected the card"),
     ],
 )
-def test_a_refusal_is_one_line(release, hub, place, status, words):
+def test_an_error_of_the_hub_is_one_line(release, hub, place, status, words):
     hub.faults = [(place, status)]
     last = publish(release, hub, "--data-repo", "org/d", "--yes", check=False).splitlines()[-1]
     assert last.startswith("error: dataset org/d: ") and words in last
@@ -156,16 +159,16 @@ def test_a_refusal_is_one_line(release, hub, place, status, words):
 
 def test_a_wrong_token(release, hub):
     last = publish(release, hub, "--data-repo", "org/d", "--yes", token="hf_other", check=False).splitlines()[-1]
-    assert "does not know the token" in last and "hf_other" not in last
+    assert "the Hub rejected the token" in last and "hf_other" not in last
 
 
 def test_no_token(release, hub):
     last = publish(release, hub, "--data-repo", "org/d", "--yes", token=None, check=False).splitlines()[-1]
-    assert last == "error: HF_TOKEN is not set. Put a token with the right to write into this environment variable."
+    assert last == "error: HF_TOKEN is not set. Export a token with write permission in this environment variable."
     assert hub.requests == []
 
 
-def test_a_repository_that_holds_something_else_is_left_alone(release, hub):
+def test_a_repository_with_other_contents_is_left_unchanged(release, hub):
     hub.repos["models/org/m"] = {"README.md": b"mine", "old.bin": b"x"}
     last = publish(release, hub, "--model-repo", "org/m", "--yes", check=False).splitlines()[-1]
     assert "exists with other contents (2 files)" in last
@@ -177,9 +180,9 @@ def test_a_repository_that_holds_something_else_is_left_alone(release, hub):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "error: name a repository"),
+        ((), "error: no repository. Name one: --model-repo"),
         (("--model-repo", "m"), "error: m: not the name of a model repository. Write it as organisation/name."),
-        (("--model-repo", "a/b c", "--yes"), "not a repository's name"),
+        (("--model-repo", "a/b c", "--yes"), "not a valid repository name"),
     ],
 )
 def test_names(release, hub, words, said):

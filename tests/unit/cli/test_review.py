@@ -1,7 +1,7 @@
-"""The commands around Label Studio: what they ask for, what they refuse, and that fetching only adds.
+"""`capybara review`: invitations, assignment, errors, and that fetching only adds.
 
-Label Studio itself is too large for these tests; tests/review_in_browser.py runs the commands against a real one. Here a
-stand-in keeps organisations, projects and tasks.
+Label Studio itself is too large for these tests; tests/review_in_browser.py runs the commands against a real server. A
+stand-in stores organisations, projects and tasks here.
 """
 
 import json
@@ -22,7 +22,7 @@ TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """As much of Label Studio's API as the commands use; `server.tasks` are tasks by organisation."""
+    """The part of Label Studio's API that the commands use; `server.tasks` are tasks by organisation."""
 
     def answer(self):
         path, state = urlsplit(self.path).path, self.server
@@ -78,7 +78,7 @@ def studio(monkeypatch):
 def run_of(tmp_path):
     """A function that writes a run's queue of `count` physics problems, with two reviewers invited: its config file."""
 
-    def made(count, invited=True, adjudicators=()):
+    def write(count, invited=True, adjudicators=()):
         item = {"field": "physics", "topic": "Optics", "kind": "seed", "conversation": [{"input": "?", "output": "!"}]}
         folder = tmp_path / "results" / "mine" / "verification"
         write_jsonl(folder / "queue.jsonl", [{"id": f"{n:016d}", **item} for n in range(count)])
@@ -91,7 +91,7 @@ def run_of(tmp_path):
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
         return str(tmp_path / "mine.yaml")
 
-    return made
+    return write
 
 
 def judged(task, verdict, account, at):
@@ -99,12 +99,12 @@ def judged(task, verdict, account, at):
     task["annotations"] = [{"id": 1, "completed_by": account, "result": result, "updated_at": at, "lead_time": 5.0}]
 
 
-def test_push_gives_only_what_is_new(studio, run_of):
+def test_push_assigns_only_new_items(studio, run_of):
     for count in (6, 6, 9):
         review.main(["push", "--configfile", run_of(count), "--url", studio.url])
         held = [task["data"]["item"] for tasks in studio.tasks.values() for task in tasks]
         assert sorted(held) == sorted([f"{n:016d}" for n in range(count)] * 2)
-    assert studio.organisation == 1  # the lead is back where he was
+    assert studio.organisation == 1  # the lead's organisation is active again
     assert {task["data"]["reviewer"] for task in studio.tasks[2]} == {"anna"}
 
 
@@ -125,12 +125,12 @@ def test_fetch_only_adds(studio, run_of, tmp_path, caplog):
     review.main(fetch)
     first = file.read_bytes()
     assert [(row["reviewer"], row["verdict"]) for row in read_jsonl(file)] == [("anna", "correct")]
-    assert "left out: ben, task 1, answer 1: no verdict." in caplog.text
+    assert "skipped: ben, task 1, answer 1: no verdict." in caplog.text
     review.main(fetch)
     assert file.read_bytes() == first
     judged(studio.tasks[2][0], "wrong", 2, "2026-03-02T10:00:00Z")
     review.main(fetch)
-    studio.tasks[2].clear()  # a reviewer deleted his tasks
+    studio.tasks[2].clear()  # a reviewer deleted all tasks
     review.main(fetch)
     assert file.read_bytes().startswith(first) and [row["verdict"] for row in read_jsonl(file)] == ["correct", "wrong"]
 
@@ -142,10 +142,10 @@ def test_a_wrong_token_is_not_repeated(studio, run_of, monkeypatch):
     assert "wrong-token" not in str(caught.value)
 
 
-def test_what_is_missing_is_said(run_of, tmp_path, monkeypatch):
+def test_missing_accounts_tokens_and_queues_are_errors(run_of, tmp_path, monkeypatch):
     monkeypatch.delenv("LABEL_STUDIO_USER_TOKEN", raising=False)
     push = ["push", "--configfile"]
-    with pytest.raises(UserError, match="nobody is invited yet"):
+    with pytest.raises(UserError, match="no reviewer is invited yet"):
         review.main([*push, run_of(1, invited=False)])
     with pytest.raises(UserError, match="LABEL_STUDIO_USER_TOKEN is not set"):
         review.main([*push, run_of(1)])
@@ -154,15 +154,15 @@ def test_what_is_missing_is_said(run_of, tmp_path, monkeypatch):
         review.main([*push, run_of(1), "--url", "http://127.0.0.1:9"])
     config = run_of(1)
     (tmp_path / "results" / "mine" / "verification" / "queue.jsonl").unlink()
-    with pytest.raises(UserError, match=r"queue\.jsonl is not there yet"):
+    with pytest.raises(UserError, match=r"queue\.jsonl: does not exist yet"):
         review.main([*push, config])
     with pytest.raises(UserError, match=r"verification\.reviewers: null"):
         review.main(["push"])
 
 
-def test_who_may_be_invited(run_of, monkeypatch, tmp_path):
+def test_invalid_invitations(run_of, monkeypatch, tmp_path):
     invite = ["invite", "--configfile", run_of(1), "--degree", "MSc", "--label-studio", str(tmp_path), "--name"]
-    with pytest.raises(UserError, match="a pseudonym is of small letters"):
+    with pytest.raises(UserError, match=r"not a pseudonym\. Use lower-case letters"):
         review.main([*invite, "Anna Lind", "--fields", "physics"])
     with pytest.raises(UserError, match="--fields physic: not one of physics"):
         review.main([*invite, "anna", "--fields", "physic"])
@@ -197,3 +197,19 @@ def test_a_sheet_of_a_reviewers_fields(run_of, tmp_path):
     assert len(lines) == 3 and lines[1].startswith("0000000000000000,1,physics,Optics,?,!,ben,")
     with pytest.raises(UserError, match="no profile zoe"):
         review.main(["sheet", "--configfile", run_of(2), "--name", "zoe", "--file", str(tmp_path / "zoe.csv")])
+
+
+def test_files_that_the_commands_create_may_be_missing(run_of, tmp_path, monkeypatch):
+    """A configuration can name the profiles and the decisions before `invite` and `fetch` have written them."""
+    path = run_of(1)
+    config = yaml.safe_load((tmp_path / "mine.yaml").read_text())
+    config["verification"] |= {"reviewers": str(tmp_path / "new.yaml"), "decisions": [str(tmp_path / "new.jsonl")]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr(local_server, "make_account", lambda *_: {"account": 2, "organisation": 2})
+    review.main(["invite", "--configfile", path, "--name", "anna", "--fields", "physics", "--degree", "MSc"])
+    profile = {"fields": ["physics"], "degree": "MSc", "account": 2, "organisation": 2}
+    assert yaml.safe_load((tmp_path / "new.yaml").read_text()) == {"anna": profile}
+    config["seeds"] = {"limt": 3}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(UserError, match=r"the configuration has errors:\n  seeds\.limt: unknown key"):
+        review.main(["push", "--configfile", path])
