@@ -238,7 +238,7 @@ rule label_seeds:
     benchmark:
         "<benchmarks>/label_seeds.tsv"
     conda:
-        TEACHER_ENVIRONMENT if LABELLED_BY == "teacher" else "../envs/labels.yaml"
+        "../envs/vllm.yaml" if LABELLED_BY == "teacher" and TEACHER_KIND == "vllm" else "../envs/labels.yaml"
     threads: 8
     resources:
         **stage_resources(config["teacher" if LABELLED_BY == "teacher" else "seeds"]),
