@@ -1,4 +1,4 @@
-"""What synthesis made, in-house conversations and files to include, brought together."""
+"""Assembly of synthesised conversations, in-house conversations and included files."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, read_jsonl, write_jsonl
-from workflow_scripts.conversations.assemble_conversations import main, tidied
+from workflow_scripts.conversations.assemble_conversations import clean_and_split, main, readable_turns
 from workflow_scripts.conversations.fetch_conversations import main as fetch
 
 TALK = [{"input": "Why?", "output": "So."}]
@@ -43,13 +43,20 @@ def assemble(tmp_path):
         rows, rejected = (list(read_jsonl(tmp_path / name)) for name in ("data", "rejected"))
         assert stats["in"] == stats["out"] + sum(stats["rejected"].values())
         assert (stats["out"], sum(stats["rejected"].values())) == (len(rows), len(rejected))
+        columns = ["id", "reason", "evidence", "source", "conversation", "provenance"]
+        assert all(list(row) == columns for row in rejected)
         return rows, rejected
 
     return run
 
 
-def made(conversation=TALK):
-    return {"id": content_id(conversation), "source": "Made", "conversation": conversation, "provenance": {"seed": "s"}}
+def synthesised(conversation=TALK):
+    return {
+        "id": content_id(conversation),
+        "source": "Airoboros",
+        "conversation": conversation,
+        "provenance": {"seed": "s"},
+    }
 
 
 def test_files_in_the_three_layouts_enter(assemble, tmp_path):
@@ -79,12 +86,13 @@ def test_conversation_seeds_enter_as_they_are_and_others_do_not(assemble, make_s
 
 
 def test_the_same_conversation_enters_once(assemble):
-    rows, rejected = assemble([made()], own=[{"conversation": TALK}, {"conversation": TALK}])
-    assert rows == [made()]
-    assert [(row["reason"], row["evidence"]["kept"]) for row in rejected] == [("exact_duplicate", "Made")] * 2
+    rows, rejected = assemble([synthesised()], own=[{"conversation": TALK}, {"conversation": TALK}])
+    assert rows == [synthesised()]
+    assert [(row["reason"], row["evidence"]["kept"]) for row in rejected] == [("exact_duplicate", "Airoboros")] * 2
+    assert [(row["source"], row["conversation"]) for row in rejected] == [("own", TALK)] * 2
 
 
-def test_a_row_that_is_no_conversation_is_rejected_with_its_place(assemble, tmp_path):
+def test_a_row_that_is_no_conversation_is_rejected_with_its_row_number_and_text(assemble, tmp_path):
     half = {"conversations": SHAREGPT["conversations"][:1]}
     rows, rejected = assemble(shared=[SHAREGPT, half])
     assert len(rows) == 1
@@ -92,16 +100,39 @@ def test_a_row_that_is_no_conversation_is_rejected_with_its_place(assemble, tmp_
     assert [(row["reason"], row["evidence"]) for row in rejected] == [
         ("does_not_end_with_an_assistant_message", evidence)
     ]
+    assert (rejected[0]["source"], rejected[0]["provenance"]["license"]) == ("shared", "MIT")
+    assert rejected[0]["conversation"] == [{"input": "How?", "output": ""}]
+
+
+@pytest.mark.parametrize(
+    ("row", "exchanges"),
+    [
+        ({"conversation": []}, []),
+        ({"conversation": "text"}, []),
+        ({"conversation": [{"input": "Why?", "output": None}]}, [{"input": "Why?", "output": ""}]),
+        ({"conversation": [{"output": "So."}, {"other": 1}, None]}, [{"input": "", "output": "So."}]),
+        (
+            {"messages": [{"role": role, "content": role} for role in ("system", "user", "user", "assistant")]},
+            [{"input": text, "output": ""} for text in ("system", "user", "user")]
+            + [{"input": "", "output": "assistant"}],
+        ),
+        ({"conversations": [{"from": "gpt", "value": "So."}, {"from": "human"}]}, [{"input": "", "output": "So."}]),
+    ],
+)
+def test_the_texts_of_a_row_that_is_no_conversation(row, exchanges):
+    assert readable_turns(row) == exchanges
 
 
 def test_a_file_without_conversations_names_file_row_and_columns(assemble):
     with pytest.raises(UserError) as caught:
         assemble(plain=[{"text": "Why?"}])
-    assert "plain.jsonl, row 1: no column conversation, conversations or messages; there are text." in str(caught.value)
+    assert "plain.jsonl, row 1: no column conversation, conversations or messages; the columns are text." in str(
+        caught.value
+    )
 
 
-def test_nothing_to_work_on(assemble):
-    with pytest.raises(UserError, match=r"there is no conversation.*`seeds.sources`.*`conversations.include`"):
+def test_no_conversations(assemble):
+    with pytest.raises(UserError, match=r"there are no conversations.*`seeds.sources`.*`conversations.include`"):
         assemble()
 
 
@@ -115,9 +146,10 @@ def test_an_amplified_conversation_that_is_cut_to_one_exchange_is_rejected_and_o
         {"id": "b", "source": "B", "conversation": [turn, run], "provenance": {"techniques": []}},
         {"id": "c", "source": "C", "conversation": [turn, turn, turn], "provenance": {"techniques": ["amplify"]}},
     ]
-    whole, rejections, counts = tidied(rows, max_chars=100)
-    assert [row["reason"] for row in rejections.rows] == ["digit_run"]
-    assert [(row["source"], len(row["conversation"]), row["provenance"].get("part")) for row in whole] == [
+    parts, rejections, counts = clean_and_split(rows, max_chars=100)
+    assert [(row["id"], row["reason"]) for row in rejections.rows] == [("a", "digit_run")]
+    assert rejections.rows[0]["conversation"] == [turn, run]
+    assert [(row["source"], len(row["conversation"]), row["provenance"].get("part")) for row in parts] == [
         ("B", 1, None), ("C", 2, 0), ("C", 1, 1),
     ]  # fmt: skip
     assert counts == {"shortened": 1, "split": 1, "parts": 2, "still_too_long": 0}

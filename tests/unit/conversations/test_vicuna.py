@@ -33,7 +33,7 @@ def cleaned(text):
         ("1000000000 and 0.333333333 and 123333333333", "1000000000 and 0.333333333 and 123333333333"),
     ],
 )
-def test_texts_are_mended(text, expected):
+def test_texts_are_cleaned(text, expected):
     assert cleaned(text) == expected
     assert cleaned(expected) == expected
 
@@ -45,7 +45,7 @@ def test_a_run_of_digits_ends_the_conversation():
     assert clean([{"input": "What is 111111111?", "output": "A number."}]) == []
 
 
-def test_what_is_given_is_not_changed():
+def test_the_input_is_not_modified():
     exchange = {"input": "a</s>", "output": "<div class='markdown'><p>b</p></div>"}
     assert clean([exchange]) == [{"input": "a< /s>", "output": "b"}]
     assert exchange == {"input": "a</s>", "output": "<div class='markdown'><p>b</p></div>"}
@@ -61,7 +61,7 @@ def test_parts_are_the_conversation_within_the_limit(exchanges, limit):
     assert [exchange for part in parts for exchange in part] == exchanges
     assert all(parts) and all(length(part) <= limit or len(part) == 1 for part in parts)
     assert too_long(parts, limit) == [place for place, part in enumerate(parts) if length(part) > limit]
-    # No part could have taken the next one's first exchange.
+    # No part has room for the first exchange of the next part.
     assert all(length([*part, after[0]]) > limit for part, after in itertools.pairwise(parts))
 
 

@@ -18,7 +18,7 @@ POSTS = {**SOURCE, "layout": "post", "post_chars": 1000, "post_tasks": ["complex
 ORIGIN = {"dataset": "a/b", "revision": "c0ffee"}
 
 
-def test_a_missing_column_names_what_is_there_and_the_remedy():
+def test_a_missing_column_is_reported_with_the_existing_ones():
     with pytest.raises(UserError) as caught:
         adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "text": "So."}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
@@ -27,7 +27,7 @@ def test_a_missing_column_names_what_is_there_and_the_remedy():
     )
 
 
-def test_a_column_that_is_named_wrongly():
+def test_a_wrong_column_name_in_the_config():
     table = pa.Table.from_pylist([{"instruction": "Why?", "output": "So."}])
     with pytest.raises(
         UserError, match=r"airoboros \(a/b\): no column reply, which .* the columns are instruction, output\."
@@ -39,24 +39,24 @@ def test_a_wrong_type_names_the_column():
     with pytest.raises(UserError) as caught:
         adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "response": 7}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
-        "seed source airoboros (a/b): `response` is int64, text was expected. "
+        "seed source airoboros (a/b): `response` is int64, expected text. "
         "Name another column under `columns` of the source, or fix the file."
     )
 
 
 def test_a_wrong_type_in_one_row_names_it_by_its_number_in_the_file():
     values = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['"So."', "7"]))
-    with pytest.raises(
-        UserError, match=r"^seed source airoboros \(a/b\), row 42: `response` is int, text was expected\."
-    ):
+    with pytest.raises(UserError, match=r"^seed source airoboros \(a/b\), row 42: `response` is int, expected text\."):
         adapt_table(pa.table({"instruction": ["Why?"] * 2, "response": values}), 41, SOURCE, ORIGIN)
 
 
-def test_rows_without_a_seed_are_rejected_with_their_place():
+def test_rows_without_a_seed_are_rejected_with_their_row_number():
     table = pa.Table.from_pylist([{"htmlBody": "<p>Text.</p>"}, {"htmlBody": ""}])
     seeds, rejected = adapt_table(table, 11, POSTS, ORIGIN)
     assert seeds.num_rows == 2
-    assert rejected == [(content_id("airoboros", 12), "empty_post", {"source": "Airoboros", "row": 12})]
+    [row] = rejected
+    evidence = {"source": "Airoboros", "row": 12}
+    assert (row["id"], row["reason"], row["evidence"]) == (content_id("airoboros", 12), "empty_post", evidence)
 
 
 def adapt_file(folder, rows, source):
@@ -106,7 +106,7 @@ def test_posts_become_several_seeds(tmp_path):
     assert counts == {"source": "Airoboros", "rows": 3, "seeds": 4, "rejected": 1}
 
 
-def test_a_mistake_leaves_no_file(tmp_path):
+def test_an_error_leaves_no_file(tmp_path):
     with pytest.raises(UserError):
         adapt_file(tmp_path, [{"prompt": "Why?"}], SOURCE)
     assert {path.name for path in tmp_path.iterdir()} == {"rows.parquet", "origin.json"}

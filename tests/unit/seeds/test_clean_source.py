@@ -80,7 +80,7 @@ def test_every_request_of_a_conversation_is_read(fault, place):
     assert fault(**seed) is None
 
 
-def test_a_conversation_is_read_in_its_turns_alone(fault):
+def test_only_the_turns_of_a_conversation_are_read(fault):
     """`instruction` and `response` only repeat its first exchange."""
     assert fault(**dialogue(GOOD, instruction="", response=BAD)) is None
 
@@ -126,7 +126,7 @@ def test_lower_bounds(fault, name, bound, unit):
 
 
 @pytest.mark.parametrize("unit", ["instruction", "context", "response"])
-def test_the_upper_bound_holds_for_each_text_alone(fault, unit):
+def test_the_upper_bound_applies_to_each_text(fault, unit):
     seed = {"instruction": ASKED, "context": GOOD * 4, "response": GOOD * 5}
     text = ("🪨é " * 300)[:299] + "x"
     assert fault(**seed | {unit: text}) is None

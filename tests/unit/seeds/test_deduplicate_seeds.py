@@ -134,7 +134,7 @@ def test_no_seeds_at_all(deduplicate, make_table):
     assert deduplicate(make_table([]), make_table([{}]))[1] == []
 
 
-def test_a_failure_leaves_nothing(deduplicate, make_table, tmp_path):
+def test_a_failure_leaves_no_file(deduplicate, make_table, tmp_path):
     with pytest.raises((KeyError, pa.ArrowInvalid)):
         deduplicate(make_table([{}]).drop_columns("license"))
     assert [path.name for path in tmp_path.iterdir()] == ["0.parquet"]

@@ -1,4 +1,4 @@
-"""Exact and near duplicates, whatever the order of the rows, judged by plain Python sets."""
+"""Exact and near duplicates in any order of the rows, compared with plain Python sets."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ def similarity(one, other):
 
 
 def judge(table, threshold, parts=()):
-    """(seeds, Found) of a table, added in parts that end at the rows given."""
+    """(seeds, Duplicates) of a table that is added in parts, which end at the given rows."""
     collection = Collection()
     for start, end in itertools.pairwise([0, *parts, table.num_rows]):
         collection.add(table[start:end])
@@ -53,9 +53,9 @@ def ids(rows):
 
 
 def greedy(rows, threshold):
-    """{id: (survivor's id, Jaccard)} of what goes, each row judged against all survivors before it in the order of ids.
+    """{id: (survivor's id, Jaccard similarity)} of the duplicates, each row compared with all earlier survivors by id.
 
-    A text that stood before in that order is no second time judged: its row goes with that text's first one.
+    A row with an earlier row's text is not compared again: it has the same result as that row.
     """
     kept, gone, first = [], {}, {}
     for row in sorted(rows, key=lambda row: row["id"]):
@@ -100,14 +100,14 @@ ROWS = st.lists(
 
 @given(ROWS, st.randoms(use_true_random=False), st.data(), st.sampled_from([None, 0.5, 0.8, 1.0]))
 def test_survivors_do_not_depend_on_the_order_nor_on_the_batches(make_table, rows, rng, data, threshold):
-    """Nor do their partners: also where ids are equal, and only what else is told of a row differs."""
+    """Nor do the reported survivors, even if ids are equal and rows differ only in other columns."""
 
     def outcome(rows, found):
-        told = [
+        results = [
             (row, rows[kept] if kept >= 0 else None, round(float(value), 12), bool(exact))
             for row, kept, value, exact in zip(rows, found.survivor, found.jaccard, found.exact, strict=True)
         ]
-        return sorted(json.dumps(entry) for entry in told)
+        return sorted(json.dumps(entry) for entry in results)
 
     cuts = st.lists(st.integers(0, len(rows)), max_size=4).map(sorted)
     before = outcome(*judge(make_table(rows), threshold, data.draw(cuts)))
@@ -127,7 +127,7 @@ def test_survivors_do_not_depend_on_the_order_nor_on_the_batches(make_table, row
     ],
     ids=lambda fields: next(iter(fields[0])),
 )
-def test_of_rows_with_one_id_always_the_same_survives(make_table, fields):
+def test_the_survivor_of_rows_with_one_id_is_deterministic(make_table, fields):
     kept = []
     for order in itertools.permutations(fields):
         rows, found = judge(make_table(order), 0.8)
@@ -138,13 +138,13 @@ def test_of_rows_with_one_id_always_the_same_survives(make_table, fields):
 
 
 @given(TEXTS | st.lists(LETTERS, max_size=12), st.sampled_from([0.5, 0.8, 1.0]))
-def test_what_is_rejected_is_as_near_as_it_is_said_to_be(make_table, instructions, threshold):
+def test_rejected_rows_have_the_reported_similarity(make_table, instructions, threshold):
     rows, found = judge(make_table([{"instruction": text, "context": "x"} for text in instructions]), threshold)
     for row, kept, value, exact in zip(rows, found.survivor, found.jaccard, found.exact, strict=True):
         if kept < 0:
             assert (value, exact) == (1, False)
             continue
-        assert found.survivor[kept] < 0  # it did survive
+        assert found.survivor[kept] < 0  # the reported survivor survives
         assert rows[kept]["id"] <= row["id"]
         one, other = comparison(row), comparison(rows[kept])
         assert exact == (one == other)
@@ -155,7 +155,7 @@ def test_what_is_rejected_is_as_near_as_it_is_said_to_be(make_table, instruction
 
 @st.composite
 def near_texts(draw):
-    """Texts of 10 to 25 words, and variants of them in one word or two: many pairs lie near 0.8, on both sides."""
+    """Texts of 10 to 25 words and variants that differ in one or two words: many pairs have a similarity near 0.8."""
     texts = []
     for _ in range(draw(st.integers(1, 3))):
         base = draw(st.lists(st.sampled_from(WORDS), min_size=10, max_size=25))
@@ -169,17 +169,17 @@ def near_texts(draw):
 
 
 @given(near_texts())
-def test_no_near_duplicate_is_overlooked(make_table, instructions):
-    """The same survivors as from comparing all with all.
+def test_no_near_duplicate_is_missed(make_table, instructions):
+    """The same survivors as a comparison of all pairs.
 
-    That is a matter of chance, but of a fair one: LSH proposes a pair at 0.8 with probability 1 - 5e-8, and the
-    estimate that is looked at next strays by four standard deviations in 3 of 100,000. Hashes and examples are the
-    same in every run, so the test cannot fail now and then.
+    The method is probabilistic: LSH proposes a pair at 0.8 with probability 1 - 5e-8, and the estimate that filters
+    candidates deviates by four standard deviations in 3 of 100,000 cases. Hashes and examples are the same in every run,
+    so the test is not flaky.
     """
     _like_greedy(*judge(make_table([{"instruction": text} for text in instructions]), 0.8))
 
 
-def test_no_near_duplicate_is_overlooked_among_many(make_table):
+def test_no_near_duplicate_is_missed_among_many(make_table):
     rng = random.Random(0)
     texts = []
     for _ in range(40):
@@ -198,36 +198,36 @@ def _like_greedy(rows, found):
     assert {row["id"] for row in survivors(rows, found)} == {row["id"] for row in rows} - set(gone)
     for row, kept, value in zip(rows, found.survivor, found.jaccard, strict=True):
         if row["id"] in gone:
-            assert (rows[kept]["id"], value) == gone[row["id"]]  # the closest, of equally close ones the first
+            assert (rows[kept]["id"], value) == gone[row["id"]]  # the closest; the first of equally close ones
 
 
-def test_near_copies_go_and_others_stay(make_table):
+def test_near_duplicates_are_removed_and_others_kept(make_table):
     near, other = f"{LONG}, please.", "Explain why the sea is salty although rivers carry fresh water into it"
     rows, found = judge(make_table([{"instruction": text} for text in (LONG, near, other)]), 0.8)
     assert counts(found) == (2, 0, 1)
     assert "Explain why the sea" in str(survivors(rows, found))
     alike = similarity(LONG.lower(), near.lower())
     assert found.jaccard[found.survivor >= 0].tolist() == [alike]
-    # Above the pair's own similarity both survive: the threshold is what decides.
+    # With a threshold above the pair's similarity both survive.
     pair = make_table([{"instruction": LONG}, {"instruction": near}])
     assert counts(judge(pair, alike)[1]) == (1, 0, 1)
     assert counts(judge(pair, alike + 1e-9)[1]) == (2, 0, 0)
 
 
-def test_near_is_not_passed_on(make_table):
-    """What is near a row that went, but not near one that stayed, stays."""
+def test_similarity_is_not_transitive(make_table):
+    """A row that is similar to a removed row, but not to a survivor, is kept."""
     steps = [" ".join(f"{'new' if number < moved else 'word'}{number}" for number in range(40)) for moved in (0, 3, 6)]
     assert similarity(steps[0], steps[1]) >= 0.8 > similarity(steps[0], steps[2])
     table = make_table([{"id": str(number), "instruction": text} for number, text in enumerate(steps)])
     rows, found = judge(table, 0.8)
     assert ids(survivors(rows, found)) == ["0", "2"]
-    # With the one in the middle first, both others are near it.
+    # If the middle row is first, both others are similar to it.
     table = make_table([{"id": str(id_), "instruction": text} for id_, text in zip((1, 0, 2), steps, strict=True)])
     rows, found = judge(table, 0.8)
     assert ids(survivors(rows, found)) == ["0"]
 
 
-def test_a_copy_of_a_near_duplicate_goes_with_it(make_table):
+def test_a_copy_of_a_near_duplicate_is_removed_with_it(make_table):
     texts = [LONG, f"{LONG}!", f"{LONG.upper()}!"]
     table = make_table([{"id": str(number), "instruction": text} for number, text in enumerate(texts)])
     _, found = judge(table, 0.8)
@@ -236,7 +236,7 @@ def test_a_copy_of_a_near_duplicate_goes_with_it(make_table):
     assert found.jaccard[1] == found.jaccard[2] < 1
 
 
-def test_without_a_threshold_only_equal_texts_go(make_table):
+def test_without_a_threshold_only_equal_texts_are_removed(make_table):
     texts = [LONG, f"{LONG}!", LONG.upper(), "aaaaaaa", "aaaaaaaa"]
     table = make_table([{"id": str(number), "instruction": text} for number, text in enumerate(texts)])
     _, found = judge(table, None)
@@ -249,7 +249,7 @@ SPACES = " \t\n\v\f\r\x85\xa0\u2003\u2028\u3000"
 
 
 @given(SENTENCES, st.data())
-def test_capitals_and_white_space_make_no_difference(make_table, text, data):
+def test_case_and_white_space_are_ignored(make_table, text, data):
     gaps = st.text(st.sampled_from(SPACES), min_size=1, max_size=3)
     words = [data.draw(st.sampled_from([word, word.upper(), word.title()])) for word in text.split()]
     other = "".join(word + data.draw(gaps) for word in words)
@@ -258,7 +258,7 @@ def test_capitals_and_white_space_make_no_difference(make_table, text, data):
     assert counts(judge(table, 0.8)[1]) == (1, 1, 0)
 
 
-def test_other_forms_of_a_letter_make_no_difference(make_table):
+def test_unicode_forms_of_a_letter_are_ignored(make_table):
     table = make_table([{"instruction": text} for text in ("cafe\u0301 ﬁne ＡＢ", "CAF\xc9 fine ab")])
     assert comparison_texts(table).to_pylist() == ["café fine ab"] * 2
 
@@ -275,7 +275,7 @@ def test_other_forms_of_a_letter_make_no_difference(make_table):
         ("𝔄𝔅 🪨🪨🪨🪨🪨", "𝔄𝔅 🗿🗿🗿🗿🗿"),
     ],
 )
-def test_signs_make_a_difference(make_table, one, other):
+def test_punctuation_is_compared(make_table, one, other):
     assert counts(judge(make_table([{"instruction": one}, {"instruction": other}]), 0.8)[1]) == (2, 0, 0)
 
 
@@ -297,7 +297,7 @@ def test_two_dialogues_may_open_alike(make_table):
 
 def test_dialogues_are_compared_in_all_their_turns(make_table):
     turn = {"input": LONG, "output": "Because its crystals interlock."}
-    # Its turns alone count: not what instruction and response repeat of them.
+    # Only the turns are compared; instruction and response repeat some of them.
     rows = [
         {"kind": "conversation", "conversation": TALK},
         {"kind": "instruction"},
@@ -326,12 +326,12 @@ def test_two_tasks_on_one_post_are_no_duplicates(make_table):
     post = {"kind": "post", "context": LONG}
     tasks = [{**post, "task": task, "instruction": "Go on."} for task in ("argument", "complex_summary")]
     assert counts(judge(make_table(tasks), 0.8)[1]) == (2, 0, 0)
-    # Nor is a request in the same words that is no task on a post.
+    # Nor is a request with the same words that is not a task about a post.
     assert counts(judge(make_table([*tasks, {"instruction": LONG}]), 0.8)[1]) == (3, 0, 0)
 
 
 def test_one_task_on_two_near_posts_is_one(make_table):
-    """Whatever words it is asked in: a task's instruction is drawn by the text of the post."""
+    """With any instruction: the instruction of a task is drawn by the text of the post."""
     posts = [
         {"kind": "post", "task": "argument", "instruction": asked, "context": text}
         for asked, text in (
@@ -355,7 +355,7 @@ def test_no_seeds_at_all(make_table):
             assert len(found.survivor) == len(found.jaccard) == len(found.exact) == 0
 
 
-def test_one_seed_and_seeds_that_have_nothing_in_common(make_table):
+def test_a_single_seed_and_unrelated_seeds(make_table):
     assert counts(judge(make_table([{}]), 0.8)[1]) == (1, 0, 0)
     rows = [{"instruction": text} for text in (LONG, "The tide follows the moon.", "北京是中国的首都")]
     assert counts(judge(make_table(rows), 0.8, parts=[0, 1, 1])[1]) == (3, 0, 0)
@@ -370,8 +370,8 @@ def test_shingles_are_the_texts_character_5_grams(texts):
         found = [text[place : place + 5] for place in range(max(len(text) - 4, 1))]
         assert end - start == len(found)
         for gram, value in zip(found, hashes[start:end].tolist(), strict=True):
-            assert of_gram.setdefault(gram, value) == value  # equal grams, equal hashes, in every text
-    assert len(set(of_gram.values())) == len(of_gram)  # and others, others
+            assert of_gram.setdefault(gram, value) == value  # equal 5-grams have equal hashes in every text
+    assert len(set(of_gram.values())) == len(of_gram)  # and different ones differ
 
 
 @given(st.lists(LETTERS, min_size=1, max_size=4))
@@ -400,8 +400,8 @@ def test_jaccards():
     assert jaccards(np.array([1, 2]), others) == pytest.approx([1 / 3, 0, 1, 1 / 2])
 
 
-def test_what_a_tenth_of_a_large_source_shares_tells_no_rows_apart(make_table):
-    """A template's words would make near duplicates of all its rows; the same rows of a small source are that."""
+def test_shingles_of_a_template_are_ignored(make_table):
+    """With its template, all rows of a large source would be near duplicates; in a small source they are."""
     template = "You may search the web, run code and ask the weather service. Answer as briefly as you can. Question: "
     words = ["granite", "tide", "lantern", "harbour", "violin", "copper", "meadow", "glacier", "saffron", "kettle"]
     questions = [f"How do {a}, {b} and {c} differ?" for a in words for b in words for c in words]

@@ -92,7 +92,7 @@ def test_the_pool_through_all_batches(embed):
     assert len(rejected) == BATCH - 2000
 
 
-def test_what_is_embedded_is_the_request_and_the_beginning_of_its_context(make_table):
+def test_the_request_and_the_beginning_of_its_context_are_embedded(make_table):
     rows = [{"instruction": "Why?", "context": ""}, {"instruction": "Q" * 3000, "context": "C" * 3000}]
     rows.append({"instruction": "Why?", "response": "So.", "reference": "3"})
     assert embedded_text(make_table(rows)).to_pylist() == ["Why?", "Q" * 3000 + "\n" + "C" * MAX_CONTEXT_CHARS, "Why?"]
@@ -118,7 +118,7 @@ def test_each_seed_gets_its_own_vector(embed, monkeypatch):
     assert calls == [(16, 2), (14, 2)]
 
 
-def test_the_embedded_model_knows_what_means_the_same(embed):
+def test_paraphrases_are_near_in_the_packaged_model(embed):
     asked = [
         "How can I bake bread without an oven?",
         "Without an oven, in which way can bread be baked?",

@@ -1,4 +1,4 @@
-"""A source as it was published, and what exactly was fetched: from files, by address, and from a forum."""
+"""A source as published, and its origin: from files, from a URL, and from a forum."""
 
 import functools
 import json
@@ -41,7 +41,7 @@ def test_rows_and_origin(tmp_path, fetch, rows, count):
     assert origin == {"dataset": str(path), "revision": f"sha256:{file_sha256(path)}", "rows": count}
 
 
-def test_a_mistake_names_source_file_and_line(tmp_path, fetch):
+def test_an_error_names_source_file_and_line(tmp_path, fetch):
     path = tmp_path / "camel.jsonl"
     path.write_text('{"message_1": "a"}\n{"message_1": \n')
     with pytest.raises(UserError) as caught:
@@ -52,7 +52,7 @@ def test_a_mistake_names_source_file_and_line(tmp_path, fetch):
 
 @pytest.fixture
 def serve():
-    """A function that starts a server on loopback with a handler; its address."""
+    """A function that starts a server on loopback with a handler and returns its address."""
     servers = []
 
     def start(handler):
@@ -68,7 +68,7 @@ def serve():
 
 @pytest.fixture
 def site(tmp_path, serve):
-    """A folder, and the address at which it is published."""
+    """A folder and the address at which it is served."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
@@ -80,7 +80,7 @@ def site(tmp_path, serve):
 
 
 @pytest.mark.parametrize(("rows", "count"), [(None, 5), (2, 2)])
-def test_a_file_by_its_address(site, fetch, rows, count):
+def test_a_file_from_a_url(site, fetch, rows, count):
     folder, address = site
     (folder / "camel.json").write_text(json.dumps(ROWS))
     found, origin = fetch(url=f"{address}/camel.json?download=true", **some(rows))
@@ -92,7 +92,7 @@ def test_a_file_by_its_address(site, fetch, rows, count):
     }
 
 
-def test_what_an_address_does_not_give_is_told(site, fetch, tmp_path):
+def test_a_url_that_cannot_be_fetched_is_reported(site, fetch, tmp_path):
     folder, address = site
     (folder / "broken.jsonl").write_text('{"a": 1}\n{\n')
     for name, words in {
@@ -108,7 +108,7 @@ def test_what_an_address_does_not_give_is_told(site, fetch, tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
-def test_a_download_that_breaks_off(serve, fetch):
+def test_an_interrupted_download(serve, fetch):
     class Breaks(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -125,7 +125,7 @@ def test_a_download_that_breaks_off(serve, fetch):
 
 @pytest.fixture
 def forum(serve):
-    """The settings of a forum of six posts, three a month, and the requests that it has had."""
+    """The settings of a forum of six posts, three per month, and the requests that it received."""
     posts = [
         {
             "_id": name,
@@ -183,11 +183,11 @@ def test_posts_of_a_forum(forum, fetch, tmp_path, rows, names):
     assert origin == {"dataset": settings["url"], "revision": revision, "rows": len(names)}
 
 
-def test_what_a_forum_has_given_is_not_asked_for_again(forum, fetch):
+def test_fetched_pages_of_a_forum_are_not_requested_again(forum, fetch):
     settings, asked = forum
     found, origin = fetch(graphql=settings, rows=3)
     count = len(asked)
-    assert count == 2  # no further than needed
+    assert count == 2  # no more than necessary
     assert fetch(graphql=settings, rows=3) == (found, origin)
     assert len(asked) == count
     fetch(graphql=settings)
@@ -199,12 +199,13 @@ def test_a_forum_without_such_posts(forum, fetch, tmp_path):
     with pytest.raises(UserError) as caught:
         fetch(graphql={**settings, "min_score": 99})
     assert str(caught.value) == (
-        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has that score."
+        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has the score `min_score`. "
+        "Lower `min_score`, or extend the dates."
     )
     assert not (tmp_path / "new" / "origin.json").exists()
 
 
-def test_a_forum_that_refuses_is_named(fetch):
+def test_an_unreachable_forum_is_named(fetch):
     settings = {"url": "http://127.0.0.1:9/graphql", "after": "2010-01-01", "before": "2010-02-01", "min_score": 30}
     with pytest.raises(
         UserError, match=r"^seed source camel: http://127\.0\.0\.1:9/graphql, posts of 2010-01 from number 0"

@@ -93,7 +93,7 @@ def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkey
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 384)], ids=str)
-def test_stored_vectors_are_used_as_they_are(write_seeds, label_all, monkeypatch, kind):
+def test_stored_vectors_are_used(write_seeds, label_all, monkeypatch, kind):
     from workflow_scripts.seeds.embedding import embed, load_embedder
 
     vectors = list(embed(load_embedder(MODEL), [text for text, _ in TEXTS]))
@@ -107,14 +107,14 @@ def test_stored_vectors_are_used_as_they_are(write_seeds, label_all, monkeypatch
     assert [text for text in embedded if text in dict(TEXTS)] == [TEXTS[-1][0]]
 
 
-def test_vectors_of_another_model_are_refused(write_seeds, label_all, tmp_path):
+def test_vectors_of_another_model_are_an_error(write_seeds, label_all, tmp_path):
     write_seeds([np.ones(3, dtype=np.float32)] * len(TEXTS))
     with pytest.raises(UserError, match="3 dimensions, the embedding model's 384"):
         label_all("classifier")
     assert [path.name for path in tmp_path.glob("*labelled*")] == []  # no partial file
 
 
-def test_none_changes_nothing(write_seeds, label_all):
+def test_by_none_adds_no_labels(write_seeds, label_all):
     seeds = write_seeds()
     labelled, rejected = label_all("none")
     assert labelled.equals(seeds.drop_columns("embedding"))

@@ -1,4 +1,4 @@
-"""Published layouts read into seeds, a table at a time."""
+"""Published layouts converted to seeds, table by table."""
 
 import datetime
 import json
@@ -77,7 +77,7 @@ def test_columns_by_other_names():
     assert (seed["instruction"], seed["context"], seed["response"]) == ("Why?", "A", "So.")
 
 
-def test_of_several_columns_the_first_that_holds_something():
+def test_the_first_non_empty_of_several_columns_is_used():
     rows = [{"input": one, "more": two} for one, two in (("A", "B"), (None, "B"), (" ", "B"), ("", None), (None, None))]
     rows = [{"instruction": "Why?", "output": "So.", **row} for row in rows]
     seeds, _ = read("instruction", rows, columns={"context": ["input", "more", "gone"]})
@@ -89,7 +89,7 @@ def test_no_column_at_all():
     assert read_one("instruction", row, columns={"context": None})["context"] == ""
 
 
-def test_a_column_that_only_the_config_knows_goes_to_meta():
+def test_an_additional_column_of_the_config_goes_to_meta():
     row = {"instruction": "Why?", "output": "So.", "lang": "en"}
     assert read_one("instruction", row, columns={"language": "lang"})["meta"] == {"language": "en"}
 
@@ -110,7 +110,10 @@ def test_a_batch_without_a_single_seed(layout):
     assert seeds == []
     assert [row for row, _ in rejected] == [0, 1]
     assert read(layout, pa.table(columns).slice(0, 0)) == ([], [])
-    if layout not in ("post", "question"):  # these hold no answers; the check of the configuration says so
+    if layout not in (
+        "post",
+        "question",
+    ):  # these layouts have no answers; the check of the configuration rejects `as_is`
         assert read(layout, pa.table(columns).slice(0, 0), as_is=True) == ([], [])
 
 
@@ -118,7 +121,7 @@ def test_problem():
     row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": "Algebra", "sub_topic": "Linear", "role_1": "M"}
     seed = read_one("problem", row)
     assert (seed["instruction"], seed["response"], seed["kind"]) == ("Solve x.", "x = 1", "problem")
-    assert seed["meta"] == {"topic": "Algebra", "sub_topic": "Linear"}  # the key is literally `topic;` in CamelAI
+    assert seed["meta"] == {"topic": "Algebra", "sub_topic": "Linear"}  # the key in CamelAI
 
 
 def test_problem_with_the_topic_spelt_right_or_missing():
@@ -128,8 +131,8 @@ def test_problem_with_the_topic_spelt_right_or_missing():
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_a_column_that_is_empty_does_not_hide_its_twin(nothing):
-    """`datasets` gives every row all columns: where rows differ in a name, the others hold None."""
+def test_an_empty_column_does_not_hide_the_next_one(nothing):
+    """`datasets` gives every row all columns; columns that a row lacks are None."""
     row = {"message_1": "Solve x.", "message_2": "x = 1", "topic;": nothing, "topic": "Algebra"}
     assert read_one("problem", row)["meta"] == {"topic": "Algebra"}
 
@@ -219,7 +222,7 @@ def test_the_author_of_a_post(row, author):
 
 
 def test_a_date_that_was_read_as_a_time_stamp():
-    """`datasets` reads "2009-02-27" and "2009-02-27T08:00:00Z" in a JSON file so."""
+    """`datasets` reads "2009-02-27" and "2009-02-27T08:00:00Z" in a JSON file as time stamps."""
     day = datetime.datetime(2009, 2, 27, 8, 0, 0, 305_000)
     for kind in ("s", "ms", "us"):
         dates = pa.array([day, None], pa.timestamp("us")).cast(pa.timestamp(kind), safe=False)
@@ -227,15 +230,15 @@ def test_a_date_that_was_read_as_a_time_stamp():
         assert [seed["meta"]["date"] for seed in seeds] == ["2009-02-27T08:00:00Z"] * 2 + [None] * 2
 
 
-def test_a_long_post_ends_with_a_whole_paragraph():
+def test_a_long_post_ends_with_a_complete_paragraph():
     html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
     seed = read("post", [{"htmlBody": html}], post_chars=100)[0][0]
     assert (seed["context"], seed["meta"]["excerpt"]) == (f"{'a' * 40}\n{'b' * 40}", True)
     seeds, _ = read("post", [{"htmlBody": html}], post_chars=10)
-    assert seeds[0]["context"] == "a" * 40  # at least one
+    assert seeds[0]["context"] == "a" * 40  # at least one paragraph
 
 
-def test_the_beginning_of_a_post_alone_decides_what_is_asked_of_it():
+def test_only_the_excerpt_of_a_post_decides_its_tasks():
     html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
     long, short = (read("post", [{"htmlBody": body}], post_chars=50)[0] for body in (html, html[:60]))
     assert [seed["id"] for seed in long] == [seed["id"] for seed in short]
@@ -244,7 +247,7 @@ def test_the_beginning_of_a_post_alone_decides_what_is_asked_of_it():
 @pytest.mark.parametrize(
     "row", [{"htmlBody": " <p> </p>"}, {"htmlBody": "", "title": "T"}, {"contents": None}, {"contents": {"html": None}}]
 )
-def test_an_empty_post_holds_no_seed(row):
+def test_an_empty_post_contains_no_seed(row):
     assert read("post", [row]) == ([], [(0, "empty_post")])
 
 
@@ -313,7 +316,7 @@ def test_a_conversation_that_cannot_be_read_has_a_reason():
     ]
     seeds, rejected = read("conversation", [{"conversations": turns} for turns in rows])
     assert [seed["instruction"] for seed in seeds] == ["Why?"]
-    assert rejected == [  # a name, which holds nothing of the data
+    assert rejected == [  # reasons contain none of the data
         (0, "does_not_end_with_an_assistant_message"),
         (2, "roles_do_not_alternate"),
         (3, "a_message_without_text"),
@@ -323,7 +326,7 @@ def test_a_conversation_that_cannot_be_read_has_a_reason():
 
 
 def test_messages_of_mixed_types():
-    """One number among the texts, and `datasets` keeps all of them as JSON."""
+    """If one value is a number, `datasets` stores all of them as JSON."""
     turns = [[("human", "Why?"), ("gpt", "So.")], [("human", "Why?"), ("gpt", 3)]]
     value = mixed("value", [text for row in turns for _, text in row])["value"].combine_chunks()
     speaker = pa.array([who for row in turns for who, _ in row])
@@ -383,7 +386,7 @@ def test_a_missing_column_is_named(layout, row, more, names):
     ("value", "found"), [(1, "int64"), (True, "bool"), ({"a": 1}, None), (["x", "y"], None), ([1], "list")]
 )
 def test_a_wrong_type_is_named(value, found):
-    """A list of texts is one of authors; a struct is its parts, and so another column."""
+    """A list of texts is joined, as for authors; a struct is flattened, so its column is missing."""
     row = {"message_1": "Solve x.", "message_2": value}
     if found is None and isinstance(value, dict):
         with pytest.raises(KeyError, match="message_2"):
@@ -391,7 +394,7 @@ def test_a_wrong_type_is_named(value, found):
     elif found is None:
         assert read_one("problem", row)["response"] == "x, y"
     else:
-        with pytest.raises(WrongType, match=f"`message_2` is {found}.*, text was expected") as caught:
+        with pytest.raises(WrongType, match=f"`message_2` is {found}.*, expected text") as caught:
             read("problem", [row])
         assert caught.value.row is None
 
@@ -401,12 +404,12 @@ def test_a_wrong_type_is_named(value, found):
 )
 def test_a_column_of_mixed_types_names_the_row(value, kind):
     asked = pa.array(["Why?"] * 4)
-    with pytest.raises(WrongType, match=f"^`response` is {kind}, text was expected$") as caught:
+    with pytest.raises(WrongType, match=f"^`response` is {kind}, expected text$") as caught:
         read("instruction", mixed("response", ["So.", None, value, value], instruction=asked))
     assert caught.value.row == 2
 
 
-def test_a_column_of_mixed_types_that_holds_texts_alone():
+def test_a_column_of_mixed_types_that_contains_only_texts():
     seeds, rejected = read("instruction", mixed("response", [" So. ", None], instruction=pa.array(["Why?"] * 2)))
     assert [seed["response"] for seed in seeds] == ["So."]
     assert rejected == [(1, "missing_response")]
@@ -419,7 +422,7 @@ def test_texts_in_any_of_arrows_types(kind):
     assert ([seed["instruction"] for seed in seeds], rejected) == (["Why?"], [(1, "missing_response")])
 
 
-def test_the_id_is_that_of_the_content_alone():
+def test_the_id_depends_on_the_content_only():
     first = read_one("instruction", {"instruction": "Why?", "response": "So."})
     [same] = adapt(
         pa.Table.from_pylist([{"prompt": "Why? ", "output": "So."}]),
@@ -445,7 +448,7 @@ def test_each_layout_has_a_kind_of_seed():
     assert set(KINDS.values()) == {"instruction", "problem", "post", "conversation"}
 
 
-def test_a_system_message_stands_before_the_request_whose_answer_obeys_it():
+def test_a_system_message_is_prepended_to_the_request():
     rows = [
         {"instruction": "Say hello.", "response": "Ahoy!", "system": text} for text in ("You are a pirate.", "", None)
     ]

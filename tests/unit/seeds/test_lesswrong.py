@@ -1,4 +1,4 @@
-"""Posts fetched from a real HTTP server on loopback that speaks as much GraphQL as the fetch needs."""
+"""Posts fetched from an HTTP server on loopback that answers the GraphQL query of the fetch."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from workflow_scripts.seeds.lesswrong import fetch_posts, months
 
 
 class Forum:
-    """Answers with the posts that the variables ask for, or first with what `trouble` holds, in order."""
+    """Answers with the requested posts, after the responses in `trouble`, in order."""
 
     def __init__(self):
         self.posts = []
@@ -109,7 +109,7 @@ def test_pages_of_all_months(fetch, forum):
     assert [(asked["after"][:10], asked["offset"]) for asked in forum.asked] == [
         ("2009-12-31", 0),  # the last millisecond before January
         ("2009-12-31", 2),
-        ("2009-12-31", 3),  # a page may be short without being the last
+        ("2009-12-31", 3),  # a short page is not necessarily the last
         ("2010-01-31", 0),
         ("2010-02-28", 0),
         ("2010-02-28", 1),
@@ -119,7 +119,7 @@ def test_pages_of_all_months(fetch, forum):
     assert user_agent.startswith("capybara-workflow")
 
 
-def test_an_interrupted_fetch_asks_for_nothing_twice(fetch, forum):
+def test_an_interrupted_fetch_requests_no_page_twice(fetch, forum):
     pages = fetch()
     first = [next(pages), next(pages)]
     pages.close()
@@ -130,7 +130,7 @@ def test_an_interrupted_fetch_asks_for_nothing_twice(fetch, forum):
     assert len(forum.asked) == 6
 
 
-def test_a_fetch_that_failed_goes_on_where_it_was(fetch, forum):
+def test_a_failed_fetch_resumes(fetch, forum):
     forum.trouble = [None, *[(503, {}, b"")] * 4]
     with pytest.raises(UserError, match="finished pages are kept"):
         list(fetch())
@@ -139,14 +139,14 @@ def test_a_fetch_that_failed_goes_on_where_it_was(fetch, forum):
     assert len(forum.asked) - asked == 5
 
 
-def test_other_settings_are_another_request(fetch, forum):
+def test_other_settings_cause_new_requests(fetch, forum):
     list(fetch())
     assert names(fetch(min_score=20)) == [["a", "b"], ["c", "low"], ["d"]]
     assert len(forum.asked) > 6
 
 
-def test_a_server_of_looser_habits(fetch, forum):
-    """One that takes `before` to the day's end, passes over the threshold, and hides posts of a page."""
+def test_another_version_of_the_api(fetch, forum):
+    """One that includes the day of `before`, ignores the threshold, and returns short pages."""
     forum.answer = lambda offset, **_: {"data": {"posts": {"results": forum.posts[offset : offset + 1]}}}
     assert names(fetch()) == [["a"], ["b"], ["c"], ["d"]]
 
@@ -165,10 +165,10 @@ def test_missing_author_and_body(fetch, forum):
         [(429, {"Retry-After": "Mon, 01 Jan 2001 00:00:00 GMT"}, b"")],
         [(429, {"Retry-After": "soon"}, b"")],
         [(502, {"Content-Type": "text/html"}, b"<html>Bad gateway</html>")],
-        [(200, {"Content-Length": "500"}, b'{"data": ')],  # cut off
+        [(200, {"Content-Length": "500"}, b'{"data": ')],  # truncated
     ],
 )
-def test_what_passes_is_asked_again(fetch, forum, trouble):
+def test_temporary_failures_are_retried(fetch, forum, trouble):
     forum.trouble = list(trouble)
     assert names(fetch()) == [["a", "b"], ["c"], ["d"]]
     assert len(forum.asked) == 6 + len(trouble)
@@ -196,7 +196,7 @@ def test_retry_after_is_honoured(fetch, forum, monkeypatch):
     list(fetch())
     waited = [pause for pause in pauses if pause]
     assert waited[0] == 17
-    assert 0 < waited[1] < waited[2] < 1  # growing
+    assert 0 < waited[1] < waited[2] < 1  # exponential backoff
 
 
 def test_pauses_between_requests_only(fetch, forum, monkeypatch):
@@ -211,38 +211,42 @@ PAGE = (200, {"Content-Type": "text/html"}, b"<!doctype html><title>Checking you
 
 
 @pytest.mark.parametrize(
-    ("trouble", "says", "requests"),
+    ("trouble", "message", "requests"),
     [
         ((503, {}, b""), "HTTP status 503, 4 times. Run again later", 4),
-        ((429, {"Content-Type": "text/html"}, b"<html>"), "HTTP status 429, with a page for browsers, 4 times", 4),
-        ((429, {"x-vercel-mitigated": "challenge"}, b"<html>"), "HTTP status 429 and a test for browsers", 1),
-        ((403, {"cf-mitigated": "challenge"}, b"<html>"), "HTTP status 403 and a test for browsers", 1),
-        ((429, {"Retry-After": "86400"}, b""), "asks to wait for 86400 seconds", 1),
-        (PAGE, "HTTP status 200 and a page instead of JSON", 1),
-        ((200, {}, b"  <p>Hello</p>"), "a page instead of JSON", 1),
-        ((301, {"Location": "https://example.org/"}, b""), "HTTP status 301 to https://example.org/, and no JSON", 1),
-        ((200, {}, {"errors": [{"message": "Exceeded\nmaximum value."}]}), "says: Exceeded maximum value. The API", 1),
-        ((400, {}, {"errors": [{"message": "Cannot query field"}]}), "the server says: Cannot query field", 1),
+        ((429, {"Content-Type": "text/html"}, b"<html>"), "HTTP status 429 with an HTML page, 4 times", 4),
+        ((429, {"x-vercel-mitigated": "challenge"}, b"<html>"), "HTTP status 429 and a browser check", 1),
+        ((403, {"cf-mitigated": "challenge"}, b"<html>"), "HTTP status 403 and a browser check", 1),
+        ((429, {"Retry-After": "86400"}, b""), "requests a wait of 86400 seconds", 1),
+        (PAGE, "HTTP status 200 and an HTML page instead of JSON", 1),
+        ((200, {}, b"  <p>Hello</p>"), "an HTML page instead of JSON", 1),
+        ((301, {"Location": "https://example.org/"}, b""), "HTTP status 301 to https://example.org/, not JSON", 1),
+        (
+            (200, {}, {"errors": [{"message": "Exceeded\nmaximum value."}]}),
+            "reports: Exceeded maximum value. The API",
+            1,
+        ),
+        ((400, {}, {"errors": [{"message": "Cannot query field"}]}), "the server reports: Cannot query field", 1),
         ((200, {}, {"errors": {"other": "shape"}}), "other", 1),
-        ((200, {}, {"data": {"posts": None}}), "no posts in data.posts.results", 1),
-        ((200, {}, {"data": {"posts": {"results": None}}}), "no posts in data.posts.results", 1),
-        ((200, {}, {"data": {"posts": {"results": [None]}}}), "no posts in data.posts.results", 1),
-        ((200, {}, []), "no posts in data.posts.results", 1),
+        ((200, {}, {"data": {"posts": None}}), "no posts at data.posts.results", 1),
+        ((200, {}, {"data": {"posts": {"results": None}}}), "no posts at data.posts.results", 1),
+        ((200, {}, {"data": {"posts": {"results": [None]}}}), "no posts at data.posts.results", 1),
+        ((200, {}, []), "no posts at data.posts.results", 1),
         ((200, {}, {"data": {"posts": {"results": [{"_id": "a"}]}}}), "posts without baseScore, htmlBody, pageUrl", 1),
     ],
 )
-def test_what_does_not_pass_is_told(fetch, forum, trouble, says, requests):
+def test_permanent_failures_are_reported(fetch, forum, trouble, message, requests):
     forum.trouble = [trouble] * 9
     with pytest.raises(UserError) as caught:
         list(fetch())
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).startswith(f"{forum.url}, posts of 2010-01 from number 0: ")
     assert len(forum.asked) == requests
 
 
-def test_a_server_that_passes_over_the_offset(fetch, forum):
+def test_a_server_that_ignores_the_offset(fetch, forum):
     forum.answer = lambda **_: {"data": {"posts": {"results": forum.posts[:2]}}}
-    with pytest.raises(UserError, match="from number 2: the same posts once more"):
+    with pytest.raises(UserError, match="from number 2: the API ignores `offset`"):
         list(fetch())
 
 
@@ -264,9 +268,13 @@ def test_months():
 
 
 @pytest.mark.parametrize(
-    ("after", "before", "says"),
-    [("2010-01-01", "2010-01-01", "no day"), ("2010-02-01", "2010-01-01", "no day"), ("2010", "2011-01-01", "Write")],
+    ("after", "before", "message"),
+    [
+        ("2010-01-01", "2010-01-01", "is not before"),
+        ("2010-02-01", "2010-01-01", "is not before"),
+        ("2010", "2011-01-01", "Write"),
+    ],
 )
-def test_months_that_are_none(after, before, says):
-    with pytest.raises(UserError, match=says):
+def test_invalid_dates(after, before, message):
+    with pytest.raises(UserError, match=message):
         months(after, before)

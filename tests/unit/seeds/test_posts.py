@@ -15,21 +15,21 @@ FORMULA = (
 )
 FOOTNOTES = {
     "ckeditor": (
-        '<p>Claim<span class="footnote-reference" id="fnrefab"><sup><a href="#fnab">[1]</a></sup></span> stands.</p>'
+        '<p>Claim<span class="footnote-reference" id="fnrefab"><sup><a href="#fnab">[1]</a></sup></span> holds.</p>'
         '<ol class="footnote-section footnotes"><li class="footnote-item" id="fnab"><span class="footnote-back-link">'
         '<a href="#fnrefab">^</a></span><div class="footnote-content"><p>Note.</p></div></li></ol>'
     ),
     "markdown-it": (
-        '<p>Claim<sup class="footnote-ref"><a href="#fn-x-1" id="fnref-x-1">[1]</a></sup> stands.</p>'
+        '<p>Claim<sup class="footnote-ref"><a href="#fn-x-1" id="fnref-x-1">[1]</a></sup> holds.</p>'
         '<hr class="footnotes-sep"><section class="footnotes"><ol><li id="fn-x-1"><p>Note.'
         '<a href="#fnref-x-1" class="footnote-backref">↩︎</a></p></li></ol></section>'
     ),
     "pandoc": (
-        '<p>Claim<a id="fnref1" class="footnoteRef" href="#fn1"><sup>1</sup></a> stands.</p>'
+        '<p>Claim<a id="fnref1" class="footnoteRef" href="#fn1"><sup>1</sup></a> holds.</p>'
         '<div class="footnotes"><hr /><ol><li id="fn1"><p>Note.<a href="#fnref1">↩</a></p></li></ol></div>'
     ),
     "kramdown": (
-        '<p>Claim<sup id="fnref:a"><span class="footnote">1</span></sup> stands.</p>'
+        '<p>Claim<sup id="fnref:a"><span class="footnote">1</span></sup> holds.</p>'
         '<div class="footnotes"><ol><li id="fn:a"><p>Note.</p></li></ol></div>'
     ),
 }
@@ -42,7 +42,7 @@ FOOTNOTES = {
         ("<p>An <em>import</em>ant word,\nand\xa0\u200bthe  next.</p>", ["An important word, and the next."]),
         ("Intro<p>Next</p>", ["Intro", "Next"]),
         ("One<br>two<br />\nthree", ["One", "two", "three"]),
-        ("<b>One</b>\ntwo", ["One", "two"]),  # no block at all: the lines are all there is
+        ("<b>One</b>\ntwo", ["One", "two"]),  # without blocks, line ends separate paragraphs
         ("<section>One</section><section>Two</section>", ["One", "Two"]),
         ("<h2>Head</h2>Body<hr>End", ["Head", "Body", "End"]),
         ("<ul><li>One<ul><li>Two</li></ul></li><li><p>Three</p></li><li> </li></ul>", ["- One", "- Two", "- Three"]),
@@ -63,7 +63,7 @@ FOOTNOTES = {
         ("<p>A<script>alert()</script><!-- [if mso]><xml>B</xml> --></p><iframe>C</iframe>", ["A"]),
         ("<p><![if !supportLists]>1.<![endif]> A <!--[if gte mso 9]><xml>B</xml><![endif]--><![other C</p>", ["1. A"]),
         ("<!DOCTYPE html><p>A</p>", ["A"]),
-        ("<html><head></head><body></body></html>", []),  # a post that is only a link
+        ("<html><head></head><body></body></html>", []),  # a link post
         ("<p>&lt;p&gt; begins a paragraph</p>", ["<p> begins a paragraph"]),
     ],
 )
@@ -72,8 +72,8 @@ def test_html(html, paragraphs):
 
 
 @pytest.mark.parametrize("html", FOOTNOTES.values(), ids=FOOTNOTES)
-def test_footnotes_go_with_their_marks(html):
-    assert to_text(html) == ["Claim stands."]
+def test_footnotes_are_removed_with_their_marks(html):
+    assert to_text(html) == ["Claim holds."]
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_text_without_tags_is_kept(text, paragraphs):
 
 
 def test_deep_nesting():
-    """Old posts leave paragraphs open."""
+    """Old posts contain unclosed paragraphs."""
     assert to_text("<p>a" * 1500) == ["a"] * 1500
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), min_size=1))
-def test_no_word_is_lost_or_grows_together(words):
+def test_no_word_is_lost_or_joined(words):
     assert to_text("".join(f"<p>{word}</p>" for word in words)) == words
 
 
@@ -113,7 +113,7 @@ def test_excerpt():
 
 
 @pytest.mark.parametrize(
-    ("paragraph", "most", "text", "whole"),
+    ("paragraph", "max_chars", "text", "complete"),
     [
         ("One is. “Two is.” Three is.", 20, "One is. “Two is.”", False),
         ("One is. Two is.", 7, "One is.", False),
@@ -121,15 +121,15 @@ def test_excerpt():
         ("a" * 40, 10, "a" * 40, True),
     ],
 )
-def test_a_first_paragraph_that_is_too_long(paragraph, most, text, whole):
-    assert excerpt([paragraph], most) == (text, whole)
+def test_a_first_paragraph_that_is_too_long(paragraph, max_chars, text, complete):
+    assert excerpt([paragraph], max_chars) == (text, complete)
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "bc.", "d?", "e" * 30]), min_size=1).map(" ".join)), st.integers(1, 200))
-def test_an_excerpt_is_a_beginning(paragraphs, most):
-    text, whole = excerpt(paragraphs, most)
+def test_an_excerpt_is_a_prefix(paragraphs, max_chars):
+    text, complete = excerpt(paragraphs, max_chars)
     assert "\n".join(paragraphs).startswith(text)
-    assert whole == (text == "\n".join(paragraphs))
+    assert complete == (text == "\n".join(paragraphs))
     assert bool(text) == bool(paragraphs)
 
 
@@ -142,7 +142,7 @@ def test_families():
     for task in tasks:
         assert task == " ".join(task.split()) and task[0].isupper() and task[-1] in ".?"
         assert re.search(r"\b(this essay|essay of)\b", task), task
-        # It may stand before the essay or after it.
+        # It must read well before and after the essay.
         assert not re.search(r"\b(following|above|below|previous)\b", task), task
 
 
@@ -168,5 +168,5 @@ def test_another_task_in_a_family_moves_few_posts(monkeypatch):
 
 
 def test_an_unknown_family_is_named():
-    with pytest.raises(UserError, match=r"unknown tasks for posts: other\. There are argument, complex_summary\."):
+    with pytest.raises(UserError, match=r"unknown tasks for posts: other\. Choose from argument, complex_summary\."):
         tasks_for("post", ["argument", "other"])

@@ -1,4 +1,4 @@
-"""Every registered source, read and cleaned as its entry says, on rows of our own in its published columns."""
+"""Every registered source, read and cleaned by its entry, on rows written for this project in its published columns."""
 
 import json
 import re
@@ -27,7 +27,7 @@ each_entry = pytest.mark.parametrize(("name", "entry"), REGISTRY.items(), ids=li
 
 
 @each_entry
-def test_an_entry_is_whole(name, entry):
+def test_an_entry_is_complete(name, entry):
     assert re.fullmatch(SCHEMA["$defs"]["name"]["pattern"], name)
     assert set(entry) <= set(KEYS) - {"registered", "path", "id"}
     assert {"label", "license", "commercial_use", "layout", "citation"} <= set(entry)
@@ -35,7 +35,7 @@ def test_an_entry_is_whole(name, entry):
     assert entry["layout"] in LAYOUTS
     assert all(isinstance(entry[key], str) and entry[key] for key in ("label", "license", "citation"))
     assert ("post_chars" in entry) == (entry["layout"] == "post")
-    assert not (entry.get("as_is") and entry["layout"] in ("post", "question"))  # these hold no answers
+    assert not (entry.get("as_is") and entry["layout"] in ("post", "question"))  # these layouts have no answers
 
 
 @each_entry
@@ -57,7 +57,7 @@ def test_an_entry_fits_the_schema_of_the_config(name, entry, config):
 
 
 @each_entry
-def test_a_licence_says_whether_commercial_use_is_allowed(name, entry):
+def test_commercial_use_agrees_with_the_licence(name, entry):
     if entry["license"] == "unstated":
         assert entry["commercial_use"] is None
     else:
@@ -66,7 +66,7 @@ def test_a_licence_says_whether_commercial_use_is_allowed(name, entry):
 
 
 @each_entry
-def test_what_is_published_is_pinned(name, entry):
+def test_locations_are_pinned(name, entry):
     if "hub" in entry:
         assert re.fullmatch(r"[\w-]+/[\w.-]+", entry["hub"]["dataset"])
         assert entry["hub"]["revision"] is None or re.fullmatch("[0-9a-f]{40}", entry["hub"]["revision"])
@@ -90,7 +90,7 @@ def test_labels_are_those_of_the_released_file():
 
 
 def write(folder, kind, rows):
-    """The rows in a file as they are published; its path."""
+    """Write the rows as published; return the path."""
     path = folder / f"rows.{'parquet' if kind == 'posts' else kind}"
     match kind:
         case "json":
@@ -112,21 +112,21 @@ def read(tmp_path_factory):
 
     def adapted(name):
         folder = tmp_path_factory.mktemp(name)
-        # In place of the place of publication; all else is as registered.
+        # A local file in place of the published one; all other keys are as registered.
         path = write(folder, PUBLISHED[name]["kind"], PUBLISHED[name]["rows"])
         source = sources.resolve({"registered": name, "path": str(path)}, REGISTRY)
         files = {key: folder / f"fetched.{key}" for key in ("state", "rows", "origin")}
         fetch(
-            ["--settings", json.dumps(sources.part(source, sources.FETCH))]
+            ["--settings", json.dumps(sources.subset(source, sources.FETCH))]
             + [part for key, file in files.items() for part in (f"--{key}", str(file))]
         )
         origin = json.loads(files["origin"].read_text())
-        return source, *adapt(pq.read_table(files["rows"]), sources.part(source, sources.ADAPT), origin)
+        return source, *adapt(pq.read_table(files["rows"]), sources.subset(source, sources.ADAPT), origin)
 
     return adapted
 
 
-def test_there_are_rows_of_every_source():
+def test_every_source_has_rows():
     assert list(PUBLISHED) == list(REGISTRY)
 
 
@@ -164,13 +164,13 @@ def test_cleaning_keeps_the_good_row_of_a_source(name, read, config):
 
 
 @pytest.mark.parametrize("name", ["goat", "tasksource"])
-def test_short_answers_are_what_some_sources_are_made_of(name, read, config):
+def test_some_sources_consist_of_short_answers(name, read, config):
     _, seeds, _ = read(name)
     assert {rule for _, rule, _ in faults(seeds, config["seeds"]["cleaning"])} == {"short_answer"}
 
 
-def test_what_a_source_says_of_its_columns(read):
-    """Where columns have been chosen for a reason, the reason shows."""
+def test_the_choice_of_columns(read):
+    """The columns of each entry that does not use the defaults of its layout."""
     assert read("goat")[1]["conversation"].to_pylist()[0] == [
         {"input": "What is 17 plus 25?", "output": "17 + 25 = 42"}
     ]

@@ -64,7 +64,7 @@ def select(tmp_path, make_table):
     return selected
 
 
-def test_what_goes_in_comes_out_or_is_rejected(select):
+def test_every_row_is_selected_or_rejected(select):
     rows = [*some(5), *some(4, "B")]
     data, rejected, stats = select(rows, earlier=[("url", "A"), ("over_pool", "B"), ("url", "B")])
     assert (stats["in"], stats["out"]) == (12, 6)

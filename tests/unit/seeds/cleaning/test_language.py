@@ -1,9 +1,9 @@
-"""Which texts are taken for foreign, and which are not."""
+"""Texts that are classified as foreign, and texts that are not."""
 
 import pyarrow as pa
 import pytest
 
-from workflow_scripts.seeds.cleaning.language import FIRST, foreign
+from workflow_scripts.seeds.cleaning.language import HEAD_CHARS, foreign
 
 GRANITE = {
     "GERMAN": "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringt.",
@@ -16,7 +16,7 @@ GRANITE = {
     "SWEDISH": "Granit vittrar mycket långsamt, eftersom kristallerna griper in i varandra och vatten knappt kan tränga in i berget.",
     "RUSSIAN": "Гранит разрушается очень медленно, потому что его кристаллы плотно сцеплены и вода почти не проникает внутрь.",
     "GREEK": "Ο γρανίτης διαβρώνεται πολύ αργά, επειδή οι κρύσταλλοί του είναι συμπλεγμένοι και το νερό δύσκολα εισχωρεί.",
-    # Without spaces, or with few: letters count, not words.
+    # Scripts with few or no spaces: letters are counted, not words.
     "CHINESE": "北京是中国的首都，也是全国的政治和文化中心。这座城市有三千多年的历史，保存了许多宫殿和寺庙。",
     "JAPANESE": "花崗岩は結晶が互いに噛み合っていて、水がほとんど入らないため、非常にゆっくりと風化します。",
     "KOREAN": "화강암은 결정이 서로 맞물려 있어 물이 거의 스며들지 않기 때문에 매우 천천히 풍화됩니다.",
@@ -72,7 +72,7 @@ def test_english_passes(text):
 
 
 @pytest.mark.parametrize("text", SHORT.values(), ids=SHORT)
-def test_a_text_too_short_to_tell_passes(text):
+def test_a_text_too_short_for_detection_passes(text):
     assert language(text) is None
 
 
@@ -88,19 +88,19 @@ def test_a_text_too_short_to_tell_passes(text):
         "```print(1)```\n" + GRANITE["DUTCH"],
     ],
 )
-def test_a_few_english_words_do_not_make_a_text_english(text):
+def test_a_few_english_words_do_not_change_the_language(text):
     assert language(text)
 
 
 def test_the_beginning_decides():
-    """A text may well quote another language later, and a foreign one may end in English."""
+    """A text may quote another language later, and a foreign text may end in English."""
     english = "Granite is hard, and the water that runs over it takes very little of it away. "
     german = GRANITE["GERMAN"] + " "
-    assert language((english * 10)[:FIRST] + german * 10) is None
-    assert language((german * 10)[:FIRST] + english * 10) == "GERMAN"
+    assert language((english * 10)[:HEAD_CHARS] + german * 10) is None
+    assert language((german * 10)[:HEAD_CHARS] + english * 10) == "GERMAN"
 
 
-def test_each_text_is_judged_alike_alone_and_among_others():
+def test_each_text_is_judged_the_same_alone_and_in_a_batch():
     texts = [*SHORT.values(), *GRANITE.values(), *ENGLISH.values()]
     unfit, names = foreign(pa.array(texts))
     assert names == [language(text) for text in texts]

@@ -1,4 +1,4 @@
-"""Each cleaning rule on what it must catch and what it must let through."""
+"""Each cleaning rule on texts that it must reject and texts that it must accept."""
 
 import re
 
@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.seeds.cleaning import rules
-from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, PHRASES, REPEATS, RULES, first_fault, first_faults
+from workflow_scripts.seeds.cleaning.rules import (
+    ANSWER_RULES,
+    MIN_REPEATED_CHARS,
+    PHRASES,
+    RULES,
+    first_fault,
+    first_faults,
+)
 
 GERMAN = (
     "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringen kann."
@@ -21,13 +28,13 @@ ENGLISH = (
 PATTERNS = {name: "|".join(f"(?:{phrase})" for phrase in phrases) for name, phrases in PHRASES.items()} | {
     "url": rules.URL,
     "ansi_escape": rules.ANSI_ESCAPE,
-    "broken_unicode": rules.BROKEN.replace(r"\x{FFFD}", "\ufffd"),
+    "broken_unicode": rules.BROKEN_UNICODE.replace(r"\x{FFFD}", "\ufffd"),
 }
-# Python's `re` as RE2 is: \b and \w know ASCII alone.
+# Python's `re` with the semantics of RE2: \b and \w match ASCII only.
 COMPILED = {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in PATTERNS.items()}
-# Letters that the two fold into other ASCII letters, or not, and the vertical tab, which to RE2 is no white space.
+# Excluded: letters that only one of the two folds into ASCII letters, and the vertical tab, not white space in RE2.
 ALPHABET = st.characters(exclude_categories=["Cs"], exclude_characters="ſKİı\v")
-# What the patterns are made of, in the shapes that part a match from a near miss.
+# The parts of the patterns, combined to matches and near misses.
 WORDS = """as an a AI bot language model Models, large generative I i'm i’m sorry sorry, but can can't Can’t cannot won't
 unable to assist with that your you're my personal feelings limitations of knowledge cut-off September 2021 openai
 please note www. https://x.y flesch do don’t have apologies, violates trained é 北 _ 7 . \ufffd"""
@@ -47,7 +54,7 @@ def near_matches(draw):
 
 @pytest.mark.parametrize("start", ["", "A", "A.", "Well. "])
 def test_a_phrase_is_caught_at_every_position(start):
-    """airoboros passed `re.I` as a start offset, and so never saw a phrase in the first two characters."""
+    """airoboros passed `re.I` as a start offset, and so ignored the first two characters."""
     text = f"{start} As an AI, I cannot feel.".strip()
     assert first_fault(text, RULES, answer=True) == ("self_reference", "As an AI")
     assert first_fault(text, ["airoboros_filters"], answer=True) == ("airoboros_filters", "As an AI")
@@ -96,7 +103,7 @@ def test_refusal(text):
         ("I cannot, since you are late.", "I cannot, since you are"),
         ("Well, please note that it rains.", "please note that"),
         ("They are unable to write your essay.", "unable to write your essay"),
-        ("The openair show is over.", "openai"),  # as airoboros has it, without borders of words
+        ("The openair show is over.", "openai"),  # as in airoboros, without word boundaries
         ("Its Flesch score is low.", "Flesch"),
         ("Apologies, it rains.", "Apologies,"),
         ("I’m sorry, it rains.", "I'm sorry,"),
@@ -110,12 +117,12 @@ def test_airoboros_filters(text, evidence):
     "text",
     [
         "He said: I'm sorry, it rains.",  # only at the beginning
-        "I cannot say whether, after so many long years, you are right.",  # more than 30 characters between
+        "I cannot say whether, after all these long years, you are right.",  # more than 30 characters between
         "He can help you with that.",
         "As another AI would, it rains.",
     ],
 )
-def test_airoboros_filters_let_pass(text):
+def test_airoboros_filters_accept(text):
     assert first_fault(text, ["airoboros_filters"], answer=True) is None
 
 
@@ -138,8 +145,8 @@ def test_typographic_apostrophes(text):
         ENGLISH,
     ],
 )
-def test_what_is_fine_passes(text):
-    names = [name for name in RULES if name != "airoboros_filters"]  # which know no borders of words
+def test_valid_texts_pass(text):
+    names = [name for name in RULES if name != "airoboros_filters"]  # it has no word boundaries
     assert first_fault(text, names, answer=True) is None
 
 
@@ -173,7 +180,7 @@ def test_empty_and_repeated():
 @given(st.lists(st.tuples(st.sampled_from("ab\n𝔄"), st.sampled_from([1, 2, 16, 29, 30, 31, 32, 250])), max_size=5))
 def test_repeated_characters_are_those_of_a_regular_expression(runs):
     text = "".join(character * count for character, count in runs)
-    match = re.search(rf"(\S)\1{{{REPEATS - 1},}}", text)  # deep indentation is no fault
+    match = re.search(rf"(\S)\1{{{MIN_REPEATED_CHARS - 1},}}", text)  # deep indentation is valid
     found = first_fault(text, ["repeated_characters"], answer=False)
     assert found == (match and ("repeated_characters", match.group(0)[:200]))
 
@@ -183,8 +190,8 @@ def test_repeated_characters_are_those_of_a_regular_expression(runs):
     [
         "Granite is hard, and the",
         "There are three reasons:\n1. Water,",
-        "It hangs on your",
-        f"{ENGLISH * 3} It hangs on your",
+        "It depends on your",
+        f"{ENGLISH * 3} It depends on your",
         "It is so because \n",
         "So we call f(",
         "The list is [",
@@ -194,7 +201,7 @@ def test_repeated_characters_are_those_of_a_regular_expression(runs):
 )
 def test_truncated(text):
     assert first_fault(text, RULES, answer=True) == ("truncated", text[-200:])
-    assert first_fault(text, RULES, answer=False) is None  # a user may stop where he likes
+    assert first_fault(text, RULES, answer=False) is None  # users may send unfinished texts
 
 
 @pytest.mark.parametrize(
@@ -210,7 +217,7 @@ def test_truncated(text):
         "The value is f(x)",
     ],
 )
-def test_what_is_not_truncated(text):
+def test_complete_texts(text):
     assert first_fault(text, ["truncated"], answer=True) is None
 
 
@@ -220,7 +227,7 @@ def test_foreign_language():
     assert first_fault(GERMAN * 3, RULES, answer=True) == ("foreign_language", f"GERMAN: {(GERMAN * 3)[:120]}")
 
 
-def test_users_may_write_what_answers_may_not():
+def test_answer_rules_do_not_apply_to_requests():
     asked = "See https://example.org: as an AI language model, what would you say?"
     assert first_fault(asked, RULES, answer=False) is None
     assert first_fault(asked, RULES, answer=True)[0] == "self_reference"
@@ -231,7 +238,7 @@ def test_answer_rules():
     assert set(ANSWER_RULES) == {"self_reference", "refusal", "airoboros_filters", "url", "truncated"}
 
 
-def test_only_named_rules_apply_and_the_first_in_the_order_of_the_rules_tells():
+def test_only_named_rules_apply_and_the_first_in_the_order_of_the_rules_is_reported():
     text = "\x1b[0m As an AI, see www.example.org"
     assert first_fault(text, ["url", "self_reference"], answer=True) == ("self_reference", "As an AI")
     assert first_fault(text, ["self_reference", "url"], answer=True) == ("self_reference", "As an AI")
@@ -247,7 +254,7 @@ SOME = st.sampled_from(
 
 
 @given(st.lists(st.tuples(SOME, st.booleans()), max_size=8), st.permutations(sorted(RULES)), st.integers(0, len(RULES)))
-def test_a_text_is_judged_alike_alone_and_among_others(texts, names, count):
+def test_a_text_is_judged_the_same_alone_and_in_a_batch(texts, names, count):
     names = names[:count]
     array = pa.array([text for text, _ in texts], pa.string())
     found = first_faults(array, np.array([answer for _, answer in texts], dtype=bool), names)
@@ -262,13 +269,13 @@ def test_a_text_is_judged_alike_alone_and_among_others(texts, names, count):
 
 @settings(max_examples=300)
 @given(TALK | st.text(ALPHABET), st.sampled_from(sorted(COMPILED)))
-def test_re2_finds_what_python_finds(text, name):
+def test_re2_and_python_agree(text, name):
     _compare(name, text)
 
 
 @settings(max_examples=300)
 @given(near_matches(), ALPHABET | st.just(""))
-def test_re2_finds_what_python_finds_near_a_match(near, first):
+def test_re2_and_python_agree_near_a_match(near, first):
     name, text = near
     _compare(name, first + text)
 
@@ -286,14 +293,14 @@ def test_the_phrases_are_well_formed():
         assert len(set(phrases)) == len(phrases), name
         for phrase in phrases:
             assert isinstance(phrase, str) and phrase == phrase.strip(), (name, phrase)
-            assert "’" not in phrase, (name, phrase)  # texts are straightened before: it would never match
+            assert "’" not in phrase, (name, phrase)  # apostrophes are straightened first: it would never match
             compiled = re.compile(phrase, re.IGNORECASE)
             for text in ("", " ", ENGLISH, "\n"):
                 assert not compiled.search(text), (name, phrase, text)
                 assert not pc.match_substring_regex(pa.array([text]), phrase, ignore_case=True)[0].as_py(), (name, text)
 
 
-def test_the_config_may_name_exactly_the_rules_there_are(config):
+def test_the_config_accepts_exactly_the_existing_rules(config):
     from workflow_scripts.config.check import mistakes
 
     config["seeds"]["cleaning"]["rules"] = list(RULES)
@@ -302,4 +309,4 @@ def test_the_config_may_name_exactly_the_rules_there_are(config):
     (line,) = mistakes(config)
     assert f"is not one of {', '.join(RULES)}" in line
     assert set(ANSWER_RULES) < set(RULES)
-    assert next(reversed(RULES)) == "foreign_language"  # the slowest sees only what passed the others
+    assert next(reversed(RULES)) == "foreign_language"  # the slowest sees only texts that pass the others

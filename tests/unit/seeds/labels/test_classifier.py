@@ -5,7 +5,7 @@ import pytest
 
 from workflow_scripts.seeds.labels.grid import names
 
-# None of these is an example of the grid.
+# None of these is an example in the grid.
 CLEAR = [
     ("Write a JavaScript function that sorts an array of objects by their date.", "Coding", "Logical Efficiency"),
     ("Compute the integral of x cubed between 0 and 2.", "Math", "Logical Correctness"),
@@ -28,7 +28,7 @@ def vectors(embed_texts):
 
 
 def test_clear_domains(classifier, vectors):
-    """All but one at most: a jet engine's thrust passes for physics."""
+    """At most one error: the thrust of a jet engine is close to physics."""
     found = classifier.classify(vectors).domain
     wrong = [row for row in zip(CLEAR, found, strict=True) if row[0][1] != row[1]]
     assert len(wrong) <= 1, wrong

@@ -1,4 +1,4 @@
-"""The grid is FLASK's, whole and in its spelling."""
+"""The grid is FLASK's, complete and in its spelling."""
 
 import pytest
 
@@ -45,4 +45,4 @@ def test_each_label_has_a_meaning_and_enough_examples(grid, axis):
         assert 6 <= len(label.examples) <= 24, label.name
         assert all(isinstance(example, str) and example.strip() for example in label.examples)
     examples = [example for label in labels for example in label.examples]
-    assert len(set(examples)) == len(examples)  # an example of two labels would teach neither
+    assert len(set(examples)) == len(examples)  # an example of two labels would contradict itself

