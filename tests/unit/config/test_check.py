@@ -407,3 +407,11 @@ def test_a_teacher_key_is_needed_unless_answers_are_stored(config, tmp_path, mon
     assert mistakes(config, needs_key=False) == []
     (tmp_path / "pocket" / "teacher" / "cache").mkdir(parents=True)
     assert mistakes(config) == []
+
+
+@pytest.mark.parametrize("path", [Path("config.yaml"), *sorted(Path("presets").glob("*.yaml"))], ids=str)
+def test_editors_find_the_schema(path):
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    prefix, _, schema = first.partition("$schema=")
+    assert prefix == "# yaml-language-server: "
+    assert (path.parent / schema).resolve() == Path("rules/schemas/config.schema.yaml").resolve()
