@@ -24,6 +24,7 @@ import yaml
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
 from workflow_scripts.common.types import Row
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.schema import section_errors
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
@@ -150,7 +151,7 @@ def _names() -> list[str]:
 
 def _yaml(path: Path, kind: type) -> Any:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = read_yaml(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

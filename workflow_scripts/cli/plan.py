@@ -10,12 +10,11 @@ the configuration. The plan is computed (docs/training.md), not measured.
 import argparse
 from typing import Any
 
-import yaml
-
 from workflow_scripts.cli.configuration import checked_configuration, configfile_option
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.training import model_settings, number_of_processes
 
@@ -63,7 +62,7 @@ def report(config: Config, name: str, base: str, gpu: str, card: Config, mean_to
 
 def main(argv: list[str]) -> None:
     """Print the plan of each model."""
-    shapes = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
+    shapes = read_yaml(SHAPES)
     parser = argparse.ArgumentParser(
         prog="capybara plan",
         description=__doc__,

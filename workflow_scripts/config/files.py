@@ -9,6 +9,7 @@ from snakemake.utils import update_config
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 
 DEFAULT = Path("config.yaml")
 
@@ -16,7 +17,7 @@ DEFAULT = Path("config.yaml")
 def read_file(path: Path) -> Config:
     """One configuration file. UserError if it is missing or not a YAML mapping."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = read_yaml(path) or {}
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; {_advice(path)}") from error
     except (IsADirectoryError, NotADirectoryError) as error:

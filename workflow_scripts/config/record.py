@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from workflow_scripts.common.rows import write_json
 from workflow_scripts.common.types import Config, Row
+from workflow_scripts.common.yaml_files import read_yaml
 
 NAME = "run.json"
 PACKAGES = (
@@ -28,7 +28,7 @@ PACKAGES = (
 
 def write(config: Config, config_files: list[str], folder: Path, project: Path) -> None:
     """Write `run.json` into `folder`. `project` is the folder of the Snakefile, config.yaml and envs/."""
-    defaults = yaml.safe_load((project / "config.yaml").read_text(encoding="utf-8"))
+    defaults = read_yaml(project / "config.yaml")
     write_json(
         folder / NAME,
         {

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.renamed import RENAMED, RENAMED_VALUES
 
 SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
@@ -34,7 +34,7 @@ SHOWN_CHARS = 80  # a longer value is shortened in a message
 @functools.cache
 def schema() -> Config:
     """The schema of the whole configuration."""
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return read_yaml(SCHEMA)
 
 
 def section_errors(section: str, key: str, value: Any) -> list[str]:

@@ -2,10 +2,9 @@
 
 import functools
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 
 REGISTRY = package_file("seeds/registry.yaml")
 PLACES = ("path", "hub", "url", "graphql")
@@ -18,7 +17,7 @@ ADAPT = ("id", "label", "license", "layout", "columns", "as_is", "benchmark", "d
 @functools.cache
 def registry() -> dict[str, Config]:
     """All registered sources by name."""
-    return yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
+    return read_yaml(REGISTRY)
 
 
 def resolve(source: Config, registered: dict[str, Config]) -> Config:

@@ -4,10 +4,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.schema import renamed_key, schema, validation_errors
 
 MODEL_KEYS = ("data", "tokens_of")  # keys of a model's entry that `training` itself does not have
@@ -106,7 +105,7 @@ def number_of_processes(launcher: str) -> int:
         return int(number)
     file = _option(words, "--config_file")
     if file and Path(file).is_file():
-        return int((yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}).get("num_processes", 1))
+        return int((read_yaml(Path(file)) or {}).get("num_processes", 1))
     return 1
 
 

@@ -2,19 +2,18 @@
 
 import functools
 
-import yaml
-
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Row
+from workflow_scripts.common.yaml_files import read_yaml
 
 
 @functools.cache
 def known() -> tuple[dict[str, Row], dict[str, list[str]]]:
     """The entries of benchmarks.yaml and of suites.yaml, by name."""
     files = package_file("decontamination/benchmarks.yaml"), package_file("decontamination/suites.yaml")
-    benchmarks, suites = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    benchmarks, suites = (read_yaml(path) for path in files)
     return benchmarks, suites
 
 

@@ -5,12 +5,11 @@ import json
 import logging
 from pathlib import Path
 
-import yaml
-
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.common.types import Exchange
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.training.generation import generate_answers, load_model
 
 PROMPTS = package_file("evaluation/prompts.yaml")
@@ -30,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     model, encoder = load_model(args.model, args.settings["dtype"])
     rows = []
-    for prompt in yaml.safe_load(PROMPTS.read_text(encoding="utf-8")):
+    for prompt in read_yaml(PROMPTS):
         conversation: list[Exchange] = []
         for turn in prompt["turns"]:
             (answer,) = generate_answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Config
+from workflow_scripts.common.yaml_files import read_yaml
 
 SUITES = package_file("evaluation/suites.yaml")
 
@@ -30,7 +29,7 @@ class Member:
 @cache
 def registered() -> dict[str, Config]:
     """All suites of suites.yaml by name."""
-    return yaml.safe_load(SUITES.read_text(encoding="utf-8"))
+    return read_yaml(SUITES)
 
 
 def known(custom: dict[str, Config]) -> dict[str, Config]:

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import file_sha256, read_json, read_jsonl, write_json
 from workflow_scripts.common.types import Row
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config import sources
 from workflow_scripts.evaluation.exchanges import compare_losses
 from workflow_scripts.report.claims import conversations, judge_data, judge_model, scores
@@ -24,7 +24,7 @@ PUBLISHED = package_file("evaluation/published.yaml")
 
 def read_claims() -> dict[str, Row]:
     """The claims by id, with the numbers inserted into each rule."""
-    claims = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
+    claims = read_yaml(CLAIMS)
     for claim in claims.values():
         numbers = {
             name: ", ".join(map(str, value)) if isinstance(value, list) else value
@@ -111,7 +111,7 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
         },
         "scores": scores.comparable_scores(*tables, settings, model),
         "tasks": scores.complete_tasks(tables[0], model),
-        "published": yaml.safe_load(PUBLISHED.read_text(encoding="utf-8")),
+        "published": read_yaml(PUBLISHED),
         "exchanges": compare_losses(model, base, tuned),
         "second_turns": second_turns(read_json(args.two_turn[0]) if args.two_turn else None, model),
     }

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Conversation, Row
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.report import figures
 from workflow_scripts.report.svg import Figure
 
@@ -56,7 +55,7 @@ class Measured:
 
 def published() -> Row:
     """The released file's composition and lengths, each with its source."""
-    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    return read_yaml(PUBLISHED)
 
 
 def grouped(sources: dict[str, Counter[str]]) -> dict[str, Counter[str]]:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Row
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.evaluation import suites
 from workflow_scripts.report import evaluation_figures
 
@@ -144,7 +144,7 @@ def percents(rows: dict[str, Row | None]) -> dict[str, Row | None]:
 
 def published() -> Row:
     """published.yaml."""
-    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    return read_yaml(PUBLISHED)
 
 
 def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row]:

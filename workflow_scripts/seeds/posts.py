@@ -3,13 +3,13 @@
 import functools
 import re
 
-import yaml
 from bs4 import BeautifulSoup, Tag
 from bs4.element import PreformattedString
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.yaml_files import read_yaml
 
 # fmt: off
 BLOCKS = frozenset((
@@ -131,7 +131,7 @@ def _cut(paragraph: str, max_chars: int) -> str:
 @functools.cache
 def task_families() -> dict[str, list[str]]:
     """The instructions of each family in `post_tasks.yaml`."""
-    return yaml.safe_load(package_file("seeds/post_tasks.yaml").read_text(encoding="utf-8"))
+    return read_yaml(package_file("seeds/post_tasks.yaml"))
 
 
 def tasks_for(post_key: str, tasks: list[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import yaml
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_jsonl
 from workflow_scripts.common.types import Row
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.verification.exports import read_export
 from workflow_scripts.verification.items import VERDICTS
 from workflow_scripts.verification.spreadsheet import read_sheet
@@ -34,7 +35,7 @@ def read_reviewers(path: Path | None) -> dict[str, Row]:
     if path is None:
         return {}
     try:
-        profiles = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        profiles = read_yaml(path) or {}
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}). Fix the file.") from error
     if not isinstance(profiles, dict) or not all(

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.text_arrays import boolean, longest_runs
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.seeds.cleaning.language import foreign
 
 Mask = np.ndarray  # bool, shape (texts,)
-PHRASES: dict[str, list[str]] = yaml.safe_load(package_file("seeds/cleaning/phrases.yaml").read_text(encoding="utf-8"))
+PHRASES: dict[str, list[str]] = read_yaml(package_file("seeds/cleaning/phrases.yaml"))
 URL = r"\b(?:https?://|www\.)\S+"
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]"
 BROKEN_UNICODE = r"\x{FFFD}|[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # the replacement character, and control characters but ESC

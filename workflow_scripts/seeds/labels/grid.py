@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.yaml_files import read_yaml
 
 FILE = package_file("seeds/labels/flask.yaml")
 
@@ -35,7 +34,7 @@ def names(labels: tuple[Label, ...]) -> list[str]:
 
 def load_grid(path: Path = FILE) -> Grid:
     """The grid. Raises KeyError or TypeError if the file has another structure."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     return Grid(
         **{
             axis: tuple(Label(entry["name"], entry["meaning"], tuple(entry["examples"])) for entry in entries)

@@ -1,9 +1,8 @@
 """Airoboros: a topic, an instruction on it, an answer, and a judge that discards poor ones."""
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.techniques.instruction import (
@@ -15,9 +14,7 @@ from workflow_scripts.synthesis.techniques.instruction import (
     strip_wrapping,
 )
 
-CATEGORIES: dict[str, Row] = yaml.safe_load(
-    package_file("synthesis/techniques/airoboros_categories.yaml").read_text(encoding="utf-8")
-)
+CATEGORIES: dict[str, Row] = read_yaml(package_file("synthesis/techniques/airoboros_categories.yaml"))
 CHECKS = ("followed", "factual", "correct", "complete", "interesting", "no_disclaimer")
 VERDICT = {
     "type": "object",

@@ -8,16 +8,15 @@ stopping rule, which were never published. docs/amplify-instruct.md describes th
 import functools
 from dataclasses import dataclass
 
-import yaml
-
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault
 
-MOVES: list[Row] = yaml.safe_load(package_file("synthesis/techniques/moves.yaml").read_text(encoding="utf-8"))
+MOVES: list[Row] = read_yaml(package_file("synthesis/techniques/moves.yaml"))
 
 
 @dataclass(frozen=True)

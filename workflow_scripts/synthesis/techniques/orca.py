@@ -3,15 +3,14 @@
 import functools
 import re
 
-import yaml
-
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
 
-THEMES: list[Row] = yaml.safe_load(package_file("synthesis/techniques/orca_themes.yaml").read_text(encoding="utf-8"))
+THEMES: list[Row] = read_yaml(package_file("synthesis/techniques/orca_themes.yaml"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons a C is required, because dialogues have A and B too.
 OPTIONS = re.compile(
     r"(?:^|[\s(])A\)\s*\S.*?[\s(]B\)\s*\S|^\s*A\.\s.*?^\s*B\.\s|^\s*A:\s.*?^\s*B:\s.*?^\s*C:\s",
