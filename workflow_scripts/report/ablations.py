@@ -41,7 +41,7 @@ def section(models: list[Row], exchanges: list[Row], evaluation: Row, settings: 
             {
                 **model,
                 "setting": ", ".join(f"{key}: {value}" for key, value in ((settings or {}).get(model["name"]) or {}).items())
-                or "nothing",
+                or "none",
                 "held_out": all_exchanges.get(model["name"]),
             }
             for model in models

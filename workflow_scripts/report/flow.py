@@ -1,30 +1,10 @@
 """The flow from seeds to training rows: input, output and rejected rows of each step, with links to their files."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from workflow_scripts.common.types import Row
-from workflow_scripts.report.flow_figure import draw
+from workflow_scripts.report.flow_figure import Step, draw
 from workflow_scripts.report.svg import Figure
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the flow; file names are relative to the page.
-
-    `bypass` of its `out` rows skip the next `bypass_steps` steps. `joins` are rows from other sources: {name: rows}.
-    """
-
-    name: str
-    into: int
-    out: int
-    rejected: dict[str, int]
-    data: str
-    stats: str
-    rejected_file: str
-    bypass: int = 0
-    bypass_steps: int = 0
-    joins: dict[str, int] = field(default_factory=dict)
 
 
 def _step(stage: str, stats: Row, data: str = "data.jsonl", **more: Any) -> Step:

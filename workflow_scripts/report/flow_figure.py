@@ -1,16 +1,14 @@
 """The flow chart, from top to bottom: rows flow down, rejected rows leave to the right; widths are proportional to rows."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from workflow_scripts.report.svg import GREEN, HELD_OUT, INK, RUST, SOFT, TRAIN, inline, label, plt
-
-if TYPE_CHECKING:
-    from workflow_scripts.report.flow import Step
 
 # All in inches.
 WIDTH = 1.3  # of the widest step
@@ -21,10 +19,29 @@ STEP_GAP = 0.55  # minimum distance between two steps
 STREAM_GAP = 0.1  # between separate streams
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step of the flow; file names are relative to the page.
+
+    `bypass` of its `out` rows skip the next `bypass_steps` steps. `joins` are rows from other sources: {name: rows}.
+    """
+
+    name: str
+    into: int
+    out: int
+    rejected: dict[str, int]
+    data: str
+    stats: str
+    rejected_file: str
+    bypass: int = 0
+    bypass_steps: int = 0
+    joins: dict[str, int] = field(default_factory=dict)
+
+
 class Flow:
     """Draws the flow on axes with inches as the unit and y downwards."""
 
-    def __init__(self, chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]]):
+    def __init__(self, chain: Sequence[Step], ends: Sequence[tuple[str, int, str]]):
         self.chain, self.ends = chain, ends
         self.scale = WIDTH / max(max(step.into for step in chain), 1)
         self.patches: list[Any] = []
@@ -58,7 +75,7 @@ class Flow:
                 self._fork(y, end)
             top = end
 
-    def _arrive(self, x: float, top: float, incoming: list[tuple[float, float, float]], step: "Step") -> None:
+    def _arrive(self, x: float, top: float, incoming: list[tuple[float, float, float]], step: Step) -> None:
         """The streams from above next to each other, then `step.joins`, which enter from the right."""
         for from_x, y, width in incoming:
             self._down(from_x, y, x, top, width, TRAIN)
@@ -73,13 +90,13 @@ class Flow:
             self._text(edge + 0.06, y, f"{rows:,} {name}", ha="left", va="center", url=step.stats)
             x += width
 
-    def _bar(self, x: float, y: float, step: "Step") -> None:
+    def _bar(self, x: float, y: float, step: Step) -> None:
         width = max(step.into * self.scale, 0.01)
         self.patches.append(Rectangle((x, y), width, BAR, color=INK, url=step.stats))
         self._text(-0.1, y - 0.02, f"{step.into:,}", ha="right", va="center", fontweight="bold", url=step.stats)
         self._text(-0.1, y + LINE - 0.03, step.name, ha="right", va="center", url=step.stats)
 
-    def _leave(self, left: float, y: float, step: "Step") -> float:
+    def _leave(self, left: float, y: float, step: Step) -> float:
         """Rejected rows leave to the right, the most frequent reason on top. Returns the distance to the next step."""
         right = left + step.into * self.scale
         place = y + 0.12
@@ -137,7 +154,7 @@ class Flow:
         self.texts.append((x, y, text, style))
 
 
-def draw(chain: Sequence["Step"], ends: Sequence[tuple[str, int, str]], alt: str) -> Markup:
+def draw(chain: Sequence[Step], ends: Sequence[tuple[str, int, str]], alt: str) -> Markup:
     """The flow chart as SVG, with `ends` (name, rows, link) at the bottom."""
     flow = Flow(chain, ends)
     flow.draw()

@@ -49,7 +49,7 @@ def test_models_are_listed_side_by_side(metrics):
     settings = {"capybara": {}, "small": {"data": "first_exchange", "epochs": 2}}
     shown = ablations.section(models, [{**row, "exchange": 1}, row], {"suites": [suite]}, settings)
     page = render(TEMPLATE, ablations=shown)
-    assert [model["setting"] for model in shown["models"]] == ["nothing", "data: first_exchange, epochs: 2"]
+    assert [model["setting"] for model in shown["models"]] == ["none", "data: first_exchange, epochs: 2"]
     assert shown["models"][0]["held_out"] is None and "-0.6000 to -0.4000" in page
     assert "61.00" in page and "+10.00 ± 2.00 tuned − base" in page and "This run trained one model" not in page
     alone = ablations.section(models[:1], [], {"suites": []}, None)
