@@ -172,9 +172,7 @@ def corrupt_exports(review: Review, run: Run, anna: Reviewer) -> None:
     run.set_verification(run.args.problems, ["decisions.jsonl", "lacking.json"])
     errors = [line for line in run.make("items.jsonl", check=False).splitlines() if line.startswith("error: ")]
     print("\n".join(dict.fromkeys(errors)))
-    expect(
-        "the message names the missing field", any("entry 2, answer 1: no verdict" in line for line in errors), True
-    )
+    expect("the message names the missing field", any("entry 2, answer 1: no verdict" in line for line in errors), True)
     run.set_verification(run.args.problems, ["decisions.jsonl", "decisions.jsonl"])
     run.make("items.jsonl")
     expect("number of decisions with the same file given twice", len(run.rows("decisions.jsonl")), total)
