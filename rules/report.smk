@@ -110,7 +110,7 @@ rule render_report:
         base=config["training"]["base"]["model"],
         teacher=config["teacher"]["model"],
         evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
-        # Not inputs: run.json and benchmarks/ change with every start, and the page tells what was there when it was made.
+        # Not inputs: run.json and benchmarks/ change with every start; the page uses them as they are when it is rendered.
         folder=subpath(output.page, ancestor=2),
     shell:
         """
