@@ -100,5 +100,8 @@ def test_a_task_whose_data_cannot_be_had(project, tmp_path, monkeypatch):
 
 def test_the_folder_of_another_configuration(project):
     project.run("results/pocket/seeds/sources/dove.parquet")
-    printed = project.run("-n", *overlay(project, run="pocket"), check=False)
-    assert "results/pocket holds the results of another configuration (config.yaml)" in printed
+    path = project.folder / "rows.jsonl"
+    path.write_text('{"instruction": "Question?", "response": "An answer."}\n')
+    printed = project.run("-n", *overlay(project, run="pocket", seeds=seeds(path)), check=False)
+    assert "results/pocket contains the results of another configuration (config.yaml), not of config.yaml" in printed
+    assert "Set another `run:` name." in printed

@@ -1,4 +1,4 @@
-"""The tool that runs alone: files in, hits and clean files out, and one clear line for each mistake."""
+"""`capybara decontaminate`: files in, hits and clean files out, one line for each error."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
 from workflow_scripts.decontamination import corpus, index
 
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 ENVIRONMENT = dict(os.environ)
 QUESTION = "Why does granite erode so much more slowly than limestone does in a wet climate?"
 CODE = "def area(width, height):\n    # in square metres\n    return width * height if width > 0 else 0"
@@ -23,7 +23,7 @@ CODE = "def area(width, height):\n    # in square metres\n    return width * hei
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder to work in, with a benchmark of two items and its entry."""
+    """The working directory, with a benchmark of two items and its entry."""
     write_jsonl(tmp_path / "items.jsonl", [{"id": "q1", "question": QUESTION}, {"id": "q2", "question": CODE}])
     (tmp_path / "mine.yaml").write_text("mine: {path: items.jsonl, id: id, question: question}\n")
     monkeypatch.chdir(tmp_path)
@@ -36,9 +36,9 @@ def run(*words):
 
 
 def rows(count):
-    """Rows of which every third holds a question, in another place each time."""
+    """Rows of which every third contains a question, at another position each time."""
     return [
-        {"id": f"r{n:03d}", "text": f"{'Well. ' * n}{QUESTION if n % 3 == 0 else 'Nothing.'} Tell me. 北京"}
+        {"id": f"r{n:03d}", "text": f"{'Well. ' * n}{QUESTION if n % 3 == 0 else 'Nothing.'} Explain it. 北京"}
         for n in range(count)
     ]
 
@@ -79,12 +79,12 @@ def test_several_files_and_rows_without_id(folder):
 
 
 def files(folder, name):
-    """The contents of a file in one or several shards, one after the other."""
+    """The contents of a file in one or several shards, concatenated in order."""
     found = sorted((folder / "out").glob(name), key=lambda path: int(path.name.split(".")[1].split("-")[0]))
     return b"".join(path.read_bytes() for path in found)
 
 
-def test_eight_shards_are_one(folder, monkeypatch):
+def test_eight_shards_give_the_files_of_one_run(folder, monkeypatch):
     monkeypatch.setattr(corpus, "BLOCK_BYTES", 700)
     write_jsonl(folder / "data.jsonl", rows(60))
     main(["--benchmark-file", "mine.yaml", "--index", "index"])
@@ -101,7 +101,7 @@ def test_eight_shards_are_one(folder, monkeypatch):
     assert sum(one["in"] for one in counted) == 60 and sum(one["out"] for one in counted) == 40
 
 
-def test_processes_change_nothing(folder, monkeypatch):
+def test_the_number_of_processes_does_not_affect_results(folder, monkeypatch):
     monkeypatch.setattr(corpus, "BLOCK_BYTES", 700)
     write_jsonl(folder / "data.jsonl", rows(60))
     assert run("data.jsonl", "--columns", "text") == run("data.jsonl", "--columns", "text", "--processes", "3")
@@ -126,7 +126,7 @@ def test_planted_edits(folder, text, distance):
     )
 
 
-def test_a_text_that_runs_over_two_turns(folder):
+def test_a_text_that_spans_two_turns(folder):
     half = QUESTION.index("than")
     messages = [
         {"role": "user", "content": f"So: {QUESTION[:half]}"},
@@ -138,12 +138,12 @@ def test_a_text_that_runs_over_two_turns(folder):
     assert hit["end"] == len(messages[1]["content"]) - len("? Hm.")
 
 
-def test_allowed_hits_stay(folder):
+def test_allowed_hits_are_kept(folder):
     write_jsonl(folder / "data.jsonl", rows(4))
-    (folder / "allow.yaml").write_text("- {benchmark: mine, item: q1, id: r000, reason: asked by everybody}\n")
+    (folder / "allow.yaml").write_text("- {benchmark: mine, item: q1, id: r000, reason: a common question}\n")
     assert [hit["counts"] for hit in run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")] == [False, True]
     (folder / "allow.yaml").write_text("- {benchmark: mine}\n")
-    with pytest.raises(UserError, match=r"allow.yaml has mistakes:\n  \[0\].item: missing.\n  \[0\].reason: missing"):
+    with pytest.raises(UserError, match=r"allow.yaml has errors:\n  \[0\].item: missing.\n  \[0\].reason: missing"):
         run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")
 
 
@@ -162,14 +162,14 @@ def test_allowed_hits_stay(folder):
         (["broken.jsonl", "--columns", "text"], r"broken.jsonl, line 2: not valid JSON"),
     ],
 )  # fmt: skip
-def test_mistakes(folder, words, message):
+def test_errors(folder, words, message):
     write_jsonl(folder / "data.jsonl", rows(3))
     (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
     with pytest.raises(UserError, match=message):
         main(["--benchmark-file", "mine.yaml", "--output", "out", *words])
 
 
-def test_an_index_is_made_anew_when_it_would_be_another(folder):
+def test_an_index_is_rebuilt_if_the_items_change(folder):
     write_jsonl(folder / "data.jsonl", [{"text": CODE}])
     write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}])
     assert run("data.jsonl", "--columns", "text") == []
@@ -178,12 +178,12 @@ def test_an_index_is_made_anew_when_it_would_be_another(folder):
     assert (folder / "out/index/texts.npz").stat().st_mtime_ns == made  # the same items, the same index
     write_jsonl(folder / "items.jsonl", [{"id": "q1", "question": QUESTION}, {"id": "q2", "question": CODE}])
     assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q2"]
-    with pytest.raises(UserError, match="is an index for levels from 97 % on"):
+    with pytest.raises(UserError, match="is an index for levels of 97 % and above"):
         main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out", "--levels", "95"])
     assert len(run("data.jsonl", "--columns", "text", "--levels", "95")) == 1
 
 
-def test_an_index_of_another_version_is_refused(folder, monkeypatch):
+def test_an_index_of_another_version_is_rejected(folder, monkeypatch):
     write_jsonl(folder / "data.jsonl", rows(3))
     run("data.jsonl", "--columns", "text")
     monkeypatch.setattr(index, "FORMAT_VERSION", index.FORMAT_VERSION + 1)
@@ -191,14 +191,14 @@ def test_an_index_of_another_version_is_refused(folder, monkeypatch):
         main(["data.jsonl", "--columns", "text", "--index", "out/index", "--output", "out"])
 
 
-def test_the_result_says_what_was_looked_for(folder):
+def test_the_statistics_name_dataset_and_revision(folder):
     write_jsonl(folder / "data.jsonl", rows(3))
     run("data.jsonl", "--columns", "text")
     entry = read_json("out/stats.json")["benchmarks"]["mine"]
     assert entry["dataset"] == "items.jsonl" and entry["revision"].startswith("sha256:")
 
 
-def test_rows_of_one_id_are_counted_apart(folder):
+def test_rows_with_the_same_id_are_counted_separately(folder):
     for name in ("a.jsonl", "b.jsonl"):
         write_jsonl(folder / name, [{"id": 0, "text": QUESTION}, {"id": 1, "text": QUESTION}])
     run("a.jsonl", "b.jsonl", "--columns", "text")
@@ -206,13 +206,13 @@ def test_rows_of_one_id_are_counted_apart(folder):
     assert stats["suites"]["mine"]["levels"]["97"]["conversations"] == stats["rejected"]["contaminated"] == 4
 
 
-def test_items_of_one_id_are_counted_apart(folder):
+def test_items_with_the_same_id_are_counted_separately(folder):
     write_jsonl(folder / "items.jsonl", [{"id": "q", "question": QUESTION}, {"id": "q", "question": CODE}])
     write_jsonl(folder / "data.jsonl", [{"text": f"{QUESTION} {CODE}"}])
     assert [hit["item"] for hit in run("data.jsonl", "--columns", "text")] == ["q", "q#2"]
 
 
-def test_a_null_is_no_text(folder):
+def test_a_null_is_not_a_text(folder):
     write_jsonl(folder / "items.jsonl", [{"id": "q", "question": None}, {"id": "r", "question": QUESTION}])
     write_jsonl(folder / "data.jsonl", [{"text": "I want none of it."}])
     assert run("data.jsonl", "--columns", "text") == []
@@ -230,10 +230,10 @@ def test_a_file_or_shard_without_rows_has_an_empty_copy(folder):
     assert (folder / "out/clean/data.12-of-12.jsonl").read_bytes() == b""
 
 
-def test_what_is_checked_is_never_written_over(folder):
+def test_an_input_file_is_never_overwritten(folder):
     (folder / "out/clean").mkdir(parents=True)
     write_jsonl(folder / "out/clean/data.jsonl", rows(2))
-    with pytest.raises(UserError, match="lies in the folder to write to"):
+    with pytest.raises(UserError, match="is in the output folder"):
         run("out/clean/data.jsonl", "--columns", "text")
 
 
@@ -243,37 +243,37 @@ def test_what_is_checked_is_never_written_over(folder):
         ("{path: items.jsonl, question: question, choice: x}", r"mine.choice: unknown key; did you mean `choices`"),
         ("{path: items.jsonl}", "mine.question: missing"),
         ("{question: question}", "give either `path` or `hub`"),
-        ("{hub: x, question: question}", "mine.hub: .*wrong type"),
+        ("{hub: x, question: question}", "mine.hub: 'x' is a string; expected a mapping"),
         ("{path: items.jsonl, question: question, answer: id}", "answer_is"),
         ("{path: items.jsonl, question: question, pattern: '('}", "`pattern` is not a regular expression"),
         ("{path: items.jsonl, question: question, choices: id}", "`choices`: expected a list of texts, not one text"),
     ],
 )
-def test_mistakes_of_an_entry(folder, entry, message):
+def test_errors_of_an_entry(folder, entry, message):
     write_jsonl(folder / "data.jsonl", rows(3))
     (folder / "mine.yaml").write_text(f"mine: {entry}\n")
     with pytest.raises(UserError, match=message):
         run("data.jsonl", "--columns", "text")
 
 
-def test_a_mistake_is_one_line(folder):
+def test_an_error_is_one_line(folder):
     (folder / "items.jsonl").write_text("")
     write_jsonl(folder / "data.jsonl", rows(3))
     words = ["data.jsonl", "--benchmark-file", "mine.yaml", "--output", "out"]
-    command = [sys.executable, "-m", "workflow_scripts.cli.decontaminate", *words]
+    command = [sys.executable, "-m", "workflow_scripts.cli.main", "decontaminate", *words]
     done = subprocess.run(command, capture_output=True, text=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT})
     assert (done.returncode, done.stderr) == (1, "error: benchmark mine: items.jsonl: the file is empty.\n")
 
 
 def test_memory_does_not_grow_with_the_file(folder):
-    """Twelve times the text, and a process that needs hardly more."""
+    """Twelve times the text needs at most 15 % more memory."""
     peaks = []
     for copies in (400, 4800):
         with open("data.jsonl", "w", encoding="utf-8") as file:
             for n in range(copies):
                 file.write(json.dumps({"id": n, "text": f"Line {n} of much text. " * 800}) + "\n")
         code = (
-            "import resource, sys; from workflow_scripts.decontaminate import main; main(sys.argv[1:]);"
+            "import resource, sys; from workflow_scripts.cli.decontaminate import main; main(sys.argv[1:]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         words = [

@@ -25,7 +25,7 @@ PRESETS = sorted(Path("presets").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("base", WEIGHTS)
-def test_a_base_has_as_many_weights_as_its_repository_says(base):
+def test_weights_of_a_base_model_are_those_of_its_repository(base):
     config = model_config(base, TABLE["bases"])
     assert count_parameters(config, SETTINGS) == (WEIGHTS[base], WEIGHTS[base])
 

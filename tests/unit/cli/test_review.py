@@ -64,7 +64,7 @@ class StandIn(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def studio(monkeypatch):
-    """A stand-in that answers on loopback; `studio.url` is its address."""
+    """A stand-in server on loopback; `studio.url` is its address."""
     monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", TOKEN)
     server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
     server.organisation, server.tasks = 1, {}
@@ -76,7 +76,7 @@ def studio(monkeypatch):
 
 @pytest.fixture
 def run_of(tmp_path):
-    """A function that writes a run's queue of `count` physics problems, with two reviewers invited: its config file."""
+    """A function that writes a queue of `count` physics problems with three reviewers; returns the configuration file."""
 
     def write(count, invited=True, adjudicators=()):
         item = {"field": "physics", "topic": "Optics", "kind": "seed", "conversation": [{"input": "?", "output": "!"}]}
@@ -135,7 +135,7 @@ def test_fetch_only_adds(studio, run_of, tmp_path, caplog):
     assert file.read_bytes().startswith(first) and [row["verdict"] for row in read_jsonl(file)] == ["correct", "wrong"]
 
 
-def test_a_wrong_token_is_not_repeated(studio, run_of, monkeypatch):
+def test_an_error_does_not_repeat_a_wrong_token(studio, run_of, monkeypatch):
     monkeypatch.setenv("LABEL_STUDIO_USER_TOKEN", "wrong-token")
     with pytest.raises(UserError, match="rejects the token") as caught:
         review.main(["push", "--configfile", run_of(1), "--url", studio.url])
@@ -191,7 +191,7 @@ def test_a_server_is_not_started_on_a_port_in_use_or_without_secrets(tmp_path, m
             started(taken.getsockname()[1])
 
 
-def test_a_sheet_of_a_reviewers_fields(run_of, tmp_path):
+def test_a_sheet_contains_the_items_of_the_reviewers_fields(run_of, tmp_path):
     review.main(["sheet", "--configfile", run_of(2), "--name", "ben", "--file", str(tmp_path / "ben.csv")])
     lines = (tmp_path / "ben.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == 3 and lines[1].startswith("0000000000000000,1,physics,Optics,?,!,ben,")

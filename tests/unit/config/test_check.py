@@ -341,8 +341,8 @@ def test_a_seed_source(config, source, lines):
         assert errors == [f"seeds.sources[0]{line}" for line in lines]
 
 
-def test_a_source_may_be_used_twice_under_two_names(config):
-    """The name of a registered source is its id, unless another one is given."""
+def test_a_registered_source_can_be_used_twice_with_two_ids(config):
+    """The id is the registered name unless another one is set."""
     put(config, "seeds.sources", [{"registered": "dove"}, {"registered": "dove"}])
     assert mistakes(config) == ["seeds.sources[1] (dove): the id is used twice. Give each source its own `id`."]
     config["seeds"]["sources"][1]["id"] = "dove_again"

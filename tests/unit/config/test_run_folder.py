@@ -1,4 +1,4 @@
-"""A results folder belongs to the configuration that created it, told apart by content; unrelated ones are rejected."""
+"""A results folder belongs to the configuration that created it; unrelated ones are recognised by content and rejected."""
 
 import os
 import shutil
