@@ -351,8 +351,7 @@ rule judge_answers:
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/teacher/cache \
-            --server-log {params.folder:q}/teacher/servers/judge_answers.log \
+            --teacher-folder {params.folder:q}/teacher \
             --judgements {output.judgements:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

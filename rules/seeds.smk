@@ -256,8 +256,7 @@ rule label_seeds:
             --embedding-model={params.model:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/teacher/cache \
-            --server-log {params.folder:q}/teacher/servers/label_seeds.log \
+            --teacher-folder {params.folder:q}/teacher \
             --labelled {output.labelled:q} \
             --rejected {output.rejected:q} \
             2>&1 | tee {log:q}

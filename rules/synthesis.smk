@@ -57,8 +57,7 @@ rule synthesize_shard:
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
-            --cache {params.folder:q}/teacher/cache \
-            --server-log {params.folder:q}/teacher/servers/{wildcards.shard}.log \
+            --teacher-folder {params.folder:q}/teacher \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

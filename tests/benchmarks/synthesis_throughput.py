@@ -88,14 +88,14 @@ def finish(processes: list[subprocess.Popen]) -> None:
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
         "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
-        "--settings", json.dumps(settings(args.seeds, args.processes)), "--cache", str(folder / "cache"),
+        "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip
     finish(
         [
             start(
                 sys.executable, *words, "--shard", f"{shard:04d}", "--data", str(folder / f"{shard}.jsonl"),
-                "--rejected", str(folder / f"{shard}.rejected.jsonl"), "--stats", str(folder / f"{shard}.stats.json"), "--server-log", str(folder / f"{shard}.log"),
+                "--rejected", str(folder / f"{shard}.rejected.jsonl"), "--stats", str(folder / f"{shard}.stats.json"),
             )
             for shard in range(args.processes)
         ]

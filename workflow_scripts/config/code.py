@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
-import jinja2
-from jinja2 import meta
 
 from workflow_scripts.common.package_files import PACKAGE
 
 PACKAGE_FILE_CALL = re.compile(r'\bpackage_file\((?:"([^"]*)"\))?')
-PAGE_TEMPLATES = (".html.jinja", ".css.jinja", ".md.jinja")  # templates that may include others; prompts do not
+INCLUDE = re.compile(r'\{%-?\s*(?:include|import|extends|from)\b(?:\s+"([^"]+)")?')
 
 
 @functools.cache
@@ -80,12 +78,12 @@ def _with_included(path: Path) -> Iterator[Path]:
         if (path := todo.pop()) in found:
             continue
         found.add(path)
-        if not path.name.endswith(PAGE_TEMPLATES):
+        if path.suffix != ".jinja":
             continue
-        for name in meta.find_referenced_templates(jinja2.Environment().parse(path.read_text(encoding="utf-8"))):
-            if name is None:
+        for reference in INCLUDE.finditer(path.read_text(encoding="utf-8")):
+            if reference[1] is None:
                 raise ValueError(f"{path}: an include needs a literal name.")
-            todo.append(path.parent / name)
+            todo.append(path.parent / reference[1])
     yield from found
 
 

@@ -54,7 +54,11 @@ async def judge_all(
 ) -> tuple[list[Row], list[Rejected], Row]:
     """Judgements, rejected answers, and the usage of the teacher. UserError above `teacher.max_failure_rate`."""
     client = TeacherClient(
-        teacher.base_url, teacher.model, args.teacher, RequestCache(args.cache), identity=teacher.identity
+        teacher.base_url,
+        teacher.model,
+        args.teacher,
+        RequestCache(args.teacher_folder / "cache"),
+        identity=teacher.identity,
     )
     slots = asyncio.Semaphore(args.teacher["concurrency"])
     judged, rejected = [], []
@@ -104,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
 
     answers = {path.parent.name: list(read_jsonl(path)) for path in args.answers}
     todo = pairs(answers)
-    with serve(args.teacher, args.threads, args.server_log) as teacher:
+    with serve(args.teacher, args.threads, args.teacher_folder / "servers" / "judge_answers.log") as teacher:
         judged, rejected, usage = asyncio.run(judge_all(todo, teacher, args))
     order = ("model", "id", "turn")
     judged.sort(key=lambda row: [row[key] for key in order])

@@ -187,8 +187,12 @@ def main(argv: list[str] | None = None) -> None:
             case "classifier":
                 labeller = by_classifier(args.embedding_model) if total else no_labels
             case "teacher":
-                teacher = stack.enter_context(serve(args.teacher, args.threads, args.server_log))
-                labeller = stack.enter_context(by_teacher(teacher, args.teacher, args.cache, total, bar))
+                teacher = stack.enter_context(
+                    serve(args.teacher, args.threads, args.teacher_folder / "servers" / "label_seeds.log")
+                )
+                labeller = stack.enter_context(
+                    by_teacher(teacher, args.teacher, args.teacher_folder / "cache", total, bar)
+                )
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")
         label_all(args, labeller, bar)

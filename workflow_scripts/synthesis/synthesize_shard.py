@@ -42,7 +42,11 @@ async def generate_all(
     seeds than `teacher.max_failure_rate` fail.
     """
     client = TeacherClient(
-        teacher.base_url, teacher.model, args.teacher, RequestCache(args.cache), identity=teacher.identity
+        teacher.base_url,
+        teacher.model,
+        args.teacher,
+        RequestCache(args.teacher_folder / "cache"),
+        identity=teacher.identity,
     )
     generator = Generator(client.ask, args.settings, args.teacher["prefill"], examples)
     provenance = {"model": teacher.model, "kind": args.teacher["kind"], "identity": teacher.identity}
@@ -112,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     seeds = shard_rows(all_seeds, int(args.shard), args.settings["shard_size"])
     rows, rejections, metrics = [], Rejections(), {}
     if seeds:  # the last shards are empty if fewer seeds than `seeds.limit` were selected
-        with serve(args.teacher, args.threads, args.server_log) as teacher:
+        with serve(args.teacher, args.threads, args.teacher_folder / "servers" / f"{args.shard}.log") as teacher:
             rows, rejections, metrics = asyncio.run(generate_all(seeds, all_seeds, teacher, args))
     write_stage(args.data, args.rejected, args.stats, rows, rejections, rows_in=len(seeds), **metrics)
     logging.info("shard %s: %d seeds, %d conversations, %s", args.shard, len(seeds), len(rows), metrics)

@@ -9,7 +9,7 @@ from workflow_scripts.teacher.runtime_settings import runtime_settings
 
 
 def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --teacher, --threads, --cache and --server-log. `args.teacher` then holds all settings of the teacher."""
+    """Add --teacher, --threads and --teacher-folder. `args.teacher` then holds all settings of the teacher."""
     parser.add_argument(
         "--teacher",
         required=True,
@@ -18,12 +18,11 @@ def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", required=True, type=int, help="CPU threads of a teacher that runs in this job")
     parser.add_argument(
-        "--cache",
+        "--teacher-folder",
         required=True,
         type=Path,
-        help="folder of stored answers, shared by all jobs; kept when the job fails",
+        help="folder of stored answers (cache/) and logs of servers (servers/), shared by all jobs",
     )
-    parser.add_argument("--server-log", required=True, type=Path, help="log file of a server that this job starts")
 
 
 def _teacher_settings(text: str) -> Config:

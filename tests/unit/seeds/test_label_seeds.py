@@ -64,8 +64,7 @@ def label_all(tmp_path, teacher, monkeypatch):
             "embedding-model": MODEL,
             "teacher": json.dumps(settings),
             "threads": 2,
-            "cache": tmp_path / "cache",
-            "server-log": tmp_path / "server.log",
+            "teacher-folder": tmp_path,
             "labelled": tmp_path / "labelled.parquet",
             "rejected": tmp_path / "labelled.rejected.parquet",
         }

@@ -55,7 +55,7 @@ def shard(tmp_path, config, teacher, monkeypatch):
             [
                 *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
                 *("--settings", json.dumps(settings), "--teacher", json.dumps(answer_settings(teacher_settings))),
-                *("--cache", str(tmp_path / "cache"), "--server-log", str(tmp_path / "server.log")),
+                *("--teacher-folder", str(tmp_path)),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
         )

@@ -21,7 +21,7 @@ def parse():
     """A function that parses the options for `--teacher` as given."""
     parser = argparse.ArgumentParser()
     add_teacher_arguments(parser)
-    options = ["--threads", "2", "--cache", "cache", "--server-log", "server.log"]
+    options = ["--threads", "2", "--teacher-folder", "teacher"]
     return lambda teacher: parser.parse_args([*options, "--teacher", teacher])
 
 
@@ -36,7 +36,7 @@ def exported(config, monkeypatch):
 def test_the_teacher_gets_the_runtime_settings(parse, exported):
     args = parse(json.dumps(answer_settings(exported)))
     assert args.teacher == {name: value for name, value in exported.items() if name != "resources"}
-    assert (args.threads, args.cache, args.server_log) == (2, Path("cache"), Path("server.log"))
+    assert (args.threads, args.teacher_folder) == (2, Path("teacher"))
 
 
 def test_without_a_teacher_no_runtime_settings_are_needed(parse, monkeypatch):
