@@ -61,11 +61,11 @@ def test_each_stage_is_a_target(project):
     """`snakemake STAGE` plans the jobs of that stage and of the stages it needs; all targets together are the run."""
     modules = {path.stem: path.parent.name for path in Path("workflow_scripts").glob("*/*.py")}
     for stage in STAGES:
-        jobs = project.planned(stage)
+        jobs = project.planned("--", stage)
         assert jobs.pop(stage) == 1
         stages = {modules[rule] for rule in jobs}
         assert stage in stages and not set(STAGES[STAGES.index(stage) + 1 :]) & stages
-    assert set(project.planned()) - {"all"} == set(project.planned(*STAGES)) - set(STAGES)
+    assert set(project.planned()) - {"all"} == set(project.planned("--", *STAGES)) - set(STAGES)
 
 
 @pytest.mark.parametrize(

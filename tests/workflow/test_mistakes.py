@@ -60,7 +60,7 @@ def test_a_column_that_is_not_there(project):
 
 def test_a_row_of_the_wrong_type(project):
     printed = adapted(project, '{"instruction": "a", "response": "b"}', '{"instruction": 5, "response": "b"}')
-    assert "seed source mine" in printed and ", row 2: `instruction` is int, text was expected" in printed
+    assert "seed source mine" in printed and ", row 2: `instruction` is int, expected text" in printed
     assert "Traceback" not in printed
 
 
