@@ -56,9 +56,9 @@ LM_EVAL_TASKS = list(dict.fromkeys(entry["task"] for entry in ENTRIES.values()))
 # The teacher of labels, synthesis and judgements. A hub model is fetched first; other weights trigger a rerun.
 TEACHER_MODEL, TEACHER_KIND = config["teacher"]["model"], config["teacher"]["kind"]
 TEACHER_ENVIRONMENT = f"../envs/{'vllm' if TEACHER_KIND == 'vllm' else 'teacher'}.yaml"
-TEACHER_FILES = "<results>/teacher/model.json" if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
-if TEACHER_KIND == "endpoint":
-    TEACHER_FILES = []
+TEACHER_FILES = []
+if TEACHER_KIND != "endpoint":
+    TEACHER_FILES = "<results>/teacher/model.json" if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
 
 
 wildcard_constraints:
