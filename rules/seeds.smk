@@ -283,7 +283,7 @@ rule select_seeds:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=scale_with_attempt(max(4000, 1024 * config["seeds"]["resources"]["memory_gb"])),
+        mem_mb=scale_with_attempt(max(4000, int(1024 * config["seeds"]["resources"]["memory_gb"]))),
     params:
         code=code_hash("seeds.select_seeds"),
         settings=as_json(config_subset("seeds", "limit", "composition", "stratify_by")),
