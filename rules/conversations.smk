@@ -34,7 +34,7 @@ rule fetch_conversations:
 
 rule assemble_conversations:
     input:
-        # Without seed sources there is nothing to synthesise: a published set may enter here by itself.
+        # Without seed sources nothing is synthesised: the included conversations are then the only input.
         synthesis="<results>/verification/data.jsonl" if SOURCES else [],
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
         included=expand("<results>/conversations/included/{included}.parquet", included=range(len(INCLUDED))),

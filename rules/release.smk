@@ -122,7 +122,7 @@ rule gather_release:
         test="<results>/dataset/test.jsonl",
         test_parquet="<results>/dataset/test.parquet",
     output:
-        # Folders, for their files are links: a link is as old as what it names, and would look out of date.
+        # Folders, because their files are links: a link has the time of its target, so Snakemake would consider it outdated.
         model=directory("<results>/release/model"),
         conversations=directory("<results>/release/data/conversations"),
         messages=directory("<results>/release/data/messages"),

@@ -153,7 +153,7 @@ rule render_conversations:
         # The requests that rewritten openings replaced.
         seeds="<results>/seeds/data.jsonl" if SOURCES else [],
     output:
-        # No report(): Snakemake's own would take in the page without the scripts that hold its conversations.
+        # No report(): Snakemake's report would embed the page without the scripts that contain its conversations.
         page="<results>/report/conversations.html",
         parts=expand("<results>/report/conversations/{part}.js", part=list("0123456789abcdef")),
     log:
