@@ -14,7 +14,7 @@ OVERSAMPLING = (
     else {"oversample": None}
 )
 DOWNLOADS += expand("<results>/seeds/sources/{source}.parquet", source=SOURCES)
-DOWNLOADS.append(EMBEDDER_FILES)
+DOWNLOADS.append(EMBEDDER_FILES if SOURCES else [])
 # A parameter function: the name or folder of the embedding model, empty if none is needed.
 embedder_folder = lambda wildcards, input: (
     "" if not EMBEDS else os.path.dirname(input.model) if FETCH_EMBEDDER else EMBEDDER
@@ -241,7 +241,7 @@ rule label_seeds:
         "../envs/vllm.yaml" if LABELLED_BY == "teacher" and TEACHER_KIND == "vllm" else "../envs/labels.yaml"
     threads: 8
     resources:
-        **stage_resources(config["teacher" if LABELLED_BY == "teacher" else "seeds"]),
+        **stage_resources(config["seeds"], *([config["teacher"]] if LABELLED_BY == "teacher" else [])),
     params:
         code=code_hash("seeds.label_seeds"),
         settings=as_json(config["seeds"]["labels"]),

@@ -1,6 +1,6 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
-DOWNLOADS.append(TEACHER_FILES)
+DOWNLOADS.append(TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else [])
 
 
 rule fetch_teacher:

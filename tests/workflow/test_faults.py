@@ -138,7 +138,7 @@ def test_every_seed_ends_as_a_conversation_or_a_rejected_row(recorded):
     assert 0.2 < (sum(met.values()) + gone) / arrivals < 0.4
 
 
-def test_no_good_reply_was_asked_for_again(recorded):
+def test_no_valid_reply_is_requested_again(recorded):
     replies = Counter(event["hash"] for event in recorded.events if event["event"] == "reply")
     assert set(replies.values()) == {1}
     assert set(replies) == stored(recorded.project)

@@ -57,11 +57,11 @@ def results(finished):
     return finished.folder / "results" / "pocket"
 
 
-def test_the_page_is_there(results):
+def test_the_page_exists(results):
     assert "Scores" in (results / "report" / "index.html").read_text()
 
 
-def test_every_conversation_and_rejected_row_can_be_looked_up(results):
+def test_every_conversation_and_rejected_row_is_in_the_browser(results):
     page = (results / "report" / "conversations.html").read_text()
     columns = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])["columns"]
     rejected = [row["id"] for path in results.glob("*/rejected.jsonl") for row in rows(path)]
@@ -140,7 +140,7 @@ def test_experts_decisions_are_applied(results):
     assert stats["rejected"] == ({"wrong_answer": len(wrong)} if wrong else {})
 
 
-def test_conversations_are_grown(results):
+def test_conversations_are_generated(results):
     grown = rows(results / "synthesis" / "data.jsonl")
     assert len(grown) >= 25 and all(2 <= len(row["conversation"]) <= 3 for row in grown)
     steps = [row["provenance"]["steps"] for row in grown]
@@ -326,7 +326,7 @@ def test_claims_are_judged_honestly(results):
         assert all(file_sha256(results / file["file"]) == file["sha256"] for file in row["evidence"])
 
 
-def test_the_release_is_whole(results):
+def test_the_release_is_complete(results):
     release = results / "release"
     known = read_sums((release / "SHA256SUMS").read_text())
     assert {path.relative_to(release).as_posix() for path in listed(release)} == set(known)

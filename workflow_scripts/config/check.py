@@ -43,8 +43,7 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
     yield from _verification(config["verification"])
     yield from _decontamination(config["decontamination"])
     base = config["training"]["base"]
-    if base["model"].startswith((".", "/", "~")) and not Path(base["model"]).expanduser().exists():
-        yield f"training.base.model: no such file or folder: {base['model']}."
+    yield from _local_model(base["model"], "training.base.model")
     yield from _revision(base, "training.base")
     yield from _evaluation(config)
 
@@ -87,6 +86,7 @@ def _sources(config: Config) -> Iterator[str]:
     # Without any source nothing is composed: a preset's shares are valid next to `sources: []`.
     for label in sorted(set(seeds["composition"] or {}) - labels) if seeds["sources"] else ():
         yield f"seeds.composition.{label}: no source has this label; {suggest(label, sorted(labels))}"
+    yield from _local_model(seeds["embedding"]["model"], "seeds.embedding.model")
     yield from _revision(seeds["embedding"], "seeds.embedding")
 
 
@@ -102,6 +102,8 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
         yield from _revision(teacher, "teacher")
     if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):
         yield "teacher.budget.max_money: no price is set. Set `teacher.price`, per million tokens."
+    if teacher["kind"] != "endpoint":
+        yield from _local_model(teacher["model"], "teacher.model")
     if teacher["kind"] == "llama.cpp" and on_hub(teacher["model"]):
         yield f"teacher.model: {teacher['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
 
@@ -207,6 +209,12 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 def _file(entry: Config, where: str) -> Iterator[str]:
     if "path" in entry and not Path(entry["path"]).is_file():
         yield f"{where}: no such file: {entry['path']}."
+
+
+def _local_model(name: str, where: str) -> Iterator[str]:
+    """A local file or folder exists. A package is looked up only where the model is read."""
+    if not on_hub(name) and not name.startswith("package:") and not Path(name).expanduser().exists():
+        yield f"{where}: no such file or folder: {name}."
 
 
 def _revision(entry: Config, where: str) -> Iterator[str]:

@@ -43,11 +43,14 @@ def scale_with_attempt(amount: int) -> Callable[..., int]:
     return lambda wildcards, attempt: amount * attempt
 
 
-def stage_resources(section: Config) -> dict[str, Any]:
-    """`resources` of a section of the configuration as those of a rule: mem_mb (MiB), runtime (minutes), gpu (count)."""
-    resources = section["resources"]
+def stage_resources(*sections: Config) -> dict[str, Any]:
+    """`resources` of a section of the configuration as those of a rule: mem_mb (MiB), runtime (minutes), gpu (count).
+
+    Of several sections, the maximum of each.
+    """
+    resources = [section["resources"] for section in sections]
     return {
-        "mem_mb": scale_with_attempt(int(resources["memory_gb"] * 1024)),
-        "runtime": scale_with_attempt(resources["minutes"]),
-        "gpu": resources["gpus"],
+        "mem_mb": scale_with_attempt(int(max(entry["memory_gb"] for entry in resources) * 1024)),
+        "runtime": scale_with_attempt(max(entry["minutes"] for entry in resources)),
+        "gpu": max(entry["gpus"] for entry in resources),
     }

@@ -98,7 +98,7 @@ def number_of_processes(launcher: str) -> int:
     """Processes that a launcher starts on all machines: by its options, else by its configuration file, else 1."""
     words = shlex.split(launcher)
     if not all((_option(words, name) or "1").isdecimal() for name in PROCESS_OPTIONS):
-        return 1  # an error of its own
+        return 1  # reported by `_launcher`
     if any(Path(word).name == "torchrun" or word == "torch.distributed.run" for word in words):
         return int(_option(words, "--nproc_per_node") or 1) * int(_option(words, "--nnodes") or 1)
     if number := _option(words, "--num_processes"):

@@ -60,7 +60,7 @@ def start(arguments: Row, settings: Row) -> Any:
         ) from error
     except torch.OutOfMemoryError as error:
         raise UserError(
-            "the model does not fit into the GPU's memory. Ask for more GPUs in `evaluation.resources` and set "
+            "the model does not fit into the GPU's memory. Request more GPUs in `evaluation.resources` and set "
             "`evaluation.backend_args: {parallelize: true}`."
         ) from error
 

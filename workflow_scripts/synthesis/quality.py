@@ -74,5 +74,5 @@ def _loops(text: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    """The words of at least five letters, which carry the subject."""
+    """The words of at least five letters, a proxy for the subject."""
     return set(re.findall(r"[^\W\d_]{5,}", text.casefold()))

@@ -1,7 +1,7 @@
 """A check that concatenated conversations do not attend to each other with the current attention implementation.
 
 Only position ids that restart at 0 separate them. Whether a model respects this depends on its architecture, its attention
-implementation and their versions; if it does not, training does not fail but learns the wrong thing. So one layer of the
+implementation and their versions; if it does not, training does not fail, but attention leaks between conversations. So one layer of the
 model, with random weights, is tested before every training with padding-free or packed batches.
 """
 

@@ -415,3 +415,16 @@ def test_editors_find_the_schema(path):
     prefix, _, schema = first.partition("$schema=")
     assert prefix == "# yaml-language-server: "
     assert (path.parent / schema).resolve() == Path("rules/schemas/config.schema.yaml").resolve()
+
+
+@pytest.mark.parametrize(
+    ("section", "key"), [("teacher", "model"), ("seeds", "embedding.model"), ("training", "base.model")]
+)
+def test_a_local_model_exists(config, section, key):
+    put(config, f"{section}.{key}", "./nope.gguf")
+    assert f"{section}.{key}: no such file or folder: ./nope.gguf." in mistakes(config)
+
+
+def test_the_model_name_of_an_endpoint_is_not_a_path(config):
+    config["teacher"] |= {"kind": "endpoint", "model": "mine.gguf", "base_url": "http://127.0.0.1:9/v1"}
+    assert mistakes(config) == []

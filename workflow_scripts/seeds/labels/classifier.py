@@ -30,7 +30,7 @@ class Labels:
 
 
 class Classifier:
-    """A classifier fitted on the examples and meanings of `grid`.
+    """A classifier fitted on the examples and descriptions of `grid`.
 
     `embed_function` converts n texts to unit vectors of shape (n, dimensions), with the model of the seeds' vectors.
     """
