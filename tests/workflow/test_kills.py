@@ -239,4 +239,4 @@ def test_results_on_a_read_only_disk(tmp_path, small_disk, undisturbed):
     forbid_writing(small_disk)
     printed = project.run(*undisturbed.words, check=False)
     assert "Traceback" not in printed
-    assert "results/mine cannot be written to" in printed
+    assert "results: results/mine is not writable" in printed
