@@ -1,5 +1,7 @@
 # make run         install into .venv, then run the workflow on config.yaml: the pocket run
-# make test        install, then run all tests; `make test-quick` skips whole runs, `make check` runs only the linters
+# make test        install, then run what a contributor needs: linters, unit tests, one tiny run of every stage
+# make test-all    the same, then the slow tests: whole runs, kills, full disks, SLURM
+# make check       only the linters
 # make install     only install
 # make lock        resolve requirements.in again and write requirements.txt
 # make docs        generate docs/configuration.md from the schema
@@ -11,17 +13,17 @@ STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-quick check install lock docs review
+.PHONY: run test test-all check install lock docs review
 
 run: install
 	$(VENV)/bin/snakemake --cores all
 
-# Each whole run uses all cores, so they run one after the other.
-test: test-quick
-	$(VENV)/bin/pytest -m slow
-
-test-quick: install check
+test: install check
 	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
+
+# Each whole run uses all cores, so they run one after the other.
+test-all: test
+	$(VENV)/bin/pytest -m slow
 
 check: install
 	$(VENV)/bin/ruff check .
