@@ -201,7 +201,7 @@ def test_touching_every_source_does_nothing(finished):
     ("path", "old", "new", "expected"),
     [
         ("workflow_scripts/synthesis/prompts/follow_up.jinja", "Now write", "Please write", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
-        ("workflow_scripts/synthesis/quality.py", "NEAR_COPY = 90", "NEAR_COPY = 91", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("workflow_scripts/synthesis/quality.py", "NEAR_COPY_RATIO = 90", "NEAR_COPY_RATIO = 91", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "learning_rate: 1.0e-3", "learning_rate: 2.0e-3", AFTER_AUDIT),
         ("config.yaml", "test_fraction: 0.1", "test_fraction: 0.2", {"split_dataset": 1, **AFTER_DATASET}),
         ("config.yaml", "memory_gb: 6", "memory_gb: 7", {}),
@@ -221,7 +221,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98, 97, 96]", AFTER_INDEX),
-        ("config.yaml", "composition: null        #", "composition: {Airoboros: 1, Dove: 1}        #", AFTER_SELECTION),
+        ("config.yaml", "composition: null               #", "composition: {Airoboros: 1, Dove: 1}        #", AFTER_SELECTION),
         ("config.yaml", "price: {input: 0", "price: {input: 1", {}),
         ("config.yaml", "requests_per_minute: null", "requests_per_minute: 60", {}),
         ("config.yaml", "shard_size: 16", "shard_size: 32", {"synthesize_shard": 2, **AFTER_SYNTHESIS}),

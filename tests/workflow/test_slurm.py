@@ -117,7 +117,7 @@ def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twi
     assert begun - submitted == {"all", "fetch_source", "fetch_benchmark", "fetch_base", "fetch_task"}
     # Each with what its rule asks for.
     asked = {rule_of(job): (job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]) for job in slurm.jobs()}
-    assert asked["split_dataset"] == ("4000M", "00:30:00", "1")
+    assert asked["split_dataset"] == ("4000M", "01:00:00", "1")
     assert asked["train_model"] == ("6G", "01:00:00", "8")
     # A log where the README says, and SLURM's own of what failed.
     assert (results / "logs" / "train_model" / "capybara.log").stat().st_size > 0
@@ -177,5 +177,5 @@ def test_the_profile_for_any_scheduler(project, slurm):
         "5",
     )
     assert [(rule_of(job), job["JobState"], job["MinMemoryNode"]) for job in slurm.jobs()] == [
-        ("adapt_source", "COMPLETED", "2000M"), ("clean_source", "COMPLETED", "2000M"),
+        ("adapt_source", "COMPLETED", "4000M"), ("clean_source", "COMPLETED", "4000M"),
     ]  # fmt: skip

@@ -17,20 +17,21 @@ def subset_json(settings: Config, names: Iterable[str]) -> str:
     return to_json({name: settings[name] for name in names})
 
 
-class JsonParameter:
+class JsonParameter(dict[str, str]):
     """A parameter that is JSON in the command. A plain string would not do: Snakemake parses its braces as wildcards."""
 
     def __init__(self, value: Any):
-        self._text = to_json(value)
+        # A dict, because Snakemake records and compares parameters of builtin types only; others trigger no rerun.
+        super().__init__(json=to_json(value))
 
     def __str__(self) -> str:
-        return self._text
+        return self["json"]
 
-    def __repr__(self) -> str:  # Snakemake records and compares parameters by it
-        return self._text
+    def __repr__(self) -> str:  # what Snakemake records
+        return self["json"]
 
     def __format__(self, form: str) -> str:
-        return format(self._text, form)
+        return format(self["json"], form)
 
 
 def as_json(value: Any) -> JsonParameter:
