@@ -27,7 +27,12 @@ from workflow_scripts.teacher.cache import RequestCache
 
 CODECS = {".zst": "zstd", ".gz": "gzip", ".jsonl": None}
 # The fields of an answer; no other field is exported.
-ANSWER_FIELDS = {"text": str, "finish_reason": (str, type(None)), "prompt_tokens": int, "completion_tokens": int}
+ANSWER_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "text": str,
+    "finish_reason": (str, type(None)),
+    "prompt_tokens": int,
+    "completion_tokens": int,
+}
 # Fields that no request of this workflow has; a file with any of them is from elsewhere and may contain a key.
 SECRET_FIELDS = {"api_key", "authorization", "headers", "extra_headers", "extra_body", "extra_query"}
 

@@ -17,13 +17,13 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.schema import section_errors
 from workflow_scripts.decontamination import catalogue
@@ -50,7 +50,7 @@ EXAMPLES = """examples:
     capybara decontaminate --benchmarks mmlu gpt4all --index index
     capybara decontaminate data.jsonl --index index --shard 3/8 --output checked
 """
-TABLE_COLUMNS = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
+TABLE_COLUMNS: Final = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
 
 
 def main(argv: list[str]) -> None:
@@ -230,7 +230,7 @@ def _check_files(
     table_rows: list[Row] = []  # what the table needs of each hit
     rows = 0
 
-    def judged() -> Iterator[Row]:
+    def judged() -> Iterator[Hit]:
         nonlocal rows
         for found in scan(mine, index, args.columns, args.processes):
             rows += found.conversations

@@ -10,8 +10,8 @@ import argparse
 from typing import Any
 
 from workflow_scripts.cli.configuration import checked_configuration, configfile_option
-from workflow_scripts.common.rows import read_jsonl
-from workflow_scripts.common.types import Config
+from workflow_scripts.common.rows import read_rows
+from workflow_scripts.common.types import Config, Seed
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.composition import quotas
@@ -64,7 +64,7 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
 
     left: list[Calls] = []
     if seeds_file.is_file():
-        seeds = [seed for seed in read_jsonl(seeds_file) if seed["kind"] != "conversation"]
+        seeds = [seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"]
         seeds.sort(key=lambda seed: seed["id"])
         groups = seed_groups(seeds, settings)
         cached = count_cached(seeds, config, cache)
@@ -81,15 +81,15 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
         cached = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
         parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used")
         if composition:
-            rows = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
-            sources = [[label, count, "unchanged" if label in ready else "amplified"] for label, count in rows]
+            largest = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
+            sources = [[label, count, "unchanged" if label in ready else "amplified"] for label, count in largest]
             parts.append(table(["source", "seeds", "use"], sources))
         assumed.append(
             f"every source has enough rows; every path fits every seed; every seed has an answer and skills; an opening has {OPENING_TOKENS} tokens, its answer {FIRST_ANSWER_TOKENS}"
         )
 
     every: list[Calls] = []
-    rows = []
+    rows: list[list[Any]] = []
     for group in groups:
         per_draft = merge_by_kind(estimate_calls(group, settings, known.reply, requests_per_text))
         name = " > ".join(group.path)

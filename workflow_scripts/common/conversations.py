@@ -1,6 +1,6 @@
 """Conversations of the three common layouts, read into Capybara's own: a list of {input, output}."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from workflow_scripts.common.types import Conversation, Exchange
@@ -36,7 +36,7 @@ def _pair_messages(messages: list[tuple[str, str]]) -> list[Exchange]:
         system, messages = messages[0][1], messages[1:]
     if len(messages) % 2:
         raise ValueError("does not end with an assistant message")
-    exchanges = []
+    exchanges: list[Exchange] = []
     for (asker, question), (answerer, answer) in zip(messages[::2], messages[1::2], strict=True):
         if asker not in USER_ROLES or answerer not in ASSISTANT_ROLES:
             raise ValueError("roles do not alternate")
@@ -46,19 +46,27 @@ def _pair_messages(messages: list[tuple[str, str]]) -> list[Exchange]:
     return exchanges
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Any], list[Exchange]]] = {
     "conversation": lambda turns: [{"input": turn["input"], "output": turn["output"]} for turn in turns],
     "conversations": lambda turns: _pair_messages([(turn["from"], turn["value"]) for turn in turns]),
     "messages": lambda turns: _pair_messages([(turn["role"], turn["content"]) for turn in turns]),
 }
 
 
+def turns(conversation: Iterable[Exchange]) -> list[str]:
+    """All texts of a conversation in order: input, output, input, …"""
+    return [exchange[key] for exchange in conversation for key in ("input", "output")]
+
+
 def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
     """The conversation as `messages` with roles, the layout of chat templates."""
     return [
-        {"role": role, "content": exchange[key]}
+        message
         for exchange in conversation
-        for role, key in (("user", "input"), ("assistant", "output"))
+        for message in (
+            {"role": "user", "content": exchange["input"]},
+            {"role": "assistant", "content": exchange["output"]},
+        )
     ]
 
 

@@ -93,7 +93,7 @@ def load_hub(dataset: str, revision: str, name: str | None, split: str, rows: in
     from huggingface_hub import HfApi
 
     try:
-        commit = HfApi().dataset_info(dataset, revision=revision).sha
+        commit = HfApi().dataset_info(dataset, revision=revision).sha or revision
         data = datasets.load_dataset(dataset, name, split=split, revision=commit)
     except Exception as error:  # Hub, network and loader raise many classes of errors
         raise _not_loaded(f"dataset {dataset} (config {name}, split {split}, revision {revision})", error) from error
@@ -105,7 +105,7 @@ def load_hub_file(dataset: str, revision: str, file: str, rows: int | None) -> t
     from huggingface_hub import HfApi, hf_hub_download
 
     try:
-        commit = HfApi().dataset_info(dataset, revision=revision).sha
+        commit = HfApi().dataset_info(dataset, revision=revision).sha or revision
         path = hf_hub_download(dataset, file, repo_type="dataset", revision=commit)
     except Exception as error:
         raise _not_loaded(f"file {file} of dataset {dataset} (revision {revision})", error) from error

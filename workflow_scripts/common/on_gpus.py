@@ -19,8 +19,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
@@ -29,7 +29,8 @@ QUERY = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
 POLL_SECONDS = 2.0  # between two attempts to lock free GPUs
 
 
-class Card(NamedTuple):
+@dataclass(frozen=True)
+class Card:
     """A GPU as listed by nvidia-smi. `index` is used in CUDA_VISIBLE_DEVICES; `uuid` is the same in every cgroup."""
 
     index: str

@@ -18,7 +18,9 @@ class _LogLines:
         sys.stderr.flush()
 
 
-def progress(total: int | None, description: str, unit: str, every_seconds: float = 5.0, scale: bool = False) -> tqdm:
+def progress(
+    total: int | None, description: str, unit: str, every_seconds: float = 5.0, scale: bool = False
+) -> "tqdm[Any]":
     """A tqdm bar that prints a line at most every `every_seconds` seconds; `scale` writes thousands as k, M and G."""
     options: dict[str, Any] = (
         {} if sys.stderr.isatty() else {"file": _LogLines(), "mininterval": every_seconds, "maxinterval": every_seconds}

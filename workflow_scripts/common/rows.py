@@ -5,12 +5,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, cast
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
+
+T = TypeVar("T")
 
 
 def content_id(*parts: Any) -> str:
@@ -52,6 +54,11 @@ def read_jsonl(path: Path) -> Iterator[Row]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield parse_line(path, number, line)
+
+
+def read_rows(path: Path, kind: type[T]) -> Iterator[T]:
+    """`read_jsonl` for a file whose rows are of the TypedDict `kind`. The fields are not checked: a stage wrote them."""
+    return cast(Iterator[T], read_jsonl(path))
 
 
 @contextlib.contextmanager
@@ -98,7 +105,7 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, _dumps(value, indent=1) + "\n")
 
 
-def write_jsonl(path: Path, rows: Iterable[Row]) -> None:
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON Lines atomically, one row at a time, with keys in the given order."""
     with atomically(path) as file:
         for row in rows:

@@ -1,7 +1,7 @@
 """The three artefacts of a data stage: rows, rejected rows with reasons, and statistics that add up."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,13 @@ def statistics(rows_in: int, rows_out: int, rejections: Rejections, **metrics: A
 
 
 def write_stage(
-    data: Path, rejected: Path, stats: Path, rows: list[Row], rejections: Rejections, rows_in: int, **metrics: Any
+    data: Path,
+    rejected: Path,
+    stats: Path,
+    rows: Sequence[Mapping[str, Any]],
+    rejections: Rejections,
+    rows_in: int,
+    **metrics: Any,
 ) -> None:
     """Write a stage's three artefacts, sorted by id, so that their order is the same in every run."""
     summary = statistics(rows_in, len(rows), rejections, **metrics)

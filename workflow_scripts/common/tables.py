@@ -61,7 +61,9 @@ class TableWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.ExitStack() as block:
             block.push(self._block)
             self._writer.close()
@@ -78,7 +80,13 @@ class RejectedWriter(TableWriter):
     def add(self, rows: Sequence[Rejected]) -> None:
         """Append rows of `common.stage.rejected_row`."""
         self.by_reason.update(row["reason"] for row in rows)
-        texts = [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}} for row in rows]
+        texts = [
+            {
+                name: json.dumps(value, ensure_ascii=False) if name in JSON_COLUMNS else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
         self.write(pa.Table.from_pylist(texts, REJECTED))
 
 
@@ -86,4 +94,11 @@ def read_rejected(path: Path, condition: pc.Expression | None = None) -> Iterato
     """The rows of a `RejectedWriter`'s file, or those for which `condition` on its columns is true."""
     for table in batches(path):
         for row in (table if condition is None else table.filter(condition)).to_pylist():
-            yield {**row, **{name: json.loads(row[name]) for name in JSON_COLUMNS}}
+            yield Rejected(
+                id=row["id"],
+                reason=row["reason"],
+                evidence=json.loads(row["evidence"]),
+                source=row["source"],
+                conversation=json.loads(row["conversation"]),
+                provenance=json.loads(row["provenance"]),
+            )

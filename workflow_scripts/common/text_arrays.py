@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 def boolean(values: pa.Array) -> np.ndarray:
     """A boolean Arrow array as numpy; null is False."""
-    return values.to_numpy(zero_copy_only=False).astype(bool)
+    array: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
+    return array
 
 
 def characters(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:

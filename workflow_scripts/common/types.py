@@ -59,12 +59,12 @@ class Hit(TypedDict):
     """A row of `decontamination/hits.jsonl`: a benchmark text found in a conversation.
 
     The text runs from character `start` of turn `turn` to character `end` of turn `end_turn`, in the turns as written.
-    `distance` is in edits, `length` in characters of the normalised item text. `level`, `allowed` and `counts` are added
-    when the hit is judged.
+    `distance` is in edits, `length` in characters of the normalised item text. `file` and `row` (from 1) are the place of
+    the conversation. `level`, `allowed` and `counts` are added when the hit is judged.
     """
 
     id: str
-    source: str
+    source: str | None
     turn: int
     role: str
     start: int
@@ -82,6 +82,8 @@ class Hit(TypedDict):
     found_text: str
     item_normal: str
     found_normal: str
+    file: NotRequired[str]
+    row: NotRequired[int]
     level: NotRequired[int]
     allowed: NotRequired[str | None]
     counts: NotRequired[bool]

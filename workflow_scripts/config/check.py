@@ -125,7 +125,7 @@ def _verification(section: Config) -> Iterator[str]:
 
 def _decontamination(section: Config) -> Iterator[str]:
     """Known benchmarks, files of custom ones, and allowed hits of the benchmarks that are searched for."""
-    entries = {}
+    entries: dict[str, Config] = {}
     for name in section["benchmarks"]:
         try:
             entries |= catalogue.resolve([name], section["custom"])[0]

@@ -5,7 +5,7 @@ python -m workflow_scripts.config.documentation > docs/configuration.md
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def render(defaults: Config) -> str:
     return re.sub(r"\bdocs/(\S+?\.md)", r"[\1](\1)", page)
 
 
-def _rows(key: str, part: Config, default: Any, required: bool) -> Iterator[tuple[str, str, str, str]]:
+def _rows(key: str, part: Any, default: Any, required: bool) -> Iterator[tuple[str, str, str, str]]:
     """(key, type, default, meaning) of a key and of all keys inside it."""
     part = _resolved(part)
     inner, names, entries = part.get("properties", {}), part.get("additionalProperties"), part.get("items")
@@ -87,7 +87,7 @@ def _nested(part: Any) -> bool:
     return bool(part.get("properties")) or _nested(part.get("items")) or _nested(part.get("additionalProperties"))
 
 
-def _type(part: Config) -> str:
+def _type(part: Any) -> str:
     """The type and the range of a value in words: `integer ≥ 1 or null`, `one of split, cut`, `list of string`."""
     part = _resolved(part)
     if "enum" in part:
@@ -106,7 +106,8 @@ def _type(part: Config) -> str:
             known = _resolved(part.get("propertyNames", {})).get("enum")
             words.append(f"mapping from {'one of ' + ', '.join(known) if known else 'NAME'} to {_type(names)}")
         else:
-            words.append(f"{TYPES.get(kind, kind)} {limits}".strip() if kind in NUMBERS else TYPES.get(kind, kind))
+            word = TYPES.get(kind, str(kind))
+            words.append(f"{word} {limits}".strip() if kind in NUMBERS else word)
     return " or ".join(words)
 
 
@@ -122,7 +123,7 @@ def _table(rows: list[tuple[str, str, str, str]]) -> str:
     )
 
 
-def _markdown_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

@@ -18,7 +18,7 @@ INPUTS = (("seeds", "sources"), ("conversations", "include"), ("teacher", "model
 
 def run_folder(config: Config) -> Path:
     """<results>/<run>."""
-    return Path(config["results"]) / config["run"]
+    return Path(config["results"], config["run"])
 
 
 def folder_mistake(config: Config, files: Sequence[str]) -> str | None:

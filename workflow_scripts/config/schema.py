@@ -1,9 +1,9 @@
 """The schema of the configuration, and its validation errors as one line each."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 
@@ -34,7 +34,8 @@ SHOWN_CHARS = 80  # a longer value is shortened in a message
 @functools.cache
 def schema() -> Config:
     """The schema of the whole configuration."""
-    return read_yaml(SCHEMA)
+    content: Config = read_yaml(SCHEMA)
+    return content
 
 
 def section_errors(section: str, key: str, value: Any) -> list[str]:
@@ -73,35 +74,37 @@ def _dotted(start: str, *path: Any) -> str:
 def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator[str]:
     where = _dotted(name, *error.absolute_path) or "the configuration"
     key = _dotted(key, *error.absolute_path)
-    value, meaning = _shown(error.instance), error.schema.get("description")
+    part = error.schema if isinstance(error.schema, Mapping) else {}  # not the schemas `true` and `false`
+    validator, limit, instance = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
+    value, meaning = _shown(error.instance), part.get("description")
     because = f" ({meaning})" if meaning else ""
     if key.rpartition(".")[2] == "api_key_env":  # the value may be the key itself: it is not repeated
         yield f"{where}: not the name of an environment variable. Export the key in one and write its name here."
         return
-    match error.validator:
-        case "additionalProperties" if error.validator_value is False:
-            known = list(error.schema["properties"])
-            for unknown in sorted(set(error.instance) - set(known), key=str):
+    match validator:
+        case "additionalProperties" if limit is False:
+            known = list(part["properties"])
+            for unknown in sorted(set(instance) - set(known), key=str):
                 shown = _dotted(name, *error.absolute_path, unknown)
                 hint = renamed_key(shown, _dotted(key, unknown))
                 yield hint or f"{shown}: unknown key; {suggest(str(unknown), known)}"
         case "required":
-            for missing in sorted(set(error.validator_value) - set(error.instance)):
+            for missing in sorted(set(limit) - set(instance)):
                 yield f"{_dotted(name, *error.absolute_path, missing)}: missing."
         case "type":
-            kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            kinds = limit if isinstance(limit, list) else [limit]
             expected = " or ".join(TYPES[kind] for kind in kinds)
             yield f"{where}: {value}{_is_type(error.instance)}; expected {expected}{because}."
         case "enum" if new := RENAMED_VALUES.get((key, str(error.instance))):
             yield f"{where}: {error.instance} was renamed to {new}."
         case "enum":
-            yield f"{where}: {value} is not one of {', '.join(map(str, error.validator_value))}{because}."
+            yield f"{where}: {value} is not one of {', '.join(map(str, limit))}{because}."
         case "oneOf":
             yield f"{where}: give either `path` or `hub`, not both."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            yield f"{where}: {value} must be {LIMITS[error.validator]} {error.validator_value}{because}."
+            yield f"{where}: {value} must be {LIMITS[validator]} {limit}{because}."
         case "pattern":
-            yield f"{where}: {value} does not match the pattern {error.validator_value}{because}."
+            yield f"{where}: {value} does not match the pattern {limit}{because}."
         case _:
             yield f"{where}: {error.message}{because}."
 

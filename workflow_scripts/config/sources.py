@@ -17,7 +17,8 @@ ADAPT = ("id", "label", "license", "layout", "columns", "as_is", "benchmark", "d
 @functools.cache
 def registry() -> dict[str, Config]:
     """All registered sources by name."""
-    return read_yaml(REGISTRY)
+    sources: dict[str, Config] = read_yaml(REGISTRY)
+    return sources
 
 
 def resolve(source: Config, registered: dict[str, Config]) -> Config:

@@ -11,7 +11,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import ASSISTANT_ROLES, LAYOUTS, read_exchanges
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load_local
-from workflow_scripts.common.rows import content_id, read_json, read_jsonl
+from workflow_scripts.common.rows import content_id, read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
@@ -21,8 +21,8 @@ EVIDENCE_CHARS = 200  # of the first answer
 
 def from_seed(seed: Seed) -> Conversation:
     """The conversation of a conversation seed, unchanged: an in-house conversation needs no teacher."""
-    keys = ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")
-    provenance = {**{key: seed[key] for key in keys}, "seed": seed["id"]}
+    origin = {key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")}
+    provenance = {**origin, "seed": seed["id"]}
     return _conversation(seed["meta"]["conversation"], seed["source"], provenance)
 
 
@@ -69,7 +69,11 @@ def _readable_turn(turn: dict[str, Any]) -> Exchange:
     if role is not None:
         text = turn.get("content", turn.get("value"))
         turn = {"output" if role in ASSISTANT_ROLES else "input": text}
-    return {key: text if isinstance(text := turn.get(key), str) else "" for key in ("input", "output")}
+    return {"input": _text(turn.get("input")), "output": _text(turn.get("output"))}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def clean_and_split(
@@ -80,7 +84,8 @@ def clean_and_split(
     Also the conversations of which too little is left, and the number of shortened and split conversations, of parts, and
     of parts that are still too long.
     """
-    parts, rejections = [], Rejections()
+    parts: list[Conversation] = []
+    rejections = Rejections()
     counts = Counter({"shortened": 0, "split": 0, "parts": 0, "still_too_long": 0})
     for row in conversations:
         exchanges = vicuna.clean(row["conversation"])
@@ -97,7 +102,7 @@ def clean_and_split(
         for number, piece in enumerate(pieces):
             part = {"part": number} if len(pieces) > 1 else {}
             provenance = row["provenance"] | part
-            parts.append({**row, "id": content_id(piece), "conversation": piece, "provenance": provenance})
+            parts.append(row | {"id": content_id(piece), "conversation": piece, "provenance": provenance})
     return parts, rejections, counts
 
 
@@ -128,9 +133,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    conversations = [row for path in args.synthesis for row in read_jsonl(path)]
+    conversations = [row for path in args.synthesis for row in read_rows(path, Conversation)]
     conversations += [
-        from_seed(seed) for path in args.seeds for seed in read_jsonl(path) if seed["kind"] == "conversation"
+        from_seed(seed) for path in args.seeds for seed in read_rows(path, Seed) if seed["kind"] == "conversation"
     ]
     rejections = Rejections()
     for entry, fetched in zip(args.include, args.fetched, strict=True):

@@ -4,6 +4,7 @@ import re
 
 import pyarrow as pa
 
+from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Exchange
 from workflow_scripts.seeds.cleaning.text_repair import repair_texts
 
@@ -27,8 +28,8 @@ def clean(exchanges: list[Exchange]) -> list[Exchange]:
     """
     cleaned = []
     for exchange in exchanges:
-        texts = {key: _clean_text(text) for key, text in exchange.items()}
-        if any(DIGIT_RUN.search(text) for text in texts.values()):
+        texts: Exchange = {"input": _clean_text(exchange["input"]), "output": _clean_text(exchange["output"])}
+        if any(DIGIT_RUN.search(text) for text in turns([texts])):
             break
         cleaned.append(texts)
     return cleaned
@@ -57,7 +58,7 @@ def too_long(parts: list[list[Exchange]], max_chars: int) -> list[int]:
 
 def length(exchanges: list[Exchange]) -> int:
     """The number of characters in all turns."""
-    return sum(len(text) for exchange in exchanges for text in exchange.values())
+    return sum(map(len, turns(exchanges)))
 
 
 def _clean_text(text: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import content_id, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import content_id, read_rows, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
 from workflow_scripts.common.types import Conversation
 
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    rows = list(read_jsonl(args.conversations))
+    rows = list(read_rows(args.conversations, Conversation))
     train, test = split(rows, args.test_fraction, args.random_seed)
     publish(train, args.train, args.train_parquet)
     publish(test, args.test, args.test_parquet)

@@ -101,7 +101,7 @@ def _hits(index: BenchmarkIndex, text: SearchText, matches: list[Match]) -> list
             length = len(use["normal"])
             hits.append(
                 Hit(
-                    id=text.id,
+                    id=text.id or "",  # `scan` names the row instead
                     source=text.source,
                     turn=span.turn,
                     role=text.turns[span.turn][0],

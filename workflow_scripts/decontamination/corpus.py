@@ -229,7 +229,7 @@ def _parquet_rows(block: Block, columns: list[str]) -> Iterator[list[Row]]:
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         message = " ".join(str(error).split())
         raise UserError(
-            f"{block.path}, row group {block.group + 1}: not readable ({message}). Fix the file."
+            f"{block.path}, row group {(block.group or 0) + 1}: not readable ({message}). Fix the file."
         ) from error
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl, read_rows, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.decontamination.removal import AllowList, judge
 from workflow_scripts.decontamination.tables import contamination_table
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
 
     allow = AllowList(args.allow)
     levels = sorted({*args.levels, args.remove_at}, reverse=True)
-    hits = list(judge((hit for path in args.found for hit in read_jsonl(path)), levels, args.remove_at, allow))
+    hits = list(judge((hit for path in args.found for hit in read_rows(path, Hit)), levels, args.remove_at, allow))
     minhash_pairs = [
         {**pair, "level": level}
         for path in args.minhash

@@ -161,6 +161,6 @@ def load_index(path: Path) -> TextIndex:
                 values = {name.split(".")[1]: arrays[name] for name in arrays if name.startswith(f"{kind}.")}
                 values |= {"length": int(values["length"]), "every_place": bool(values["every_place"])}
                 anchors.append(Anchors(**values))
-            return TextIndex(*(arrays[name] for name in ARRAYS), anchors)
+            return TextIndex(**{name: arrays[name] for name in ARRAYS}, anchors=anchors)
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not an index of index_benchmarks ({error}). Delete it and run again.") from error

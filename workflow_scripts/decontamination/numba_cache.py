@@ -10,11 +10,13 @@ from typing import Any
 
 import numba
 
+Function = Callable[..., Any]
 
-def compiled(**options: Any) -> Callable[[Callable], Callable]:
+
+def compiled(**options: Any) -> Callable[[Function], Function]:
     """numba's `njit` with its cache, or without it if no cache folder is writable."""
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Function) -> Function:
         try:
             return numba.njit(cache=True, **options)(function)
         except RuntimeError:

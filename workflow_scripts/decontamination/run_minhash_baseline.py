@@ -8,6 +8,7 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.corpus import read_turns
 from workflow_scripts.decontamination.minhash_baseline import MinHashBaseline
 
@@ -24,7 +25,8 @@ def main(argv: list[str] | None = None) -> None:
 
     lowest_level = read_json(args.index / "items.json")["lowest_level"]
     baseline = MinHashBaseline(list(read_jsonl(args.index / "queries.jsonl")), lowest_level)
-    matches, rows = [], read_jsonl(args.conversations)
+    matches: list[Row] = []
+    rows = read_jsonl(args.conversations)
     with progress(None, "comparing by MinHash", "conversation") as bar:
         while batch := list(itertools.islice(rows, BATCH_CONVERSATIONS)):
             turns = [[text for _, text in read_turns(row, [])] for row in batch]

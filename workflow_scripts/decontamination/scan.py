@@ -14,21 +14,14 @@ from workflow_scripts.decontamination.benchmark_index import BenchmarkIndex, fin
 from workflow_scripts.decontamination.corpus import Block, read_block, rows_before
 
 
-class FileHit(Hit):
-    """A hit with the place of its conversation: file and row, from 1."""
-
-    file: str
-    row: int
-
-
 @dataclass
 class BlockHits:
-    """The result for one block: the number of rows, of conversations among them, and the hits."""
+    """The result for one block: the number of rows, of conversations among them, and the hits with file and row."""
 
     block: Block
     rows: int
     conversations: int
-    hits: list[FileHit]
+    hits: list[Hit]
 
 
 class _Searcher:
@@ -55,7 +48,7 @@ class _Searcher:
             result.rows += rows
             result.conversations += len(texts)
             result.hits += [
-                {**hit, "file": str(block.path), "row": text.row}
+                hit | {"file": str(block.path), "row": text.row}
                 for text, hits in find_hits(cls.index, texts)
                 for hit in hits
             ]

@@ -204,8 +204,8 @@ def search(
     bits = np.uint64(len(bitmap) * 64 - 1)
     mask = np.uint64(len(table) - 1)
     room = 4
-    for query in range(len(edits)):
-        room = max(room, 2 * edits[query] + 4)
+    for number in range(len(edits)):
+        room = max(room, 2 * edits[number] + 4)
     above, current, groups = np.empty(room, np.int64), np.empty(room, np.int64), np.empty((32, 2), np.int64)
     for text in range(first_text, len(bounds) - 1):
         begin, end = bounds[text], bounds[text + 1]
@@ -225,7 +225,7 @@ def search(
             while more:
                 anchor += 1
                 packed = entries[anchor, 2]
-                more = not packed & np.uint64(1)
+                more = (packed & np.uint64(1)) == np.uint64(0)
                 after_mask = low_mask(packed >> np.uint64(8) & np.uint64(15))
                 if (words[gram + length] & after_mask) != entries[anchor, 0]:
                     continue

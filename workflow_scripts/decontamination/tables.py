@@ -1,17 +1,18 @@
 """Numbers of items and conversations with hits, per benchmark, tier, level and method."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from workflow_scripts.common.types import Hit, Row
+from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.queries import TIERS
 
-Pairs = dict[tuple[str, tuple], int]  # the highest level of each pair of item and conversation
+Pairs = dict[tuple[str, tuple[Any, ...]], int]  # the highest level of each pair of item and conversation
 KINDS = ("levels", "passages", "listed", "allowed")
 
 
 def contamination_table(
-    hits: Iterable[Hit],
+    hits: Iterable[Mapping[str, Any]],
     minhash_pairs: Iterable[Row] | None,
     benchmarks: dict[str, Row],
     suites: dict[str, list[str]],
@@ -52,7 +53,7 @@ def contamination_table(
     }
 
 
-def kind_of(hit: Hit) -> str:
+def kind_of(hit: Mapping[str, Any]) -> str:
     """The one of `KINDS` under which a hit is counted."""
     if hit["allowed"] is not None:
         return "allowed"
@@ -61,7 +62,7 @@ def kind_of(hit: Hit) -> str:
     return "passages" if hit["field"] == "passage" else "listed"
 
 
-def _note(pairs: Pairs, hit: Hit | Row) -> None:
+def _note(pairs: Pairs, hit: Mapping[str, Any]) -> None:
     # In external files several rows may have the same id.
     pair = (f"{hit['benchmark']} {hit['item']}", (hit["id"], hit.get("file"), hit.get("row")))
     pairs[pair] = max(hit["level"], pairs.get(pair, 0))

@@ -4,16 +4,19 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.frames import frame_rows
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 
 AVERAGES = ["suite", "model", "rule", "value", "stderr", "tasks", "documents", "limit", "missing"]
+Key = tuple[str, str, str, str]  # entry, task, metric, filter
 
 
 def scores(result: Row, model: str, asked: str) -> list[Row]:
@@ -65,8 +68,8 @@ def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
     known = suites.known(settings["custom"])
     rows = []
     for model in dict.fromkeys(frame["model"]):
-        scores_of_model = {
-            (row.asked, row.task, row.metric, row.filter): row for row in frame[frame["model"] == model].itertuples()
+        scores_of_model: dict[Key, Any] = {
+            (row.asked, row.task, row.metric, row.filter): row for row in frame_rows(frame[frame["model"] == model])
         }
         for suite in settings["suites"]:
             for rule in known[suite]["average"]:
@@ -77,8 +80,11 @@ def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=AVERAGES)
 
 
-def _average(suite: str, rule: str, known: dict[str, Row], scores_of_model: dict[tuple[str, ...], Row]) -> Row:
-    values, errors, sizes, missing = [], [], [], []
+def _average(suite: str, rule: str, known: dict[str, Row], scores_of_model: dict[Key, Any]) -> Row:
+    values: list[float] = []
+    errors: list[float | None] = []
+    sizes: list[int] = []
+    missing: list[str] = []
     for member in suites.members(suite, known):
         if member.suite:
             nested = _average(member.suite, "mean", known, scores_of_model)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.frames import frame_rows
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import paired, suites
@@ -23,6 +24,7 @@ TASK_COLUMNS = [
 ]  # fmt: skip
 SUITE_COLUMNS = ["model", "suite", "rule", "difference", "stderr", "low", "high", "p", "beyond_noise"]
 FLIP_COLUMNS = ["prompt", "options", "loglikelihoods", "outputs", "target"]
+Key = tuple[str, str, str, str]  # entry, task, metric, filter
 
 
 def pair_items(base: pd.DataFrame, tuned: pd.DataFrame, asked: str, model: str) -> pd.DataFrame:
@@ -53,15 +55,17 @@ def compare_items(both: pd.DataFrame, metrics: list[str], asked: str, model: str
 
 def keep_means(rows: list[Row], scores: pd.DataFrame) -> list[Row]:
     """The rows whose score is the mean of its items; others, such as F1 over a set, cannot be paired."""
-    values = {
+    values: dict[tuple[str, ...], float] = {
         (row.model, row.asked, row.task, row.filter, row.metric): row.value
-        for row in scores.fillna({"filter": "none"}).itertuples()
+        for row in frame_rows(scores.fillna({"filter": "none"}))
     }
     kept = []
     for row in rows:
         key = tuple(row[name] for name in ("asked", "task", "filter", "metric"))
-        scored = values.get((REFERENCE, *key)), values.get((row["model"], *key))
-        if None not in scored and all(map(math.isclose, scored, (row["base"], row["tuned"]))):
+        base, tuned = values.get((REFERENCE, *key)), values.get((row["model"], *key))
+        if base is None or tuned is None:
+            continue
+        if math.isclose(base, row["base"]) and math.isclose(tuned, row["tuned"]):
             kept.append(row)
     return kept
 
@@ -81,7 +85,7 @@ def compare_suites(rows: list[Row], settings: Row, models: list[str]) -> list[Ro
     known = suites.known(settings["custom"])
     found = []
     for model in models:
-        compared = {
+        compared: dict[Key, Row] = {
             (row["asked"], row["task"], row["metric"], row["filter"]): row for row in rows if row["model"] == model
         }
         for suite in settings["suites"]:
@@ -92,16 +96,17 @@ def compare_suites(rows: list[Row], settings: Row, models: list[str]) -> list[Ro
     return found
 
 
-def _suite(suite: str, rule: str, known: dict[str, Row], compared: dict[tuple[str, ...], Row]) -> Row | None:
+def _suite(suite: str, rule: str, known: dict[str, Row], compared: dict[Key, Row]) -> Row | None:
     parts = [
         _suite(member.suite, "mean", known, compared)
         if member.suite
         else compared.get((member.entry, member.task, member.metric, member.filter))
         for member in suites.members(suite, known)
     ]
-    if any(part is None for part in parts):
+    complete = [part for part in parts if part is not None]
+    if len(complete) < len(parts):
         return None
-    return paired.combine(parts, [part["documents"] if rule == "by_documents" else 1.0 for part in parts])
+    return paired.combine(complete, [part["documents"] if rule == "by_documents" else 1.0 for part in complete])
 
 
 def headline_metrics(settings: Row) -> dict[str, str]:
@@ -172,9 +177,8 @@ def main(argv: list[str] | None = None) -> None:
             continue
         for model in models:
             columns = [*KEY, *FLIP_COLUMNS, *metrics]
-            both = pair_items(
-                *(pd.read_parquet(path, columns=columns) for path in (base, files[model, asked])), asked, model
-            )
+            tuned = pd.read_parquet(files[model, asked], columns=columns)
+            both = pair_items(pd.read_parquet(base, columns=columns), tuned, asked, model)
             rows += compare_items(both, metrics, asked, model)
             flipped += flips(both, metrics, metric_of.get(asked), asked, model)
     rows = adjust_p_values(keep_means(rows, pd.read_csv(args.scores)))

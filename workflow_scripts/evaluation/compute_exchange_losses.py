@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     encoder = Encoder(set_template(AutoTokenizer.from_pretrained(args.model)))
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=getattr(torch, args.settings["dtype"]))
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()  # type: ignore[arg-type]  # its decorator hides `self`
     rows, complete = [], 0
     held_out = pd.read_parquet(args.test, columns=["id", "messages"]).to_dict("records")
     with progress(len(held_out), "losses of held-out conversations", "conversation") as bar:

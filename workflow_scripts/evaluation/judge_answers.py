@@ -61,7 +61,8 @@ async def judge_all(
         identity=teacher.identity,
     )
     slots = asyncio.Semaphore(args.teacher["concurrency"])
-    judged, rejected = [], []
+    judged: list[Row] = []
+    rejected: list[Rejected] = []
 
     async def judge_pair(pair: Row) -> None:
         tokens = args.settings["judge_tokens"]

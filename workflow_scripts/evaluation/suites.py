@@ -4,7 +4,7 @@ This module does not import lm-eval, because the Snakefile imports it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -85,13 +85,14 @@ def batches(names: list[str], size: int) -> list[list[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def average(values: list[float], errors: list[float | None], weights: list[float]) -> tuple[float, float | None]:
+def average(values: list[float], errors: list[float | None], weights: Sequence[float]) -> tuple[float, float | None]:
     """Weighted mean of tasks and its standard error for independent tasks; the error is None if one is missing."""
     total = math.fsum(weights)
     value = math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / total
-    if any(error is None for error in errors):
+    known = [error for error in errors if error is not None]
+    if len(known) < len(errors):
         return value, None
-    variance = math.fsum((error * weight) ** 2 for error, weight in zip(errors, weights, strict=True))
+    variance = math.fsum((error * weight) ** 2 for error, weight in zip(known, weights, strict=True))
     return value, math.sqrt(variance) / total
 
 

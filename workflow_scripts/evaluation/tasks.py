@@ -21,8 +21,11 @@ COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
 
 def folders(include_path: str | None) -> list[Path]:
     """The folders with task files, in order of precedence: the user's, the project's, lm-eval's."""
-    built_in = importlib.util.find_spec("lm_eval").submodule_search_locations[0]
-    return [*([Path(include_path)] if include_path else []), OWN_TASKS, Path(built_in) / "tasks"]
+    spec = importlib.util.find_spec("lm_eval")  # does not import it
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("lm_eval")
+    built_in = Path(spec.submodule_search_locations[0]) / "tasks"
+    return [*([Path(include_path)] if include_path else []), OWN_TASKS, built_in]
 
 
 def task_file(name: str, places: list[Path]) -> Path | None:

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     for part in ("train", "test"):
         place(getattr(args, part), release / "data" / "conversations" / f"{part}.jsonl")
         place(getattr(args, f"{part}_parquet"), release / "data" / "messages" / f"{part}.parquet")
-    files = [
+    files: list[Row] = [
         {"path": path.relative_to(release).as_posix(), "sha256": file_sha256(path), "bytes": path.stat().st_size}
         for path in listed(release)
         if path.name != CRATE and (path.suffix != ".gguf" or path in args.gguf)  # no GGUF file of an earlier release

@@ -92,7 +92,7 @@ def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
     text = path.read_text(encoding="utf-8")
     card = RepoCard(re.sub(f'^name = "{folder}"', f'name = "{names[kind]}"', text, flags=re.MULTILINE))
     if kind == "model" and "dataset" in names:
-        card.data.datasets = [names["dataset"]]
+        card.data["datasets"] = [names["dataset"]]
     return str(card).encode()
 
 

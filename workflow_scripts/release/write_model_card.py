@@ -10,6 +10,7 @@ import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.frames import frame_rows
 from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import read_json, write_text
@@ -36,7 +37,7 @@ def eval_results(frame: pd.DataFrame, model: str) -> list[EvalResult]:
             source_name="lm-evaluation-harness",
             source_url="https://github.com/EleutherAI/lm-evaluation-harness",
         )
-        for row in frame[frame["model"] == model].itertuples()
+        for row in frame_rows(frame[frame["model"] == model])
     ]
 
 
@@ -48,11 +49,12 @@ def is_complete(row: Any) -> bool:
 def score_rows(frame: pd.DataFrame, model: str) -> list[Row]:
     """One row per task, shots and metric, with the scores of the base model and the tuned model."""
     rows = []
-    for (task, shots, metric), group in frame.groupby(["task", "shots", "metric"], sort=False, dropna=False):
-        by_model = {row.model: row for row in group.itertuples()}
+    for _, group in frame.groupby(["task", "shots", "metric"], sort=False, dropna=False):
+        by_model = {row.model: row for row in frame_rows(group)}
         first = next(iter(by_model.values()))
         documents = f"{first.documents}" if is_complete(first) else f"{first.documents} of {first.of_documents}"
-        about = {"task": code(task), "metric": code(metric), "shots": "" if pd.isna(shots) else int(shots)}
+        shots = "" if pd.isna(first.shots) else int(first.shots)
+        about = {"task": code(first.task), "metric": code(first.metric), "shots": shots}
         values = {side: format_score(by_model.get(name)) for side, name in (("base", "base"), ("tuned", model))}
         rows.append({**about, "documents": documents, **values})
     return rows

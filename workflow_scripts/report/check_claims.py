@@ -10,8 +10,8 @@ import pandas as pd
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
-from workflow_scripts.common.rows import file_sha256, read_json, read_jsonl, write_json
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.rows import file_sha256, read_json, read_jsonl, read_rows, write_json
+from workflow_scripts.common.types import Hit, Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config import sources
 from workflow_scripts.evaluation.exchanges import compare_losses
@@ -52,7 +52,7 @@ def second_turns(stats: Row | None, model: str) -> Row | None:
     return results if results and results["questions"] else None
 
 
-def camel_judgements(stats: Row | None, seeds: list[Row] | None) -> Row | None:
+def camel_judgements(stats: Row | None, seeds: list[Seed] | None) -> Row | None:
     """Expert decisions on CamelAI's problems, or None without any.
 
     Returns the number of items, the faulty share with its interval, and the number of seeds with that label that were not
@@ -84,10 +84,10 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
     tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    seeds = [seed for path in args.seeds for seed in read_jsonl(path)] if args.seeds else None
+    seeds = [seed for path in args.seeds for seed in read_rows(path, Seed)] if args.seeds else None
     base, tuned, *_ = (list(read_jsonl(path)) for path in args.losses)
     audit = read_json(args.audit)
-    tables = [pd.read_csv(path) for path in (args.scores, args.averages)]
+    task_scores, averages = pd.read_csv(args.scores), pd.read_csv(args.averages)
     decontamination = read_json(args.decontamination)
     lowest = min(claims["no_contamination"]["numbers"]["levels"])
     return {
@@ -100,7 +100,7 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
             claims["mostly_new_tokens"]["numbers"]["gram"],
         ),
         "decontamination": decontamination,
-        "remaining": judge_data.remaining_items(read_jsonl(args.hits), lowest),
+        "remaining": judge_data.remaining_items(read_rows(args.hits, Hit), lowest),
         "verification": camel_judgements(read_json(args.verification[0]) if args.verification else None, seeds),
         "training": {
             "base": settings["base"],
@@ -109,8 +109,8 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
             "begin": begin_token(args.base),
             "epochs": epochs(list(read_jsonl(args.metrics))),
         },
-        "scores": scores.comparable_scores(*tables, settings, model),
-        "tasks": scores.complete_tasks(tables[0], model),
+        "scores": scores.comparable_scores(task_scores, averages, settings, model),
+        "tasks": scores.complete_tasks(task_scores, model),
         "published": read_yaml(PUBLISHED),
         "exchanges": compare_losses(model, base, tuned),
         "second_turns": second_turns(read_json(args.two_turn[0]) if args.two_turn else None, model),

@@ -9,10 +9,10 @@ Pieces = list[tuple[str, bool]]  # text, and whether it differs from the other s
 
 def mark_differences(item: str, found: str) -> tuple[Pieces, Pieces]:
     """Both texts in pieces, each with whether it differs from the other text (Levenshtein alignment)."""
-    codes = Levenshtein.opcodes(item, found).as_list()
+    codes = list(Levenshtein.opcodes(item, found))
     return (
-        [(item[a1:a2], tag != "equal") for tag, a1, a2, _, _ in codes if a2 > a1],
-        [(found[b1:b2], tag != "equal") for tag, _, _, b1, b2 in codes if b2 > b1],
+        [(item[c.src_start : c.src_end], c.tag != "equal") for c in codes if c.src_end > c.src_start],
+        [(found[c.dest_start : c.dest_end], c.tag != "equal") for c in codes if c.dest_end > c.dest_start],
     )
 
 

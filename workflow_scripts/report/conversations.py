@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
-from workflow_scripts.common.conversations import seed_as_conversation
-from workflow_scripts.common.types import Conversation, Exchange, Hit, Rejected, Row, Seed
+from workflow_scripts.common.conversations import seed_as_conversation, turns
+from workflow_scripts.common.types import Conversation, Hit, Rejected, Row, Seed
 from workflow_scripts.report.contamination import verdict
 
 # The splits and the stages that reject rows, in display order: the last stage first.
@@ -14,21 +14,17 @@ TITLE_CHARS = 100
 # Invisible characters, marks that change the writing direction, and single surrogates. Joiners are not included:
 # emoji and some scripts need them.
 HIDDEN = re.compile("[\u200b\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f\ud800-\udfff]")
-HIT_FIELDS = ("benchmark", "item", "field", "similarity", "turn", "end_turn", "item_text")
-
-
-def turns(conversation: list[Exchange]) -> list[str]:
-    """All texts of a conversation in order: input, output, input, …"""
-    return [exchange[key] for exchange in conversation for key in ("input", "output")]
+HIT_FIELDS: Final = ("benchmark", "item", "field", "similarity", "turn", "end_turn", "item_text")
 
 
 def displayed_hit(hit: Hit, texts: list[str]) -> Row:
     """The fields of a hit that the page displays. `start` and `end` are in UTF-16 code units, as in JavaScript."""
-    units = {
-        name: len(texts[hit[turn]][: hit[name]].encode("utf-16-le", "surrogatepass")) // 2
-        for name, turn in (("start", "turn"), ("end", "end_turn"))
-    }
+    units = {"start": _units(texts[hit["turn"]][: hit["start"]]), "end": _units(texts[hit["end_turn"]][: hit["end"]])}
     return {**{name: hit[name] for name in HIT_FIELDS}, **units, "verdict": verdict(hit)}
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, hits: list[Hit]) -> Row:

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def records(frame: pd.DataFrame) -> list[Row]:
     """Rows as dicts, with None for missing values."""
     objects = frame.astype(object)
-    return objects.where(objects.notna(), None).to_dict("records")
+    return cast(list[Row], objects.where(objects.notna(), None).to_dict("records"))
 
 
 def score_key(row: Row) -> ScoreKey:
@@ -180,7 +180,8 @@ def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row
 
 def figure_rows(scores: Scores, known: dict[str, Row], selected: list[str]) -> list[Row]:
     """Lines of the figures, in percent: each suite's average and, unless it is large, its tasks; then single tasks."""
-    lines, drawn = [], set()
+    lines: list[Row] = []
+    drawn: set[ScoreKey] = set()
     for suite in selected:
         rows = {row["model"]: row for row in published()["rows"] if row["suite"] == suite}
         reference = {"V1": rows.get("Nous-Capybara-7B V1", {}), "Llama-2-7B": rows.get("Llama-2-7B (base)", {})}

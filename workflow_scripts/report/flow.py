@@ -9,7 +9,8 @@ from workflow_scripts.report.svg import Figure
 
 def _step(stage: str, stats: Row, data: str = "data.jsonl", **more: Any) -> Step:
     """The step of a stage, from its statistics."""
-    files = (f"../{stage}/{name}" for name in (data, "stats.json", "rejected.jsonl"))
+    folder = f"../{stage}"
+    files = (f"{folder}/{data}", f"{folder}/stats.json", f"{folder}/rejected.jsonl")
     return Step(stage, stats["in"], stats["out"], stats["rejected"], *files, **more)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import cast
 
 import pyarrow.parquet as pq
 from jinja2.utils import htmlsafe_json_dumps
@@ -18,8 +19,8 @@ from markupsafe import Markup
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
-from workflow_scripts.common.rows import parse_line, read_jsonl, write_text
-from workflow_scripts.common.types import Hit, Row
+from workflow_scripts.common.rows import parse_line, read_jsonl, read_rows, write_text
+from workflow_scripts.common.types import Conversation, Hit, Rejected, Row, Seed
 from workflow_scripts.report.conversations import HIDDEN, STAGES, Index, displayed_row, with_keys
 from workflow_scripts.report.embedded_data import write_parts
 from workflow_scripts.report.pages import render
@@ -84,7 +85,7 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
         for row_id in pq.read_table(getattr(args, split), columns=["id"])["id"].to_pylist()
     }
     hits: dict[str, list[Hit]] = defaultdict(list)
-    for hit in read_jsonl(args.hits):
+    for hit in read_rows(args.hits, Hit):
         hits[hit["id"]].append(hit)
     seeds = LineIndex()
     for path in args.seeds:
@@ -93,13 +94,17 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
         read_jsonl(args.conversations), ({"id": row_id} for row_id in sorted(rejected.positions)), key=itemgetter("id")
     )
     for row_id, group in groupby(ordered, itemgetter("id")):
-        outcomes = [(path.parent.name, row) for path, row in rejected.read(row_id)]
+        outcomes: list[tuple[str, Conversation | Rejected]] = [
+            (path.parent.name, cast(Rejected, row)) for path, row in rejected.read(row_id)
+        ]
         if row_id in splits:
-            outcomes.insert(0, (splits[row_id], next(row for row in group if "conversation" in row)))
+            outcomes.insert(
+                0, (splits[row_id], next(cast(Conversation, row) for row in group if "conversation" in row))
+            )
         if not outcomes:
             raise ValueError(f"{args.conversations}: {row_id} is neither in the data set nor rejected")
         for stage, row in outcomes:
-            seed = next((seed for _, seed in seeds.read(row["provenance"].get("seed"))), None)
+            seed = next((cast(Seed, seed) for _, seed in seeds.read(row["provenance"].get("seed"))), None)
             yield displayed_row(stage, row, seed, hits.get(row_id, []))
 
 

@@ -9,8 +9,8 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
-from workflow_scripts.common.rows import read_jsonl, write_text
-from workflow_scripts.common.types import Hit
+from workflow_scripts.common.rows import read_rows, write_text
+from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.report.contamination import by_relevance, displayed_hit
 from workflow_scripts.report.pages import render
 
@@ -30,11 +30,11 @@ def main(argv: list[str] | None = None) -> None:
     for path in args.hits:
         if not path.is_file():
             raise UserError(f"file not found: {path}. Name the hits.jsonl of a decontamination.")
-        for number, hit in enumerate(read_jsonl(path), 1):
+        for number, hit in enumerate(read_rows(path, Hit), 1):
             if "found_normal" not in hit:
                 raise UserError(f"not a decontamination hit: {path}, row {number}. Name a hits.jsonl file.")
             groups[hit["benchmark"]].append(hit)
-    benchmarks = [
+    benchmarks: list[Row] = [
         {
             "name": name,
             "anchor": f"benchmark-{number}",

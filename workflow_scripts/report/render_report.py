@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.package_files import package_file
-from workflow_scripts.common.rows import read_json, read_jsonl, write_text
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.rows import read_json, read_jsonl, read_rows, write_text
+from workflow_scripts.common.types import Conversation, Hit, Row
 from workflow_scripts.report import (
     ablations,
     claims_section,
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         dataset=dataset,
         about=about_run,
         data=data.section(
-            read_jsonl(args.conversations),
+            read_rows(args.conversations, Conversation),
             dataset,
             seeds,
             synthesis,
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
             dataset,
             [(model["name"], model["stats"], model["audit"]) for model in models],
         ),
-        contamination=contamination.section(decontamination, list(read_jsonl(args.hits)), MAX_HITS),
+        contamination=contamination.section(decontamination, list(read_rows(args.hits, Hit)), MAX_HITS),
         training=trained,
         evaluation=scored,
         ablations=ablations.section(models, trained["exchanges"], scored, about_run["models"]),

@@ -33,14 +33,19 @@ def faults(seeds: pa.Table, settings: Config) -> list[tuple[int, str, str]]:
         "short_request": flat.opening & (trimmed < settings["min_request_chars"]),
     }
     for name, broken in bounds.items():
-        names[broken & np.equal(names, None)] = name
-    faulty = np.flatnonzero(np.not_equal(names, None))
+        names[broken & ~_named(names)] = name
+    faulty = np.flatnonzero(_named(names))
     rows, first = np.unique(flat.rows[faulty], return_index=True)
     places = faulty[first]
     return [
         (int(row), names[place], _evidence(names[place], text))
         for row, place, text in zip(rows, places, flat.texts.take(pa.array(places)).to_pylist(), strict=True)
     ]
+
+
+def _named(names: np.ndarray) -> np.ndarray:
+    """Which names are not None, shape (names,)."""
+    return np.array([name is not None for name in names], dtype=bool)
 
 
 def _evidence(name: str, text: str) -> str:

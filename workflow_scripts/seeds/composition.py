@@ -1,9 +1,12 @@
 """The number of seeds per source (the configured shares), and their selection, spread evenly over strata of labels."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+
+from workflow_scripts.common.types import Row
 
 Shares = dict[str, float]
 
@@ -47,8 +50,12 @@ def choose(seeds: pd.DataFrame, composition: Shares | None, limit: int, strata: 
 
 
 def composition_table(
-    read: Shares, unique: Shares, chosen: Shares, composition: Shares | None, limit: int
-) -> list[dict[str, object]]:
+    read: Mapping[str, float],
+    unique: Mapping[str, float],
+    chosen: Mapping[str, float],
+    composition: Shares | None,
+    limit: int,
+) -> list[Row]:
     """One row per source, largest share first: number of seeds read, unique, wanted and chosen, and the shortfall."""
     share = quotas(composition, limit) if composition else {}
     names = sorted(set(read) | set(share), key=lambda name: (-share.get(name, 0), -chosen.get(name, 0), name))

@@ -277,6 +277,6 @@ def _band_groups(bands: np.ndarray) -> Iterator[tuple[int, list[int]]]:
     row, group = np.concatenate(rows), np.concatenate(groups)
     order = np.argsort(row, kind="stable")
     row, group = row[order], group[order]
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0])) if len(row) else []
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0])) if len(row) else np.empty(0, dtype=np.int64)
     for start, end in itertools.pairwise([*starts, len(row)]):
         yield int(row[start]), group[start:end].tolist()

@@ -181,6 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     total = count_rows([args.seeds])
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress(total, "labelling seeds", "seed"))
+        labeller: Labeller
         match args.settings["by"]:
             case "none":
                 labeller = no_labels

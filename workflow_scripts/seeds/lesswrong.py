@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -169,7 +169,7 @@ def _request(session: requests.Session, settings: Settings, body: dict[str, Any]
         stop=stop_after_attempt(settings["attempts"]),
         wait=_backoff(settings["backoff_seconds"]),
         retry=retry_if_exception_type(_Retryable),
-        before_sleep=lambda call: logging.info("%s: %s; retrying", where, call.outcome.exception()),
+        before_sleep=lambda call: logging.info("%s: %s; retrying", where, _error(call)),
         reraise=True,
     )
     try:
@@ -182,7 +182,12 @@ def _request(session: requests.Session, settings: Settings, body: dict[str, Any]
 
 def _backoff(seconds: float) -> Callable[[RetryCallState], float]:
     exponential = wait_exponential(multiplier=seconds, max=300)
-    return lambda call: max(exponential(call), call.outcome.exception().wait)
+    return lambda call: max(exponential(call), _error(call).wait)
+
+
+def _error(call: RetryCallState) -> _Retryable:
+    """The error of an attempt that is repeated; only this class of errors is."""
+    return cast(_Retryable, call.outcome and call.outcome.exception())
 
 
 def _attempt(session: requests.Session, settings: Settings, body: dict[str, Any], where: str) -> requests.Response:

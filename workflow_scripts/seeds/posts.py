@@ -61,7 +61,7 @@ def to_text(html: str) -> list[str]:
         if not tag.decomposed:  # within a tag that was removed
             tag.decompose()
     for formula in soup.select(".mjx-math[aria-label]"):
-        formula.replace_with(f"${' '.join(formula['aria-label'].split())}$")
+        formula.replace_with(f"${' '.join(str(formula['aria-label']).split())}$")
     for text in soup.find_all(string=True):
         if isinstance(text, PreformattedString):  # comments and declarations
             text.extract()

@@ -54,21 +54,21 @@ def to_row(seed: Row) -> Seed:
     extra = {
         key: seed[key] for key in ("task", "reference", "category", "conversation") if seed[key] is not None
     } | json.loads(seed["meta"])
-    columns = [
-        "id",
-        "source",
-        "dataset",
-        "revision",
-        "license",
-        "kind",
-        "instruction",
-        "context",
-        "response",
-        "domain",
-        "skills",
-        "difficulty",
-    ]
-    return {key: seed[key] for key in columns} | {"meta": extra}
+    return {
+        "id": seed["id"],
+        "source": seed["source"],
+        "dataset": seed["dataset"],
+        "revision": seed["revision"],
+        "license": seed["license"],
+        "kind": seed["kind"],
+        "instruction": seed["instruction"],
+        "context": seed["context"],
+        "response": seed["response"],
+        "domain": seed["domain"],
+        "skills": seed["skills"],
+        "difficulty": seed["difficulty"],
+        "meta": extra,
+    }
 
 
 def rejected_seed(seed: Row, reason: str, evidence: Any) -> Rejected:

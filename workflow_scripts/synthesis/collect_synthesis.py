@@ -8,9 +8,9 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import read_json, read_jsonl
+from workflow_scripts.common.rows import read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
-from workflow_scripts.common.types import Config, Conversation
+from workflow_scripts.common.types import Config, Conversation, Rejected
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
@@ -74,14 +74,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    generated = [row for path in shard_files(args, ".jsonl") for row in read_jsonl(path)]
+    generated = [row for path in shard_files(args, ".jsonl") for row in read_rows(path, Conversation)]
     if not generated:
         raise UserError(
             "the teacher generated no valid conversation: see the reasons in synthesis/shards/*.rejected.jsonl. "
             "Set another teacher."
         )
     rows, rejections = deduplicate_openings(generated, args.deduplication, args.model)
-    rejections.rows += [row for path in shard_files(args, ".rejected.jsonl") for row in read_jsonl(path)]
+    rejections.rows += [row for path in shard_files(args, ".rejected.jsonl") for row in read_rows(path, Rejected)]
     stats = [read_json(path) for path in shard_files(args, ".stats.json")]
     faults: Counter[str] = Counter()
     for shard in stats:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,7 @@ def merge_by_kind(calls: list[Calls]) -> list[Calls]:
     merged: dict[tuple[str, str], list[Calls]] = {}
     for call in calls:
         merged.setdefault((call.technique, call.kind), []).append(call)
-    return [Calls(*names, **_numbers(sum_calls(same))) for names, same in merged.items()]
+    return [replace(sum_calls(same), technique=name, kind=kind) for (name, kind), same in merged.items()]
 
 
 def _numbers(calls: Calls) -> dict[str, float]:
@@ -202,7 +202,7 @@ def count_cached(seeds: list[Seed], config: Config, cache: RequestCache) -> dict
     """
     teacher = answer_settings(config["teacher"])
     model, teacher_identity = served_name(teacher), identity(teacher)
-    counted = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
+    counted: dict[str, Any] = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
 
     async def count(seed: Seed) -> None:
         answers = []

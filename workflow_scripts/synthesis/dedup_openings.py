@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Conversation
 from workflow_scripts.seeds.semantic_dedup import neighbours
 
@@ -68,4 +69,4 @@ def find_duplicate_openings(
 def _rank(row: Conversation) -> tuple[bool, float, int]:
     """Sorts by: the seed's own opening, the judge's score, the length of the first exchange."""
     score = next((step["score"] for step in row["provenance"]["steps"] if step.get("score") is not None), MAX_SCORE)
-    return not has_generated_opening(row), score, sum(len(text) for text in row["conversation"][0].values())
+    return not has_generated_opening(row), score, sum(map(len, turns(row["conversation"][:1])))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from statistics import mean
 
+from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Conversation, Exchange, Row
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -32,7 +33,7 @@ def distinct(texts: Iterable[str], n: int) -> float:
 def drift(conversation: list[Exchange]) -> float:
     """Distance of the last exchange from the first: the share of its words of 5 letters and more that the first lacks."""
     first, last = (
-        {word for text in exchange.values() for word in words(text) if len(word) >= MIN_CONTENT_LETTERS}
+        {word for text in turns([exchange]) for word in words(text) if len(word) >= MIN_CONTENT_LETTERS}
         for exchange in (conversation[0], conversation[-1])
     )
     return 1 - len(first & last) / len(last) if last else 0.0
@@ -79,4 +80,4 @@ def describe(rows: list[Conversation]) -> Row:
 
 
 def _texts(row: Conversation) -> list[str]:
-    return [text for exchange in row["conversation"] for text in exchange.values()]
+    return turns(row["conversation"])

@@ -4,6 +4,7 @@ import re
 
 from rapidfuzz import fuzz
 
+from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Exchange
 from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, first_fault
 
@@ -28,9 +29,7 @@ def follow_up_fault(text: str, conversation: list[Exchange], opening: str) -> st
         return "off_move"
     if "?" not in text:
         return "no_question"
-    if not _words(text.removeprefix(opening)) & set().union(
-        *(_words(turn) for exchange in conversation for turn in exchange.values())
-    ):
+    if not _words(text.removeprefix(opening)) & {word for turn in turns(conversation) for word in _words(turn)}:
         return "refers_to_nothing"
     return None
 
@@ -61,9 +60,7 @@ def last_sentence(text: str) -> str:
 
 
 def _copies(text: str, conversation: list[Exchange]) -> bool:
-    return any(
-        fuzz.ratio(text, earlier) >= NEAR_COPY_RATIO for exchange in conversation for earlier in exchange.values()
-    )
+    return any(fuzz.ratio(text, earlier) >= NEAR_COPY_RATIO for earlier in turns(conversation))
 
 
 def _loops(text: str) -> bool:

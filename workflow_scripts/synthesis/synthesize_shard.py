@@ -11,7 +11,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import read_jsonl
+from workflow_scripts.common.rows import read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Conversation, Row, Seed
 from workflow_scripts.synthesis.draft import BadTurn
@@ -112,9 +112,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    all_seeds = single_turn(read_jsonl(args.seeds))
+    all_seeds = single_turn(read_rows(args.seeds, Seed))
     seeds = shard_rows(all_seeds, int(args.shard), args.settings["shard_size"])
-    rows, rejections, metrics = [], Rejections(), {}
+    rows: list[Conversation] = []
+    rejections = Rejections()
+    metrics: Row = {}
     if seeds:  # the last shards are empty if fewer seeds than `seeds.limit` were selected
         with serve(args.teacher, args.threads, args.teacher_folder / "servers" / f"{args.shard}.log") as teacher:
             rows, rejections, metrics = asyncio.run(generate_all(seeds, all_seeds, teacher, args))

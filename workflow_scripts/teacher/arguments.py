@@ -26,5 +26,5 @@ def add_teacher_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _teacher_settings(text: str) -> Config:
-    settings = json.loads(text)
+    settings: Config = json.loads(text)
     return settings | runtime_settings() if settings else settings

@@ -20,7 +20,8 @@ class BudgetSpent(UserError):
 def price_of(prompt_tokens: int, completion_tokens: int, price: dict[str, Any] | None) -> float:
     """Cost of a number of tokens. `price` = {input, output} per million tokens; a missing price is 0."""
     price = price or {}
-    return (prompt_tokens * price.get("input", 0.0) + completion_tokens * price.get("output", 0.0)) / MILLION
+    cost: float = prompt_tokens * price.get("input", 0.0) + completion_tokens * price.get("output", 0.0)
+    return cost / MILLION
 
 
 class Ledger:

@@ -45,10 +45,10 @@ class RequestCache:
         """(hash, request, answer) of each of `files()`; None for an invalid file or a hash that does not match."""
         for path in self.files():
             stored = _read_file(path)
-            valid = (
-                stored is not None and content_id(stored["request"]) == path.stem == path.parent.name + path.stem[2:]
-            )
-            yield (path.stem, stored["request"], stored["answer"]) if valid else None
+            if stored is None or not content_id(stored["request"]) == path.stem == path.parent.name + path.stem[2:]:
+                yield None
+            else:
+                yield path.stem, stored["request"], stored["answer"]
 
 
 def _read_file(path: Path) -> dict[str, Any] | None:

@@ -32,4 +32,5 @@ def runtime_settings() -> Config:
         raise UserError(
             f"the environment variable {VARIABLE} is not set. Start this module through snakemake, which sets it."
         )
-    return json.loads(os.environ[VARIABLE])
+    settings: Config = json.loads(os.environ[VARIABLE])
+    return settings

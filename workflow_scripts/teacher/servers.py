@@ -43,10 +43,9 @@ class Teacher:
 
 def served_name(settings: Config) -> str:
     """The model's name on the teacher's server."""
-    if settings["kind"] == "endpoint":
-        return settings["model"]
-    path = local_model(settings["model"])
-    return settings["model"] if path is None else path.name
+    model: str = settings["model"]
+    path = None if settings["kind"] == "endpoint" else local_model(model)
+    return model if path is None else path.name
 
 
 def identity(settings: Config) -> str:
@@ -58,7 +57,7 @@ def identity(settings: Config) -> str:
     if settings["kind"] != "llama.cpp":
         options = [json.dumps(settings["options"], sort_keys=True)] if settings.get("options") else []
         return " ".join([settings["kind"], settings["model"], *filter(None, [settings.get("revision")]), *options])
-    path = local_model(settings["model"])
+    path = _gguf_file(settings)
     size = path.stat().st_size
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -66,6 +65,15 @@ def identity(settings: Config) -> str:
         file.seek(max(size - MIB, 0))
         digest.update(file.read(MIB))
     return f"llama.cpp {settings['model']} {size} {digest.hexdigest()}"
+
+
+def _gguf_file(settings: Config) -> Path:
+    path = local_model(settings["model"])
+    if path is None:
+        raise UserError(
+            f"teacher.model: {settings['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
+        )
+    return path
 
 
 @contextlib.contextmanager
@@ -83,7 +91,7 @@ def serve(settings: Config, threads: int, log: Path | None = None) -> Iterator[T
         return
     import xllamacpp
 
-    path = local_model(settings["model"])
+    path = _gguf_file(settings)
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_parallel = settings["concurrency"]
@@ -142,7 +150,7 @@ def _vllm(settings: Config, log: Path | None) -> Iterator[Teacher]:
 
 
 @contextlib.contextmanager
-def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subprocess.Popen, int]]:
+def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The watchdog of a server that is ready, and the server's port."""
     # This server needs no API key, and might write one into its log.
     hidden = {"VLLM_API_KEY", settings.get("api_key_env")}
@@ -166,14 +174,15 @@ def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subpro
             yield process, port
             return
         finally:
-            process.stdin.close()
+            if process.stdin is not None:
+                process.stdin.close()
             try:
                 process.wait(SHUTDOWN_SECONDS + watchdog.KILL_SECONDS + 5)
             except subprocess.TimeoutExpired:
                 logging.warning("processes of vLLM still run after SIGKILL; see %s", log)
 
 
-def _ready(process: subprocess.Popen, port: int, seconds: float, log: Path, may_retry: bool) -> bool:
+def _ready(process: subprocess.Popen[bytes], port: int, seconds: float, log: Path, may_retry: bool) -> bool:
     """Wait until the server is healthy. False if `may_retry` and its port was taken.
 
     Raises UserError if the server exits, or is not ready within `seconds`.
@@ -205,7 +214,8 @@ def _ready(process: subprocess.Popen, port: int, seconds: float, log: Path, may_
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def _tail(log: Path) -> str:

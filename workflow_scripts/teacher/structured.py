@@ -44,10 +44,10 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
         value = json.loads(strip_reasoning(text))
     except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
-    if error is not None:
+    fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    if fault is not None:
         # The message of a validation error would quote the reply.
-        raise ValueError(f"{error.json_path} breaks `{error.validator}`")
+        raise ValueError(f"{fault.json_path} breaks `{fault.validator}`")
     if check is not None and (reason := check(value)) is not None:
         raise ValueError(reason)
     return value

@@ -22,7 +22,7 @@ def load_model(folder: Path, dtype: str = "auto") -> tuple[Any, Encoder]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()  # type: ignore[arg-type]  # its decorator hides `self`
     return model, Encoder(set_template(AutoTokenizer.from_pretrained(folder)))
 
 

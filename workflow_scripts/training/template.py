@@ -126,12 +126,13 @@ class Encoder:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         names = {**self.tokenizer.special_tokens_map, **self._placeholders}
-        texts, marked = render_jinja_template(
+        rendered: Any = render_jinja_template(  # transformers declares a single text
             conversations=[messages],
             chat_template=self.tokenizer.chat_template,
             return_assistant_tokens_mask=True,
             **names,
         )
+        texts, marked = rendered
         return texts[0], marked[0]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import read_jsonl, write_jsonl
+from workflow_scripts.common.rows import read_jsonl, read_rows, write_jsonl
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.verification import metrics
@@ -22,7 +22,8 @@ def apply_all(
 ) -> tuple[list[Conversation], Rejections, Counter[str]]:
     """The conversations that pass, the rejected ones, and the number of passing conversations by status."""
     passed: dict[str, Conversation] = {}
-    rejections, statuses = Rejections(), Counter()
+    rejections = Rejections()
+    statuses: Counter[str] = Counter()
     for row in conversations:
         outcome = apply_resolutions(row, resolutions.get(row["id"], {}), resolutions.get(row["provenance"]["seed"], {}))
         if outcome.row is None:
@@ -65,9 +66,8 @@ def main(argv: list[str] | None = None) -> None:
 
     settings = args.settings
     rule = ResolutionRule(settings["resolve"], frozenset(settings["accept"]), frozenset(settings["adjudicators"]))
-    conversations, queue, decisions = (
-        list(read_jsonl(path)) for path in (args.conversations, args.queue, args.decisions)
-    )
+    conversations = list(read_rows(args.conversations, Conversation))
+    queue, decisions = (list(read_jsonl(path)) for path in (args.queue, args.decisions))
     resolutions = resolve_all(decisions, rule)
     states = metrics.item_states(queue, resolutions, settings["reviewers_per_item"], rule.adjudicators)
     profiles = read_reviewers(args.reviewers[0] if args.reviewers else None)

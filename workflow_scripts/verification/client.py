@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import requests
 
@@ -53,6 +53,12 @@ class LabelStudio:
 
     def _enter(self, lead: int, number: int) -> None:
         self.request("PATCH", f"/api/users/{lead}/", json={"active_organization": number})
+
+    @overload
+    def project(self, config: str) -> int: ...
+
+    @overload
+    def project(self, config: None) -> int | None: ...
 
     def project(self, config: str | None) -> int | None:
         """The number of the review project in the active organisation, None without one.

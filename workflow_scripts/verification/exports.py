@@ -42,7 +42,7 @@ def read_task(where: str, task: Row, accounts: dict[int, str]) -> Iterator[tuple
 
 def _flat(result: list[Row]) -> Row:
     """The results of an annotation as JSON_MIN writes them: {verdict_0: correct, ...}."""
-    return {part.get("from_name"): next(iter((part.get("value") or {}).values()), None) for part in result}
+    return {str(part.get("from_name")): next(iter((part.get("value") or {}).values()), None) for part in result}
 
 
 def _decisions(

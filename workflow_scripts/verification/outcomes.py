@@ -33,7 +33,7 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
     """
     if not own and not seed:
         return Outcome("unreviewed", row)
-    talk = [dict(exchange) for exchange in row["conversation"]]
+    talk = [exchange.copy() for exchange in row["conversation"]]
     judged = {number: (resolution, "conversation") for number, resolution in own.items() if number <= len(talk)}
     if 1 not in judged and 1 in seed:
         judged[1] = (seed[1], "seed")
@@ -65,8 +65,10 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
     verification: Row = {"status": status, "answers": notes}
     if talk != row["conversation"]:
         verification |= {"was": row["id"], "cut": row["conversation"][len(talk) :]}
-    changed = {"id": content_id(talk), "conversation": talk} if talk != row["conversation"] else {}
-    return Outcome(status, row | changed | {"provenance": row["provenance"] | {"verification": verification}})
+    passed = row | {"provenance": row["provenance"] | {"verification": verification}}
+    if talk != row["conversation"]:
+        passed |= {"id": content_id(talk), "conversation": talk}
+    return Outcome(status, passed)
 
 
 def _rejected(row: Conversation, reason: str, number: int, resolution: Resolution, on: str) -> Outcome:

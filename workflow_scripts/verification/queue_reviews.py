@@ -10,8 +10,8 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import read_jsonl, write_json, write_jsonl, write_text
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.rows import read_jsonl, read_rows, write_json, write_jsonl, write_text
+from workflow_scripts.common.types import Conversation, Row, Seed
 from workflow_scripts.verification.items import VERDICTS
 from workflow_scripts.verification.queue import cost_plan, select_items
 from workflow_scripts.verification.spreadsheet import sheet
@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     gold = [row for path in args.gold for row in read_gold(path)]
-    queue = select_items(list(read_jsonl(args.seeds)), read_jsonl(args.conversations), gold, args.settings)
+    queue = select_items(
+        list(read_rows(args.seeds, Seed)), read_rows(args.conversations, Conversation), gold, args.settings
+    )
     plan = cost_plan(queue, len(gold), args.settings)
     write_jsonl(args.queue, queue)
     write_json(args.plan, plan)

@@ -277,3 +277,8 @@ def test_other_weights_have_another_identity(tmp_path, place):
     assert identity(settings) != before
     path.write_bytes(b"x")  # shorter than a MiB
     assert identity(settings).startswith(f"llama.cpp {path} 1 ")
+
+
+def test_a_model_on_the_hub_is_not_a_gguf_file():
+    with pytest.raises(UserError, match=r"teacher\.model: org/model is not a GGUF file"):
+        identity({"kind": "llama.cpp", "model": "org/model"})

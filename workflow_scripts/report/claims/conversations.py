@@ -55,7 +55,8 @@ def measure(
         gram: length of the word sequences by which a word is recognised as a seed's.
     """
     counts: Counter[str] = Counter()
-    found, techniques = Counter(dict.fromkeys(phrases, 0)), Counter()
+    found = Counter(dict.fromkeys(phrases, 0))
+    techniques: Counter[str] = Counter()
     labels: dict[str, Counter[str]] = {}
     seed_words = None if seeds is None else SeedWords((text for seed in seeds for text in seed_texts(seed)), gram)
     summaries = {seed["id"] for seed in seeds or () if seed["meta"].get("task") == "complex_summary"}

@@ -25,7 +25,7 @@ class Judgement:
     evidence: tuple[str, ...] = ()
 
 
-def number(name: str, value: float | int | None, unit: str, digits: int = 1) -> dict[str, Any]:
+def number(name: str, value: float | str | None, unit: str, digits: int = 1) -> dict[str, Any]:
     """A measurement; a float is rounded to `digits`."""
     return {"name": name, "value": round(value, digits) if isinstance(value, float) else value, "unit": unit}
 

@@ -1,7 +1,10 @@
 """The scores that can be compared with published ones: tasks of which every document was scored, in percent."""
 
+from typing import Any
+
 import pandas as pd
 
+from workflow_scripts.common.frames import frame_rows
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 
@@ -19,11 +22,11 @@ def comparable_scores(scores: pd.DataFrame, averages: pd.DataFrame, settings: Ro
     rows = scores[(scores["model"] == model) & (scores["documents"] == scores["of_documents"])]
     held = {
         (row.asked, row.task, row.metric, "none" if pd.isna(row.filter) else row.filter): row
-        for row in rows.itertuples()
+        for row in frame_rows(rows)
     }
     means = {
         row.suite: row
-        for row in averages[(averages["model"] == model) & (averages["rule"] == "mean")].itertuples()
+        for row in frame_rows(averages[(averages["model"] == model) & (averages["rule"] == "mean")])
         if not pd.isna(row.value)
     }
     found: dict[Key, Row] = {}
@@ -47,8 +50,8 @@ def complete_tasks(scores: pd.DataFrame, model: str) -> dict[str, Row]:
     rows = scores[
         (scores["model"] == model) & (scores["metric"] == "acc") & (scores["documents"] == scores["of_documents"])
     ]
-    return {row.task: {**_percent(row), "documents": int(row.documents)} for row in rows.itertuples()}
+    return {row.task: {**_percent(row), "documents": int(row.documents)} for row in frame_rows(rows)}
 
 
-def _percent(row: object) -> Row:
+def _percent(row: Any) -> Row:
     return {"value": 100 * row.value, "stderr": None if pd.isna(row.stderr) else 100 * row.stderr}

@@ -109,4 +109,4 @@ def first_faults(texts: pa.Array, answers: Mask, names: Sequence[str]) -> list[s
 def first_fault(text: str, names: Sequence[str], answer: bool) -> tuple[str, str] | None:
     """(rule, evidence) of the first rule that one text breaks, or None."""
     name = first_faults(pa.array([text]), np.array([answer]), names)[0]
-    return name and (name, RULES[name].evidence(text))
+    return None if name is None else (name, RULES[name].evidence(text))

@@ -41,7 +41,7 @@ def sample_moves(draft: Draft, exchanges: list[Row], places: list[Row]) -> list[
     moves: list[Move] = []
     remaining = list(MOVES)
     for place in range(1, count):
-        weights = next((entry["weights"] for entry in reversed(places) if entry["from"] <= place), {})
+        weights: dict[str, float] = next((entry["weights"] for entry in reversed(places) if entry["from"] <= place), {})
         move = rng.choices(remaining, weights=[weights.get(move["name"], 1.0) for move in remaining])[0]
         remaining.remove(move)
         moves.append(Move(move["name"], move["request"], rng.choice(move["openings"])))
@@ -102,5 +102,5 @@ class Amplify:
             *to_messages(draft.exchanges),
             {"role": "user", "content": question},
         ]
-        check = functools.partial(answer_fault, conversation=[*draft.exchanges, {"input": question}])
+        check = functools.partial(answer_fault, conversation=[*draft.exchanges, {"input": question, "output": ""}])
         return await generator.write(draft, "answer", messages, check)

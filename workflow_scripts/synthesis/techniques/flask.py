@@ -1,6 +1,7 @@
 """FLASK: rewrite an instruction for the skills of its seed, and score answers by these skills."""
 
 import functools
+from collections.abc import Iterable
 
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.seeds.labels.grid import Grid, Label, load_grid
@@ -31,7 +32,7 @@ class Flask:
             "flask_instruction",
             instruction=old,
             context=draft.context,
-            skills=_labels(_grid().skills, seed["skills"]),
+            skills=_labels(_grid().skills, seed["skills"] or []),
             domains=_labels(_grid().domains, [seed["domain"]]),
             difficulties=_labels(_grid().difficulties, [seed["difficulty"]]),
         )
@@ -70,7 +71,7 @@ async def score_answers(draft: Draft, generator: Generator) -> list[Row]:
     return rows
 
 
-def _labels(known: tuple[Label, ...], names: list[str]) -> list[Label]:
+def _labels(known: tuple[Label, ...], names: Iterable[str | None]) -> list[Label]:
     """The grid's labels of these names, in their order. Names that are not in the grid are skipped."""
     by_name = {label.name: label for label in known}
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]

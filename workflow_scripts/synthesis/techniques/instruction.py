@@ -27,7 +27,7 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 FENCE = re.compile(r"^```[\w+-]*\n((?:(?!```).)*)\n?```$", re.DOTALL)
-QUOTES = ('""', "''", "“”", "‘’", "«»")
+QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"))
 # Words of our prompts that do not belong to an instruction, and words known to leak from the published prompts.
 PROMPT_WORDS = re.compile(
     r"\b(?:given|original|rewritten|created|evolved|new)[ _](?:prompt|instruction|request)s?\b"
@@ -134,7 +134,7 @@ async def generate_answer(draft: Draft, generator: Generator, question: str) -> 
         {"role": "system", "content": draft.system or generator.prompt(draft, "expert")},
         {"role": "user", "content": question},
     ]
-    check = functools.partial(answer_fault, conversation=[{"input": question}])
+    check = functools.partial(answer_fault, conversation=[{"input": question, "output": ""}])
     return await generator.write(draft, "answer", messages, check)
 
 

@@ -78,7 +78,9 @@ class KnowLogic:
         )
 
         def check(text: str) -> str | None:
-            return answer_fault(text, [{"input": problem}]) or (None if FINAL.search(text) else "no_final_answer")
+            return answer_fault(text, [{"input": problem, "output": ""}]) or (
+                None if FINAL.search(text) else "no_final_answer"
+            )
 
         system = {"role": "system", "content": generator.prompt(draft, "know_logic_solve")}
         solution = await generator.write(draft, "answer", [system, {"role": "user", "content": problem}], check)
