@@ -45,7 +45,7 @@ def folder_mistake(config: Config, files: Sequence[str]) -> str | None:
     for parent in (folder, *folder.parents):
         if parent.is_symlink() and not parent.exists():
             return f"results: {parent} is a link to {parent.readlink()}, which does not exist. Mount its file system."
-    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not nearest.is_dir():
         return f"results: {nearest} is a file, so {folder} cannot be created. Set another `results:` folder."
     if not os.access(nearest, os.W_OK | os.X_OK):
