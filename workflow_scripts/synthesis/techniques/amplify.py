@@ -53,6 +53,7 @@ class Amplify:
 
     name = "amplify"
     citation = "Daniele & Suphavadeeprasit 2023, Amplify-Instruct (announced, unpublished)"
+    source = ""  # it writes no opening
 
     def fits(self, seed: Seed) -> bool:
         return True
@@ -60,9 +61,7 @@ class Amplify:
     async def apply(self, draft: Draft, generator: Generator) -> None:
         """Add the exchanges. A bad turn ends the conversation; raises BadTurn if it has fewer than two exchanges then."""
         moves = sample_moves(draft, generator.settings["exchanges"], generator.settings["moves"])
-        unchanged = draft.instruction == draft.seed["instruction"]
-        known = (unchanged and draft.seed["meta"].get("reference")) or ""
-        answer = draft.answer or await self._answer(draft, generator, draft.question, known)
+        answer = draft.answer or await self._answer(draft, generator, draft.question, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
         done: list[str] = []
         for move in moves:
@@ -94,7 +93,7 @@ class Amplify:
 
     async def _answer(self, draft: Draft, generator: Generator, question: str, known: str = "") -> str:
         """An answer; if only the result is known, an answer that explains it."""
-        system = draft.system or generator.prompt(draft, "expert")
+        system = generator.prompt(draft, "expert")
         if known:
             system = f"{system}\n\n{generator.prompt(draft, 'known_result', known=known)}"
         messages = [

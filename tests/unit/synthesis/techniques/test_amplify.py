@@ -32,7 +32,8 @@ def just(count):
 
 
 def drawn(seed_id, count=3, places=(), random_seed=0):
-    draft = begin_draft({"id": seed_id, "instruction": "", "context": "", "response": ""}, random_seed)
+    fields = dict.fromkeys(("instruction", "context", "response", "kind", "domain", "skills", "difficulty"), "")
+    draft = begin_draft({"id": seed_id, **fields}, random_seed)
     return sample_moves(draft, count if isinstance(count, list) else just(count), list(places))
 
 
@@ -212,11 +213,11 @@ def test_a_posts_first_answer_is_generated(grow, make_seed):
     seed = make_seed(**POST)
     (question,) = questions(seed, 2)
     work = grow(seed, "I'm sorry, but I can't.", FIRST, question, ANSWERS[0], count=2)
-    assert work.draft.exchanges[0] == {"input": "Summarise it.\n\nA long essay about granite.", "output": FIRST}
+    assert work.draft.exchanges[0] == {"input": "A long essay about granite.\n\nSummarise it.", "output": FIRST}
     assert work.kinds == ["answer", "answer", "follow_up", "answer"]
     assert work.requests[0]["messages"] == [
         {"role": "system", "content": prompts.render("expert")},
-        {"role": "user", "content": "Summarise it.\n\nA long essay about granite."},
+        {"role": "user", "content": "A long essay about granite.\n\nSummarise it."},
     ]
     assert work.faults == {"answer:refusal": 1}
 
@@ -224,14 +225,11 @@ def test_a_posts_first_answer_is_generated(grow, make_seed):
 def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     draft = begin_draft(seed, 0)
     draft.instruction, draft.context, draft.answer = "Why does basalt crack?", "A map.", ""
-    draft.system = "You teach geology to children."
+    draft.opening, draft.preface = "evol_instruct", "Explain it to children."
     question = f"{drawn(seed['id'])[0].opening} crystals interlock there?"
     work = grow(seed, FIRST, question, ANSWERS[0], count=2, draft=draft)
-    assert work.draft.exchanges[0] == {"input": "Why does basalt crack?\n\nA map.", "output": FIRST}
-    for place in (0, 2):
-        assert work.requests[place]["messages"][0] == {"role": "system", "content": draft.system}
-    assert work.draft.prompts == {"follow_up"}
-    assert all(draft.system not in message for exchange in draft.exchanges for message in exchange.values())
+    asked = "Explain it to children.\n\nWhy does basalt crack?\n\nA map."
+    assert work.draft.exchanges[0] == {"input": asked, "output": FIRST}
 
 
 def test_an_answer_that_copies_the_question_is_retried(grow, make_seed):
