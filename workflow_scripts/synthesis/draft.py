@@ -72,10 +72,15 @@ class Draft:
 def begin_draft(seed: Seed, random_seed: int) -> Draft:
     """The draft of a seed. Its random draws depend only on the seed's id and `random_seed`."""
     return Draft(
-        seed,
-        random_numbers(seed, random_seed),
-        *(seed["instruction"], seed["context"], seed["response"]),
-        *(seed["kind"], seed["domain"], seed["skills"], seed["difficulty"]),
+        seed=seed,
+        rng=random_numbers(seed, random_seed),
+        instruction=seed["instruction"],
+        context=seed["context"],
+        answer=seed["response"],
+        kind=seed["kind"],
+        domain=seed["domain"],
+        skills=seed["skills"],
+        difficulty=seed["difficulty"],
     )
 
 
