@@ -95,7 +95,9 @@ def main() -> None:
                         trained = json.loads(run(policy, str(program), "--side", "ours", "--folder", name))
                     cells.setdefault(("teacher", policy, load), []).append(teacher)
                     cells.setdefault(("training", policy, load), []).append(tokens / trained["seconds"])
-    print(f"tokens/s, median of {args.repeats}, {os.cpu_count()} CPUs\n{'':24}{'idle':>10}{f'{args.busy} busy':>10}{'ratio':>10}")
+    print(
+        f"tokens/s, median of {args.repeats}, {os.cpu_count()} CPUs\n{'':24}{'idle':>10}{f'{args.busy} busy':>10}{'ratio':>10}"
+    )
     for part in ("teacher", "training"):
         for policy in args.policies:
             idle, loaded = (median(cells[part, policy, load]) for load in (0, args.busy))
