@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.scripted_replies import reply_text
+from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
