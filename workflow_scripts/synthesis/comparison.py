@@ -15,7 +15,6 @@ from scipy import stats
 from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.synthesis import forms
 from workflow_scripts.synthesis.plan import MOVES
-from workflow_scripts.synthesis.quality import PRAISE
 from workflow_scripts.synthesis.released import FIGURES, SOURCES
 
 CONFIDENCE: Final = 0.95
@@ -196,7 +195,7 @@ def _follow_up(text: str, previous: str) -> dict[str, float]:
         "two_requests": forms.JOINED.search(text) is not None,
         "narrowing": forms.has_narrowing(text),
         "first_person": forms.FIRST_PERSON.search(text) is not None,
-        "thanks": PRAISE.search(text) is not None,
+        "thanks": forms.PRAISE.search(text) is not None,
     }
 
 

@@ -43,6 +43,15 @@ JOINED = re.compile(
     rf"\b(?:and|or)\s+(?:(?:then|also)\s+)?(?:how|what|why|which|where|when|who|whether|in what|to what|(?:{VERBS}))\b",
     re.IGNORECASE,
 )
+PRAISE = re.compile(
+    r"^\W*(?:(?:many )?thank|(?:ok(?:ay)?|great|good|excellent|wonderful|amazing|awesome|fantastic|brilliant|perfect|nice|wow|impressive"
+    r"|interesting|fascinating|helpful|got it|i see|well done)\b\W*(?:$|[,.!:;—–-]|(?:answer|explanation|point|question|insight|work|job)\b)"
+    r"|(?:that|this|it)(?:['’]s| is| was) (?:a |an |so |very |really |such )*(?:great|good|fascinating|interesting|helpful|excellent|clear|wonderful"
+    r"|insightful|amazing)\b|what an? (?:great|good|fascinating|interesting|helpful|excellent|clear|wonderful|insightful|amazing)\b"
+    r"|i (?:really )?(?:appreciate|love|like|enjoyed)\b)"
+    r"|\bthank(?:s| you)\b|\bappreciate (?:the|your|it)\b",
+    re.IGNORECASE,
+)
 PRONOUN = re.compile(r"\b(?:it|its|this|that one|these|those|they|them|their|he|she|him|her|his)\b", re.IGNORECASE)
 FIRST_PERSON = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|me|my|mine|myself)\b")
 SENTENCE = re.compile(r"[.!?]+[\"')\]]*(?:\s+(?=[\"'(]?[A-Z])|\s*$)")
@@ -126,7 +135,7 @@ def has_anchor(text: str, earlier: str) -> bool:
     return bool(content_words(text) & content_words(earlier))
 
 
-LIST_ITEM = re.compile(r"^\s{0,6}(?:\d{1,2}[.)]|[-*•–])\s+\S", re.MULTILINE)
+LIST_ITEM = re.compile(r"^\s{0,6}(?:\d{1,2}[.)]|[-*•–])\s+\S|(?<=[.:;!?]) \d{1,2}[.)] [A-Z]", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)
 BOLD = re.compile(r"\*\*[^*\n]{1,200}\*\*|__[^_\n]{1,200}__")
 FENCE = re.compile(r"```")

@@ -10,17 +10,8 @@ from rapidfuzz import fuzz
 from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Exchange
 from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, first_fault
-from workflow_scripts.synthesis.forms import form, has_anchor, normalise
+from workflow_scripts.synthesis.forms import PRAISE, form, has_anchor, normalise
 
-PRAISE = re.compile(
-    r"^\W*(?:(?:many )?thank|(?:ok(?:ay)?|great|good|excellent|wonderful|amazing|awesome|fantastic|brilliant|perfect|nice|wow|impressive"
-    r"|interesting|fascinating|helpful|got it|i see|well done)\b\W*(?:$|[,.!:;—–-]|(?:answer|explanation|point|question|insight|work|job)\b)"
-    r"|(?:that|this|it)(?:['’]s| is| was) (?:a |an |so |very |really |such )*(?:great|good|fascinating|interesting|helpful|excellent|clear|wonderful"
-    r"|insightful|amazing)\b|what an? (?:great|good|fascinating|interesting|helpful|excellent|clear|wonderful|insightful|amazing)\b"
-    r"|i (?:really )?(?:appreciate|love|like|enjoyed)\b)"
-    r"|\bthank(?:s| you)\b|\bappreciate (?:the|your|it)\b",
-    re.IGNORECASE,
-)
 ROLE_LABEL = re.compile(r"^\W*(?:expert|assistant|reader|user|human)\s*:", re.IGNORECASE | re.MULTILINE)
 USER_LABEL = re.compile(  # of a user's turn, which is one line
     r"^\W*(?:expert|assistant|reader|user|human|student|teacher|interviewer|questioner|ai|you|me|q|question|follow[- ]?up(?: question| request)?"
@@ -91,10 +82,10 @@ def last_sentence(text: str) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The text up to the end of its first sentence or line; all of it if no sentence ends."""
+    """The text up to the end of its first sentence or line; a line that introduces more, with a colon, ends there."""
     line = text.strip().split("\n", 1)[0].rstrip()
     end = SENTENCE_END.search(line)
-    return line[: end.end()] if end else line
+    return line[: end.end()] if end else re.sub(r"\s*:$", ".", line)
 
 
 def _asked(text: str, conversation: list[Exchange]) -> bool:

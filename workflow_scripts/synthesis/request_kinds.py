@@ -36,7 +36,8 @@ CODE = re.compile(
     r"(?i:```|\b(?:write|implement|create|develop|give|show|provide|fix|debug|refactor|optimi[sz]e|complete|translate)\b[^.?!\n]{0,80}?\b(?:function"
     r"|code|snippet|class|method|regex|regular expression|query|unit tests?|algorithm|shell command|(?:python|bash|shell) script|decorator|html|css|sql"
     r"|macro|makefile|dockerfile|loop)\b|\b(?:write|implement|debug|fix)\b[^.?!\n]{0,60}?\bprogram\b|\bdef \w+\(|#include\b|\bconsole\.log\b"
-    r"|\bin (?:python|java(?:script)?|c\+\+|rust|golang|sql|bash)(?!\w))|\bSELECT\b.+\bFROM\b|\bin (?:Go|R|C)\b"
+    r"|\b(?:write|fix|debug|correct|rewrite|translate|convert)\b[^.?!\n]{0,60}?\b(?:python|java(?:script)?|typescript|c\+\+|rust|golang|sql|bash)(?!\w))"
+    r"|\bSELECT\b.+\bFROM\b"
 )
 MATHEMATICS = re.compile(
     r"\b(?:calculate|compute|solve|evaluate|simplify|integrate|differentiate|factori[sz]e)\b|\bprove that\b|\bhow (?:many|much|long|far|fast|old)\b"

@@ -80,6 +80,7 @@ def test_content_words_are_stems_without_generic_words():
     [
         ("Granite is hard. It consists of crystals.", "prose"),
         ("Parts:\n\n1. Quartz: hard.\n2. Feldspar: less hard.\n3. Mica: soft.", "list"),
+        ("1. Quartz is hard. 2. Feldspar is less hard. 3. Mica is soft.", "list"),
         ("- a\n- b", "prose"),
         ("```python\nx = 1\n```\nThis sets x.", "code"),
         ("x = 2 + 3\ny = 4 * x\nz = y - 1\nSo z = 19.", "mathematics"),

@@ -114,6 +114,7 @@ def test_last_sentence(text, expected):
         ("Explain it. It is hard.", "Explain it."),
         ("Is it 3.14 metres high?\n\nIt is.", "Is it 3.14 metres high?"),
         ("No end\nMore", "No end"),
+        ("Expand on the lattice:\n\nIt is tight.", "Expand on the lattice."),
         ("", ""),
     ],
 )

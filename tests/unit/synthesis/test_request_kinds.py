@@ -8,7 +8,7 @@ from workflow_scripts.synthesis.request_kinds import KINDS, kind_of_opening, kin
 EXAMPLES = {
     "code": [
         "Write a Python function that counts words.", "Fix the loop in this class.", "Give me a SQL query for all customers.",
-        "SELECT name FROM cities: what is wrong?", "How do I reverse a list in Go?", "Write a program that sorts names.",
+        "SELECT name FROM cities: what is wrong?", "Fix this JavaScript line.", "Rewrite it in C++.", "Write a program that sorts names.",
     ],
     "mathematics": [
         "Calculate the area of a circle of radius 3.", "How many apples remain if 3 of 12 are eaten?", "Solve x + 2 = 7.",
@@ -25,7 +25,7 @@ EXAMPLES = {
     "summary": ["Summarise the essay in five sentences.", "Write a brief summary of the text.", "Condense this into a paragraph."],
     None: [
         "Why does granite erode so slowly?", "Describe the life of Ada Lovelace.", "Design an exercise program for older people.",
-        "How long do cats live?", "What is a good structure for a story?", "Who was the captain of the ship in the story?",
+        "How long do cats live?", "What is the difference between a list and a tuple in Python?", "What is a good structure for a story?", "Who was the captain of the ship in the story?",
     ],
 }  # fmt: skip
 

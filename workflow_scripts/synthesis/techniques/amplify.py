@@ -29,7 +29,7 @@ VERDICT = {
 # A noun phrase of an answer: an article, at most one more word, a word, and a word or mark that ends the phrase.
 NOUN_PHRASE = re.compile(
     r"\b(?:the|an?|its|their|this)\s+((?:[a-z][a-z-]{2,}\s+)?[a-z][a-z-]{3,})(?=[.,;:)]|\s+(?:of|in|is|are|was|were|that|which|and|to|for|with|on"
-    r"|from|by|can|has|have|will|at|as|or)\b)",
+    r"|from|by|can|has|have|will|at|as|or|such|so|into|when|where|because|before|after|through|than|but|does)\b)",
 )
 
 
@@ -164,16 +164,21 @@ class Amplify:
 
 
 def opening_words(plan: FollowUp, previous: Exchange, draws: Draws, number: int) -> str:
-    """First words of a follow-up for a small teacher: an opening of the move and a term of the previous answer."""
-    rng = draws.rng("opening", number, plan.move)
+    """First words of a follow-up for a small teacher: an opening of the move and a term of the previous answer.
+
+    Terms that the question names too are preferred: they carry the subject.
+    """
     terms = terms_of(previous["output"]) or terms_of(previous["input"])
+    subject = content_words(previous["input"])
+    terms = [term for term in terms if content_words(term) & subject] or terms
     opening = plan.openings[0]
     if not terms:
         return opening
-    return f"{opening.removesuffix(' the')} the {rng.choice(terms)}"
+    return f"{opening.removesuffix(' the')} the {draws.rng('opening', number, plan.move).choice(terms)}"
 
 
 def terms_of(text: str) -> list[str]:
     """Noun phrases of a text, in their order, without an article: those whose last word carries the subject."""
-    found = (" ".join(match.split()) for match in NOUN_PHRASE.findall(text))
-    return [term for term in dict.fromkeys(found) if content_words(term.split()[-1])]
+    found = (match.split() for match in NOUN_PHRASE.findall(text))
+    terms = (words if content_words(words[0]) else words[-1:] for words in found)
+    return [" ".join(words) for words in dict.fromkeys(map(tuple, terms)) if content_words(words[-1])]
