@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests import without_network
+from tests.support import without_network
 
 pytestmark = pytest.mark.slow
 

@@ -14,6 +14,10 @@ from workflow_scripts.config.code import use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
 
+# For the OpenMP threads of the embedded teacher, training and evaluation. By default they spin while they wait for each
+# other, which takes the cores from other processes and, where those are busy, from the thread that all wait for.
+WAIT_POLICY = {"OMP_WAIT_POLICY": "passive"}
+
 
 def prepare(workflow: Any, config: Config) -> list[str]:
     """Resolve `extends` in `config` (in place), check it and the results folder; return the files it was merged from.
@@ -21,6 +25,8 @@ def prepare(workflow: Any, config: Config) -> list[str]:
     WorkflowError with one line for each configuration error.
     """
     use_this_python()
+    for name, value in WAIT_POLICY.items():
+        os.environ.setdefault(name, value)
     overlays = [
         path for name in workflow.overwrite_configfiles or [] if (path := Path(os.path.relpath(name))) != DEFAULT
     ]

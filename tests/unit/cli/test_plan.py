@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny_training import SETTINGS, make_base
+from tests.support.tiny_training import SETTINGS, make_base
 from workflow_scripts.cli.plan import SHAPES, data_size, main
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json
