@@ -11,7 +11,7 @@ import random
 import re
 from typing import Any
 
-from tests import scripted_turns
+from tests.support import scripted_turns
 
 Body = dict[str, Any]
 

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from tests.scripted_replies import ADJECTIVES, NOUNS, fingerprint, reply_text, sentences
+from tests.support.scripted_replies import ADJECTIVES, NOUNS, fingerprint, reply_text, sentences
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Generator
