@@ -1,4 +1,4 @@
-"""Join the shards of the synthesis, remove near-duplicates among generated openings, label them, and compute metrics."""
+"""Join the shards of the synthesis, remove near-duplicate openings, label new ones, compute metrics, warn if they are off."""
 
 import argparse
 import json
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Config, Conversation, Rejected, Row
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.synthesis.classify_openings import classify_openings, unlabelled
+from workflow_scripts.synthesis.comparison import compare, off_target
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
 
@@ -104,6 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     faults: Counter[str] = Counter()
     for shard in stats:
         faults.update(shard.get("faults", {}))
+    compared = compare(rows)
     write_stage(
         args.data,
         args.rejected,
@@ -115,7 +118,15 @@ def main(argv: list[str] | None = None) -> None:
         faults=dict(faults.most_common()),
         fallbacks=count_fallbacks(rows),
         **describe(rows),
+        released=compared,
     )
+    if lines := off_target(compared):
+        logging.warning(
+            "%s of the conversations %s far from the released file's (docs/amplify-instruct.md#compare-with-the-released-file):\n  %s",
+            counted(len(lines), "property", "properties"),
+            "is" if len(lines) == 1 else "are",
+            "\n  ".join(lines),
+        )
     logging.info("%d conversations, rejected %s", len(rows), rejections.by_reason())
 
 
