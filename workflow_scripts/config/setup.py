@@ -14,9 +14,10 @@ from workflow_scripts.config.code import use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
 
-# For the OpenMP threads of the embedded teacher, training and evaluation. By default they spin while they wait for each
-# other, which takes the cores from other processes and, where those are busy, from the thread that all wait for.
-WAIT_POLICY = {"OMP_WAIT_POLICY": "passive"}
+# How long the OpenMP threads of the embedded teacher, training and evaluation spin before they sleep while they wait for
+# each other. GNU's default of 300,000 rounds, some milliseconds, takes busy cores from the thread that all wait for.
+# tests/benchmarks/busy_machine.py compares the values.
+SPIN = {"GOMP_SPINCOUNT": "4000"}
 
 
 def prepare(workflow: Any, config: Config) -> list[str]:
@@ -25,8 +26,8 @@ def prepare(workflow: Any, config: Config) -> list[str]:
     WorkflowError with one line for each configuration error.
     """
     use_this_python()
-    for name, value in WAIT_POLICY.items():
-        os.environ.setdefault(name, value)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(SPIN | os.environ)
     overlays = [
         path for name in workflow.overwrite_configfiles or [] if (path := Path(os.path.relpath(name))) != DEFAULT
     ]
