@@ -87,6 +87,7 @@ rule clean_source:
     output:
         clean="<results>/seeds/clean/{source}.parquet",
         rejected="<results>/seeds/clean/{source}.rejected.parquet",
+        repaired="<results>/seeds/clean/{source}.repaired.parquet",
     log:
         "<logs>/clean_source/{source}.log",
     benchmark:
@@ -103,6 +104,7 @@ rule clean_source:
             --seeds {input.seeds:q} \
             --clean {output.clean:q} \
             --rejected {output.rejected:q} \
+            --repaired {output.repaired:q} \
             2>&1 | tee {log:q}
         """
 

@@ -51,7 +51,7 @@ def require_valid(invalid: list[InvalidEntry]) -> None:
         logging.error("error: %s: %s.", entry.where, entry.message)
     if invalid:
         raise UserError(
-            f"invalid entries in the decision files: {len(invalid)}. Fix or delete them there and run again."
+            f"invalid entries in the decision files: {len(invalid)}. Fix them there and run again."
         )
 
 

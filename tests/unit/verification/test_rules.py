@@ -142,7 +142,7 @@ def test_invalid_entries_stop_the_run_and_are_located(stage, caplog):
     rows = [decision(SEEDS[0], "a", "corect"), decision(SEEDS[1], "a", "correct", answer=2), {"item": SEEDS[2]["id"]}]
     with pytest.raises(
         UserError,
-        match=r"^invalid entries in the decision files: 3\. Fix or delete them there and run again\.$",
+        match=r"^invalid entries in the decision files: 3\. Fix them there and run again\.$",
     ):
         stage(rows)
     errors = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
