@@ -13,10 +13,7 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
-configfile: "config.yaml"
-
-
-include: "rules/common.smk"
+include: "rules/common.smk"  # reads config.yaml, and the files of --configfile over it
 
 
 container: "capybara.sif"  # built from envs/image.def; used with `--sdm apptainer` only

@@ -22,7 +22,9 @@ from workflow_scripts.evaluation import suites
 from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
 STARTED = time.time()  # seconds of the epoch
+# Not by `configfile:`, which names neither line nor repeated key of an invalid file, and ends with a traceback.
 CONFIG_FILES = setup.prepare(workflow, config)
+workflow.configfiles.append("config.yaml")  # for `snakemake --report` and `--archive`
 export_runtime_settings(config["teacher"])
 
 

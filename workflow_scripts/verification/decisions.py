@@ -93,7 +93,9 @@ def parse_decision(where: str, entry: Row) -> Row | InvalidEntry:
         row_id = content_id(*(row[name] for name in CONTENT))
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return InvalidEntry(where, "wrong_value", "half of a surrogate pair (\\ud800 to \\udfff), which is not a character")
+        return InvalidEntry(
+            where, "wrong_value", "half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
+        )
     return {"id": row_id, **{name: row[name] for name in CONTENT}}
 
 

@@ -61,10 +61,14 @@ def _flat(where: str, result: list[Row]) -> Row:
     for part in result:
         name, value = str(part.get("from_name")), part.get("value")
         if not isinstance(value, dict | None):
-            raise UserError(f"{where}: `value` of {name} is not an object. Export the project again as JSON or JSON-MIN.")
+            raise UserError(
+                f"{where}: `value` of {name} is not an object. Export the project again as JSON or JSON-MIN."
+            )
         single = next(iter((value or {}).values()), None)
         if name in flat and flat[name] != single:
-            raise UserError(f"{where}: two different results for {name}. Keep one of them in Label Studio, and export again.")
+            raise UserError(
+                f"{where}: two different results for {name}. Keep one of them in Label Studio, and export again."
+            )
         flat[name] = single
     return flat
 

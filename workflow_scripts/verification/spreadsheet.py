@@ -58,9 +58,13 @@ def read_sheet(path: Path) -> Iterator[tuple[str, Row]]:
             raise UserError(f"{path}: no column {', '.join(missing)}. Fill in the spreadsheet written by the workflow.")
         for line, found in rows:
             if len(found) > len(names):
-                raise UserError(f"{path}, line {line}: {len(found)} cells, but the header has {len(names)}. Fix the row.")
+                raise UserError(
+                    f"{path}, line {line}: {len(found)} cells, but the header has {len(names)}. Fix the row."
+                )
             row = dict(zip(names, found, strict=False))
-            cells = {name: unescape_formula(row.get(name, "").strip()) for name in (*REQUIRED_COLUMNS, *REVIEWER_COLUMNS)}
+            cells = {
+                name: unescape_formula(row.get(name, "").strip()) for name in (*REQUIRED_COLUMNS, *REVIEWER_COLUMNS)
+            }
             date = cells.pop("date") or None
             if any(cells[name] for name in ("verdict", "confidence", "corrected", "note")):
                 yield f"{path}, line {line}", {**cells, "at": date, "seconds": None}
