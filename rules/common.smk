@@ -15,7 +15,7 @@ if workflow.basedir not in sys.path:
 from workflow_scripts.common.model_location import model_files, on_hub
 from workflow_scripts.config import setup, sources
 from workflow_scripts.config.code import code_hash
-from workflow_scripts.config.parameters import as_json, scale_with_attempt, stage_resources, subset_json, to_json
+from workflow_scripts.config.parameters import as_json, literal, local_file, scale_with_attempt, stage_resources, subset_json, to_json
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
@@ -60,7 +60,7 @@ TEACHER_MODEL, TEACHER_KIND = config["teacher"]["model"], config["teacher"]["kin
 TEACHER_ENVIRONMENT = f"../envs/{'vllm' if TEACHER_KIND == 'vllm' else 'teacher'}.yaml"
 TEACHER_FILES = []
 if TEACHER_KIND != "endpoint":
-    TEACHER_FILES = "<results>/teacher/model.json" if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
+    TEACHER_FILES = ["<results>/teacher/model.json"] if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
 
 
 wildcard_constraints:
@@ -75,8 +75,3 @@ wildcard_constraints:
 def config_subset(section, *names):
     """The named keys of a section: only these trigger a rerun when they change."""
     return {name: config[section][name] for name in names}
-
-
-def local_file(entry):
-    """The local file of an entry as an input, so that a change triggers a rerun; none for a hub dataset."""
-    return entry.get("path", [])

@@ -71,7 +71,7 @@ def _rows(file: IO[bytes], name: str, document: bool) -> Iterator[list[Row]]:
 
 def parse_row(name: str, number: int, line: bytes) -> Row:
     """One line as a row, an empty one for `null`. UserError with file and line if it is not a JSON object."""
-    return {} if line.strip() == b"null" else parse_line(name, number, line)
+    return {} if line.strip() == b"null" else parse_line(name, number, line + b"\n")
 
 
 def _is_json(line: bytes) -> bool:

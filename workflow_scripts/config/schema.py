@@ -38,6 +38,7 @@ PATTERNS = {
     "^https?://[^@?]+$": "it must begin with http:// or https:// and contain neither @ nor ?",
     "^[A-Za-z_][A-Za-z0-9_]*$": "it must be the name of an environment variable",
     "^(python|accelerate launch|torchrun)": "it must begin with python, accelerate launch or torchrun",
+    "^[^{}<>]+$": "it must not be empty and not contain { } < or >, which Snakemake replaces in file names",
     "^auto": "write a number, or auto",
     "^[a-z0-9][a-z0-9.-]*$": "use lower-case letters, digits, . and -",
 }

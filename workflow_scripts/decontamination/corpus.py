@@ -229,6 +229,14 @@ def raw_lines(block: Block) -> Iterator[list[bytes]]:
     yield lines
 
 
+def _is_truncated(block: Block) -> bool:
+    """Whether the file ends in this block without a line end, as after an interrupted write."""
+    with open(block.path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 1))
+        return block.end >= size and file.read() != b"\n"
+
+
 def _line_rows(block: Block) -> Iterator[list[Row | None]]:
     """The row of each line that begins in the block, in lists; None for a blank line and for `null`."""
     number = 0
@@ -240,9 +248,10 @@ def _line_rows(block: Block) -> Iterator[list[Row | None]]:
                 try:
                     row = orjson.loads(line)
                 except orjson.JSONDecodeError:  # a surrogate, NaN, or an error that json explains
-                    row = parse_line(block.path, row_number(block, number), line)
+                    row = None
                 if not isinstance(row, dict):
-                    row = parse_line(block.path, row_number(block, number), line)
+                    end = b"" if line is lines[-1] and _is_truncated(block) else b"\n"
+                    row = parse_line(block.path, row_number(block, number), line + end)
             rows.append(row)
             number += 1
         yield rows

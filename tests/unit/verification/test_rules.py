@@ -175,5 +175,5 @@ def test_an_invalid_gold_file(tmp_path):
     ):
         queue_reviews.read_gold(path)
     write_jsonl(path, [{"instruction": "?", "verdict": "wrong"}])
-    with pytest.raises(UserError, match=r"row 1: missing response, field\."):
+    with pytest.raises(UserError, match=r"line 1: missing response, field\."):
         queue_reviews.read_gold(path)
