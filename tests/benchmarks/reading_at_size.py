@@ -21,7 +21,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
-WORDS = ["granite", "stone", "river", "wheel", "mill", "water", "slowly", "frost", "crystal", "valley", "because", "erode", "limestone", "climate", "the", "of", "a"]
+WORDS = [
+    "granite",
+    "stone",
+    "river",
+    "wheel",
+    "mill",
+    "water",
+    "slowly",
+    "frost",
+    "crystal",
+    "valley",
+    "because",
+    "erode",
+    "limestone",
+    "climate",
+    "the",
+    "of",
+    "a",
+]
 REPEATS = 3
 RUN = """
 import json, resource, sys
@@ -36,7 +54,9 @@ def write_files(folder: Path, rows: int) -> list[Path]:
     """The files to read: `rows` instructions in three formats, and a quarter as many conversations."""
     rng = random.Random(0)
     text = lambda words: " ".join(rng.choices(WORDS, k=words)).capitalize()  # noqa: E731
-    paths = [folder / name for name in ("instructions.jsonl", "instructions.csv", "instructions.parquet", "chats.jsonl")]
+    paths = [
+        folder / name for name in ("instructions.jsonl", "instructions.csv", "instructions.parquet", "chats.jsonl")
+    ]
     if not all(path.exists() for path in paths):
         with open(paths[0], "w") as lines, open(paths[1], "w", newline="") as table:
             sheet = csv.writer(table)
@@ -47,7 +67,10 @@ def write_files(folder: Path, rows: int) -> list[Path]:
                 sheet.writerow(row.values())
         with open(paths[0]) as lines:
             columns = list(zip(*(json.loads(line).values() for line in lines), strict=True))
-        pq.write_table(pa.table(dict(zip(("id", "instruction", "response", "category"), map(list, columns), strict=True))), paths[2])
+        pq.write_table(
+            pa.table(dict(zip(("id", "instruction", "response", "category"), map(list, columns), strict=True))),
+            paths[2],
+        )
         with open(paths[3], "w") as lines:
             for _ in range(rows // 4):
                 turns = [{"from": ("human", "gpt")[turn % 2], "value": text(40)} for turn in range(6)]
@@ -82,7 +105,9 @@ def main() -> None:
         ratio = f", ratio {cpu['here'] / cpu['there']:.2f}" if args.against else ""
         print(f"{path.name}: {rows} rows, {path.stat().st_size / 2**20:.0f} MiB{ratio}")
         for name in projects:
-            print(f"  {name}: CPU {cpu[name]:.1f} s, {rows / cpu[name]:,.0f} rows per CPU second, peak {memory[name]:.0f} MiB")
+            print(
+                f"  {name}: CPU {cpu[name]:.1f} s, {rows / cpu[name]:,.0f} rows per CPU second, peak {memory[name]:.0f} MiB"
+            )
 
 
 if __name__ == "__main__":

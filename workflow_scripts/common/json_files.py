@@ -50,12 +50,14 @@ def archive_rows(path: Path) -> Iterator[list[Row]]:
 
 def _rows(file: IO[bytes], name: str, document: bool) -> Iterator[list[Row]]:
     peeked = cast(io.BufferedReader, file).peek(PEEKED_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
-    first = peeked.partition(b"\n")
-    if peeked.startswith(b"[") or (document and not (first[1] and _is_json(first[0]))):
+    if document or peeked.startswith(b"["):
         content = file.read().removeprefix(BYTE_ORDER_MARK)
-        if content.strip():
-            yield _document(content, name)
-        return
+        first, line_end, _ = content.lstrip().partition(b"\n")
+        if peeked.startswith(b"[") or not (line_end and _is_json(first)):
+            if content.strip():
+                yield _document(content, name)
+            return
+        file = io.BytesIO(content)
     number = 1
     for lines in line_blocks(file, name):
         try:

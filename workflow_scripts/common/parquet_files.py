@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,6 +12,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.row_tables import parse_json
 from workflow_scripts.common.tables import BATCH, TableWriter
 from workflow_scripts.common.types import Row
+
+ROW = "__row__"  # number of a row in the published data, from 1, in the file of a sample
 
 
 def read_schema(path: Path) -> pa.Schema:
@@ -56,6 +59,18 @@ def copy_parquet(files: Sequence[Path], target: Path, max_rows: int | None) -> i
                 if left is not None and writer.rows == max_rows:
                     return writer.rows
         return writer.rows
+
+
+def keep_rows(path: Path, rows: np.ndarray) -> None:
+    """Reduce a parquet file to some of its rows (numbers from 0, ascending), with their numbers from 1 in column `ROW`."""
+    schema = read_schema(path).append(pa.field(ROW, pa.int64()))
+    done = 0
+    with TableWriter(path, schema) as writer:
+        for table in parquet_tables(path):
+            first, last = np.searchsorted(rows, [done, done + table.num_rows])
+            kept = rows[first:last]
+            writer.write(table.take(pa.array(kept - done)).append_column(ROW, pa.array(kept + 1)))
+            done += table.num_rows
 
 
 def parquet_rows(files: Sequence[Path], columns: set[str]) -> Iterator[Row]:

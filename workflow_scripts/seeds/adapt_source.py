@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.parquet_files import parquet_tables, read_schema
+from workflow_scripts.common.parquet_files import ROW, parquet_tables, read_schema
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, write_json
 from workflow_scripts.common.tables import RejectedWriter, TableWriter
@@ -25,6 +25,7 @@ def adapt_table(
 
     `names` are all columns of the source, for the message about a missing one. Raises UserError for a missing column or a wrong type.
     """
+    numbers = table.column(ROW).to_pylist() if ROW in table.column_names else range(first, first + table.num_rows)
     where = f"seed source {source['id']} ({origin['dataset']})"
     try:
         seeds, rejected = adapt(table, source, origin, first)
@@ -34,19 +35,19 @@ def adapt_table(
             f"{', '.join(names)}. Name yours under `columns` of the source, or choose another `layout`."
         ) from error
     except WrongType as error:
-        row = "" if error.row is None else f", row {first + error.row}"
+        row = "" if error.row is None else f", row {numbers[error.row]}"
         raise UserError(
             f"{where}{row}: {error}. Name another column under `columns` of the source, or fix the file."
         ) from error
     provenance = {"dataset": origin["dataset"], "revision": origin["revision"], "license": source["license"]}
     return seeds, [
         {
-            "id": content_id(source["id"], first + row),
+            "id": content_id(source["id"], numbers[row]),
             "reason": reason,
-            "evidence": {"source": source["label"], "file": origin["dataset"], "row": first + row},
+            "evidence": {"source": source["label"], "file": origin["dataset"], "row": numbers[row]},
             "source": source["label"],
             "conversation": [],
-            "provenance": provenance | {"row": first + row},
+            "provenance": provenance | {"row": numbers[row]},
         }
         for row, reason in rejected
     ]

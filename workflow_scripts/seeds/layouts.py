@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.common.parquet_files import to_rows
+from workflow_scripts.common.parquet_files import ROW, to_rows
 from workflow_scripts.common.published import INVISIBLE, read_published
 from workflow_scripts.common.published import LAYOUTS as CONVERSATIONS
 from workflow_scripts.common.row_tables import json_array, parse_json, text_array
@@ -73,7 +73,9 @@ class Adapted:
 def needed_columns(names: list[str], source: Config) -> list[str]:
     """Those of a table's columns that the source's layout may read; all others stay undecoded."""
     wanted = {name for options in _wanted(source).values() for name in options}
-    return [name for name in names if name in wanted or any(other.startswith(f"{name}.") for other in wanted)]
+    return [
+        name for name in names if name == ROW or name in wanted or any(other.startswith(f"{name}.") for other in wanted)
+    ]
 
 
 def _wanted(source: Config) -> dict[str, list[str]]:
@@ -315,9 +317,10 @@ def adapt(table: pa.Table, source: Config, origin: Row, first: int = 1) -> tuple
     """Published rows as seeds (columns: `schema.SEED`), and the rows that contain no seed as (row from 0, reason).
 
     `source` is the resolved entry of the config, `origin` the JSON file of `fetch_source`, `first` the number of the
-    table's first row in the source, from 1. Raises KeyError (missing column) or WrongType.
+    table's first row in the source, from 1, unless the table has the column `ROW`. Raises KeyError (missing column) or WrongType.
     """
     columns = {}
+    numbers = table.column(ROW).combine_chunks() if ROW in table.column_names else None
     if source["layout"] == "conversation":
         table = _conversation_columns(table, {key: _as_list(names) for key, names in source.get("columns", {}).items()})
     else:
@@ -346,7 +349,7 @@ def adapt(table: pa.Table, source: Config, origin: Row, first: int = 1) -> tuple
     }  # fmt: skip
     other = {key: values for key, values in columns.items() if key not in SEED.names}
     seeds["meta"] = columns.get("meta", _meta(other, source.get("benchmark"), count))
-    seeds["row"] = pc.add(seeds["row"], first)
+    seeds["row"] = pc.add(seeds["row"], first) if numbers is None else numbers.take(seeds["row"])
     identity = [seeds[name].to_pylist() for name in ("instruction", "context", "response", "conversation")]
     seeds["id"] = pa.array([content_id(*parts) for parts in zip(*identity, strict=True)], pa.string())
     return pa.table({name: seeds[name] for name in SEED.names}, schema=SEED), adapted.rejected

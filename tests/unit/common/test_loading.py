@@ -184,6 +184,12 @@ def test_a_column_that_changes_after_several_blocks(tmp_path, kind):
         assert found[-1] == {"q": "Why?", "id": "x1", "late": "yes", "new": "column"}
 
 
+def test_long_lines_in_a_json_file(tmp_path):
+    rows = [{"q": "stone " * 5000, "n": n} for n in range(3)]
+    (tmp_path / "a.json").write_bytes(as_jsonl(rows))
+    assert load(tmp_path / "a.json") == rows
+
+
 def test_odd_values_of_columns_that_are_not_needed(tmp_path):
     """A number beyond float64, NaN, a key that occurs twice, half a surrogate pair: only the needed column is decoded."""
     path = tmp_path / "a.jsonl"

@@ -3,9 +3,12 @@
 import datetime
 import json
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from workflow_scripts.common.parquet_files import keep_rows
 from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, WrongType, adapt, needed_columns
 from workflow_scripts.seeds.posts import task_families
 from workflow_scripts.seeds.schema import SEED
@@ -447,6 +450,18 @@ def test_every_seed_has_the_number_of_its_row(layout):
     seeds, rejected = adapt(pa.Table.from_pylist(rows), source(layout), ORIGIN, first=11)
     assert seeds["row"].to_pylist() == [number for number in (11, 13) for _ in range(2 if layout == "post" else 1)]
     assert [row for row, _ in rejected] == [1]
+
+
+def test_rows_of_a_sample_keep_their_numbers(tmp_path):
+    rows = [{"instruction": f"Question {number}?", "output": "So.", "image": None} for number in range(1, 20_001)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    keep_rows(tmp_path / "rows.parquet", np.array([0, 9, 8191, 8192, 19_999]))
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert needed_columns(table.column_names, source("instruction")) == ["instruction", "output", "__row__"]
+    seeds, _ = adapt(table, source("instruction"), ORIGIN)
+    assert seeds["row"].to_pylist() == [1, 10, 8192, 8193, 20_000]
+    assert seeds["instruction"].to_pylist() == [f"Question {number}?" for number in seeds["row"].to_pylist()]
+    assert set(seeds["meta"].to_pylist()) == {"{}"}
 
 
 def test_only_the_columns_of_the_layout_are_needed():
