@@ -15,6 +15,11 @@ from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
 from workflow_scripts.config.locations import with_locations
 
+# How long the OpenMP threads of the embedded teacher, training and evaluation spin before they sleep while they wait for
+# each other. GNU's default of 300,000 rounds, some milliseconds, takes busy cores from the thread that all wait for.
+# tests/benchmarks/busy_machine.py compares the values.
+SPIN = {"GOMP_SPINCOUNT": "4000"}
+
 
 def prepare(workflow: Any, config: Config) -> list[str]:
     """Fill `config` (in place) from its files and what they extend, check it and the results folder; return the files.
@@ -24,6 +29,8 @@ def prepare(workflow: Any, config: Config) -> list[str]:
     rules file that called this function.
     """
     use_this_python()
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(SPIN | os.environ)
     overlays = [
         path for name in workflow.overwrite_configfiles or [] if (path := Path(os.path.relpath(name))) != DEFAULT
     ]

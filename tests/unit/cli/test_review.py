@@ -1,6 +1,6 @@
 """`capybara review`: invitations, assignment, errors, and that fetching only adds.
 
-Label Studio itself is too large for these tests; tests/review_in_browser.py runs the commands against a real server. A
+Label Studio itself is too large for these tests; tests/support/review_in_browser.py runs the commands against a real server. A
 stand-in stores organisations, projects and tasks here.
 """
 

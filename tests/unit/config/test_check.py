@@ -64,9 +64,14 @@ def test_the_presets_have_no_error(preset):
             "evolve_instruct",
             "synthesis.recipe[1].path[0]: 'evolve_instruct' is not one of airoboros, amplify, ",
         ),
-        ("synthesis.moves.0.weights.depen", 2, "synthesis.moves[0].weights: 'depen' is not one of deepen, "),
-        ("synthesis.moves.0.weights.deepen", 0, "synthesis.moves[0].weights.deepen: 0 must be more than 0"),
-        ("synthesis.moves.0.from", 0, "synthesis.moves[0].from: 0 must be at least 1"),
+        ("synthesis.moves.what_of", 2, "synthesis.moves: 'what_of' is not one of impact, "),
+        ("synthesis.moves.what_if", -1, "synthesis.moves.what_if: -1 must be at least 0"),
+        (
+            "synthesis.moves",
+            [{"from": 1, "weights": {}}],
+            "synthesis.moves: [{'from': 1, 'weights': {}}] is a list; expected a mapping",
+        ),
+        ("synthesis.answers.target_chars", "long", "synthesis.answers.target_chars: 'long' is not valid under any of"),
         (
             "synthesis.techniques.evol_instruct.operations.widen",
             1,
