@@ -23,9 +23,8 @@ run: install
 test: install check
 	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
 
-# Each whole run uses all cores, so they run one after the other.
 test-all: test
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m slow --numprocesses 2 --dist loadfile
 
 check: install
 	$(VENV)/bin/ruff check .

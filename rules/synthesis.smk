@@ -3,7 +3,7 @@
 # airoboros draws its topics once per run.
 USES_TOPICS = any("airoboros" in entry["path"] for entry in config["synthesis"]["recipe"])
 
-DOWNLOADS.append(TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else [])
+DOWNLOADS += TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else []
 
 
 rule fetch_teacher:
@@ -68,7 +68,7 @@ rule draw_topics:
 
 rule synthesize_shard:
     input:
-        teacher=TEACHER_FILES,
+        teacher=literal(TEACHER_FILES),
         seeds="<results>/seeds/data.jsonl",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
@@ -112,7 +112,7 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        model=EMBEDDER_FILES,
+        model=literal(EMBEDDER_FILES),
     output:
         data="<results>/synthesis/data.jsonl",
         rejected="<results>/synthesis/rejected.jsonl",

@@ -52,7 +52,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         "synthesis/stats.json": {
             "in": 2, "out": 1, "rejected": {"bad_turn": 1}, "mean_exchanges": 2.0, "mean_words": 9.0, "requests": 7, "cached": 1,
             "prompt_tokens": 90, "completion_tokens": 50, "distinct_2": 0.5, "vocabulary": 12, "mean_drift": 0.5,
-            "faults": {label: 1}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
+            "faults": {label: 1}, "moves_by_kind": {label: {label: 1}}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
         },
         "conversations/stats.json": {**stats, "split": 0, "parts": 0},
         "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},

@@ -1,8 +1,10 @@
 """Synthesis with a teacher that fails: no row is lost, no request paid twice, no key disclosed."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -16,6 +18,7 @@ from tests.support.runs import (
     DATA,
     JOBS,
     Project,
+    alive,
     configure,
     environment,
     kill,
@@ -131,6 +134,28 @@ def test_killed_ten_times_no_stored_answer_is_requested_again(project, tmp_path_
     assert twice <= lost
     assert set(replies) == stored(project)
     assert nothing_is_lost(project)["out"] >= 36
+
+
+def test_ctrl_c_twice_ends_the_jobs_at_once(project, tmp_path_factory):
+    """A terminal sends SIGINT to snakemake and its jobs. After the first, a job waits for answers that are paid for."""
+    with served(tmp_path_factory.mktemp("server"), "--delay", "120") as server:
+        words = configure(project, server.base_url, timeout=300)
+        started = subprocess.Popen(
+            project.command(DATA, *words), cwd=project.folder, start_new_session=True, env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while not server.events("arrival"):
+            assert started.poll() is None
+            time.sleep(0.1)
+        os.killpg(started.pid, signal.SIGINT)
+        time.sleep(3)
+        assert alive(project), "the first did not wait"
+        os.killpg(started.pid, signal.SIGINT)
+        deadline = time.monotonic() + 15
+        while left := alive(project):
+            started.poll()
+            assert time.monotonic() < deadline, f"still running: {left}"
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0], ids=["some refused", "all refused"])

@@ -1,4 +1,4 @@
-"""Join the shards of the synthesis, remove near-duplicate openings, label new ones, compute metrics, warn if they are off."""
+"""Join the shards, remove near-duplicates among generated openings, label them, compute metrics, warn if they are off."""
 
 import argparse
 import json

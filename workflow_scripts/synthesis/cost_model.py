@@ -115,7 +115,7 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
             # At most, a path with another technique fails, and Amplify-Instruct starts again with the seed.
             starts = 2 if len(group.path) > 1 else 1
             amplify = _amplify(group.opening, first, answered, settings, reply)
-            path_calls += [calls(name, *call, tries * starts) for call in amplify]
+            path_calls += [calls(name, *call, technique_attempts=tries * starts) for call in amplify]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])

@@ -78,7 +78,7 @@ def test_the_presets_have_no_error(preset):
             "synthesis.techniques.evol_instruct.operations: 'wi",
         ),
         ("synthesis.judge.min_mean", 6, "synthesis.judge.min_mean: 6 must be at most 5"),
-        ("run", "../x", "run: '../x' does not match the pattern"),
+        ("run", "../x", "run: '../x' is not valid: use lower-case letters, digits"),
         ("teacher.kind", "endpoint", "teacher.base_url: null; expected a string"),
         ("seeds.oversample", 0.5, "seeds.oversample: 0.5 must be at least 1 (embed and label at most"),
         ("seeds.labels.by", "me", "seeds.labels.by: 'me' is not one of classifier, teacher, none ("),
@@ -97,7 +97,11 @@ def test_the_presets_have_no_error(preset):
         ),
         ("seeds.sources.0.layout", "alpaca", "seeds.sources[0].layout: 'alpaca' is not one of instruction, problem, "),
         ("seeds.sources.0.columns", {"response": 3}, "seeds.sources[0].columns.response: 3 is not valid under any"),
-        ("seeds.sources.0.url", "ftp://a/b.json", "seeds.sources[0].url: 'ftp://a/b.json' does not match the pattern"),
+        (
+            "seeds.sources.0.url",
+            "ftp://a/b.json",
+            "seeds.sources[0].url: 'ftp://a/b.json' is not valid: it must begin with http:// or https://",
+        ),
         (
             "seeds.sources.0.post_tasks",
             ["poem"],

@@ -21,10 +21,10 @@ SETTINGS = {
     "attempts": 2,
     "on_length": "retry",
     "sampling": SAMPLING,
-    "judge": {"min_mean": None, "references": False, "endpoint": None},
     "moves": {},
     "follow_ups": {"min_chars": 10, "max_chars": 260, "replacements": 0, "judge": False},
     "answers": {"target_chars": None},
+    "judge": {"min_mean": None, "references": False, "endpoint": None},
 }
 
 
