@@ -19,7 +19,8 @@ from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import generate_conversation
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 from workflow_scripts.teacher.servers import Teacher, serve
 
 
@@ -60,7 +61,7 @@ async def generate_all(
         try:
             rows.append(await generate_conversation(seed, generator, provenance))
         except BadTurn as error:
-            evidence = {"source": seed["source"], "fault": str(error)}
+            evidence = {"source": seed["source"], "fault": str(error), "text": error.text}
             rejections.add(seed_as_conversation(seed), "bad_turn", evidence)
         except TeacherError as error:
             failures += 1
@@ -91,6 +92,7 @@ async def generate_all(
     metrics = {
         "requests": usage.requests,
         "cached": usage.cached,
+        "failed": usage.failed,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "seconds": round(usage.seconds(), 2),

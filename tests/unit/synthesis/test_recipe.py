@@ -15,7 +15,8 @@ from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import TECHNIQUES, generate_conversation, sample_path
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 
 SAMPLING = {
     kind: {"temperature": 0.5, "top_p": 0.9, "max_tokens": tokens}

@@ -13,7 +13,7 @@ from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.quality import follow_up_fault
 from workflow_scripts.synthesis.techniques.amplify import MOVES, Amplify, sample_moves
-from workflow_scripts.teacher.client import TeacherError
+from workflow_scripts.teacher.errors import TeacherError
 
 BY_NAME = {move["name"]: move for move in MOVES}
 SYNTHESIS = yaml.safe_load(Path("rules/schemas/config.schema.yaml").read_text())["properties"]["synthesis"]
