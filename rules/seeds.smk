@@ -6,7 +6,7 @@ FETCH_EMBEDDER = on_hub(EMBEDDER)
 # Whether any step compares or labels seeds by their embeddings.
 EMBEDS = config["seeds"]["deduplication"]["semantic_distance"] is not None or LABELLED_BY == "classifier"
 EMBEDDER_FILES = (
-    ("<results>/seeds/embedder/modules.json" if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
+    (["<results>/seeds/embedder/modules.json"] if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
 )
 OVERSAMPLING = (
     config_subset("seeds", "oversample", "composition", "limit")
@@ -14,10 +14,10 @@ OVERSAMPLING = (
     else {"oversample": None}
 )
 DOWNLOADS += expand("<results>/seeds/sources/{source}.parquet", source=SOURCES)
-DOWNLOADS.append(EMBEDDER_FILES if SOURCES else [])
+DOWNLOADS += EMBEDDER_FILES if SOURCES else []
 # A parameter function: the name or folder of the embedding model, empty if none is needed.
 embedder_folder = lambda wildcards, input: (
-    "" if not EMBEDS else os.path.dirname(input.model) if FETCH_EMBEDDER else EMBEDDER
+    "" if not EMBEDS else os.path.dirname(str(input.model)) if FETCH_EMBEDDER else EMBEDDER
 )
 
 
@@ -87,6 +87,7 @@ rule clean_source:
     output:
         clean="<results>/seeds/clean/{source}.parquet",
         rejected="<results>/seeds/clean/{source}.rejected.parquet",
+        repaired="<results>/seeds/clean/{source}.repaired.parquet",
     log:
         "<logs>/clean_source/{source}.log",
     benchmark:
@@ -103,6 +104,7 @@ rule clean_source:
             --seeds {input.seeds:q} \
             --clean {output.clean:q} \
             --rejected {output.rejected:q} \
+            --repaired {output.repaired:q} \
             2>&1 | tee {log:q}
         """
 
@@ -163,7 +165,7 @@ rule fetch_embedder:
 
 rule embed_seeds:
     input:
-        model=EMBEDDER_FILES,
+        model=literal(EMBEDDER_FILES),
         seeds="<results>/seeds/unique.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
@@ -227,8 +229,8 @@ rule deduplicate_semantic:
 
 rule label_seeds:
     input:
-        model=EMBEDDER_FILES,
-        teacher=TEACHER_FILES if LABELLED_BY == "teacher" else [],
+        model=literal(EMBEDDER_FILES),
+        teacher=literal(TEACHER_FILES if LABELLED_BY == "teacher" else []),
         seeds="<results>/seeds/distinct.parquet",
     output:
         labelled="<results>/seeds/labelled.parquet",

@@ -1,6 +1,6 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
-DOWNLOADS.append(TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else [])
+DOWNLOADS += TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else []
 
 
 rule fetch_teacher:
@@ -28,7 +28,7 @@ rule fetch_teacher:
 
 rule synthesize_shard:
     input:
-        teacher=TEACHER_FILES,
+        teacher=literal(TEACHER_FILES),
         seeds="<results>/seeds/data.jsonl",
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
@@ -68,7 +68,7 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        model=EMBEDDER_FILES,
+        model=literal(EMBEDDER_FILES),
     output:
         data="<results>/synthesis/data.jsonl",
         rejected="<results>/synthesis/rejected.jsonl",

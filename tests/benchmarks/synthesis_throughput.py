@@ -3,7 +3,7 @@
     python -m venv /tmp/distilabel-venv && /tmp/distilabel-venv/bin/pip install "distilabel[openai]" requests
     python -m tests.benchmarks.synthesis_throughput --peer-python /tmp/distilabel-venv/bin/python
 
-All clients query the same scripted server on loopback (tests/scripted_teacher.py), with the same number of processes and
+All clients query the same scripted server on loopback (tests/support/scripted_teacher.py), with the same number of processes and
 of concurrent requests:
 
 `ours`        jobs of synthesize_shard, one shard per process, concurrently as snakemake starts them: conversations of
@@ -161,7 +161,7 @@ def be_distilabel(args: argparse.Namespace) -> None:
 
 def measure(client, delay: float, args: argparse.Namespace, folder: Path) -> dict:
     """Run a client on a new server; returns requests and requests/s from the server's record, and wall seconds."""
-    from tests.scripted_teacher import served
+    from tests.support.scripted_teacher import served
 
     server_folder = Path(tempfile.mkdtemp(dir=folder))
     began = time.monotonic()

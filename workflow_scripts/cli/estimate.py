@@ -79,7 +79,10 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
         amplified = sum(count for label, count in wanted.items() if label not in ready) if composition else limit
         unfinished = groups = expected_groups(amplified, settings)
         cached = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used")
+        parts.append(
+            f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used. "
+            "`snakemake --cores all seeds` selects them without a teacher's request, unless the teacher labels them"
+        )
         if composition:
             largest = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
             sources = [[label, count, "unchanged" if label in ready else "amplified"] for label, count in largest]

@@ -10,7 +10,7 @@ from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.config.run_folder import run_folder
-from workflow_scripts.config.schema import schema, validation_errors
+from workflow_scripts.config.schema import infinite_numbers, schema, validation_errors
 from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
@@ -23,7 +23,7 @@ def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
 
     With `needs_key`, a teacher's key that is missing in the environment is an error.
     """
-    return validation_errors(config, schema()) or [
+    return [*infinite_numbers(config), *validation_errors(config, schema())] or [
         *_content(config, needs_key),
         *training_mistakes(config["training"]),
     ]

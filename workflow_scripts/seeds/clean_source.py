@@ -19,6 +19,15 @@ from workflow_scripts.seeds.schema import SEED, rejected_seed
 from workflow_scripts.seeds.texts import flatten_texts, map_texts
 
 EVIDENCE_CHARS = 80  # of a text whose length is out of bounds
+REPAIRED = pa.schema(
+    [
+        ("id", pa.string()),
+        ("dataset", pa.string()),
+        ("row", pa.int64()),
+        ("before", pa.string()),
+        ("after", pa.string()),
+    ]
+)
 
 
 def faults(seeds: pa.Table, settings: Config) -> list[tuple[int, str, str]]:
@@ -54,18 +63,30 @@ def _evidence(name: str, text: str) -> str:
     return f"{len(text)} characters: {text[:EVIDENCE_CHARS]}"
 
 
+def repairs(before: pa.Table, after: pa.Table) -> pa.Table:
+    """The texts that the repair changed, as published and as repaired, with the seeds they belong to (`REPAIRED`)."""
+    old, new = flatten_texts(before), flatten_texts(after)
+    changed = np.flatnonzero(pc.not_equal(old.texts, new.texts).to_numpy(zero_copy_only=False))
+    seeds = before.select(["id", "dataset", "row"]).take(pa.array(old.rows[changed]))
+    return seeds.append_column("before", old.texts.take(pa.array(changed))).append_column(
+        "after", new.texts.take(pa.array(changed))
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Write the clean seeds, repaired, and the rejected ones, as published."""
+    """Write the clean seeds, repaired, the rejected ones, as published, and the repaired texts before and after."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="the source's cleaning settings, as JSON")
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file of adapt_source")
     parser.add_argument("--clean", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="parquet file to write")
+    parser.add_argument("--repaired", required=True, type=Path, help="parquet file to write: texts that were repaired")
     args = parser.parse_args(argv)
 
     with (
         TableWriter(args.clean, SEED) as clean,
         RejectedWriter(args.rejected) as rejected,
+        TableWriter(args.repaired, REPAIRED) as repaired,
         progress(count_rows([args.seeds]), f"cleaning {args.seeds.stem}", "seed") as bar,
     ):
         for seeds in batches(args.seeds):
@@ -79,9 +100,15 @@ def main(argv: list[str] | None = None) -> None:
                     for seed, (_, name, text) in zip(seeds.filter(pa.array(~keep)).to_pylist(), found, strict=True)
                 ]
             )
-            clean.write(map_texts(seeds.filter(pa.array(keep)), repair_texts))
+            kept = seeds.filter(pa.array(keep))
+            after = map_texts(kept, repair_texts)
+            repaired.write(repairs(kept, after))
+            clean.write(after)
             bar.update(seeds.num_rows)
-    logging.info("%s: %d clean seeds, rejected %s", args.seeds.stem, clean.rows, dict(rejected.by_reason.most_common()))
+    logging.info(
+        "%s: %d clean seeds, %d texts repaired, rejected %s",
+        args.seeds.stem, clean.rows, repaired.rows, dict(rejected.by_reason.most_common()),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

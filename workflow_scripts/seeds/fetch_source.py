@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load
+from workflow_scripts.common.loading import fetch
 from workflow_scripts.common.rows import file_sha256, write_json
 from workflow_scripts.common.tables import TableWriter
 from workflow_scripts.common.types import Config, Row
@@ -51,17 +51,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     source = args.settings
-    args.rows.parent.mkdir(parents=True, exist_ok=True)
     try:
         if "graphql" in source:
             origin = fetch_forum(source["graphql"], source.get("rows"), args.state, args.rows)
+            write_json(args.origin, origin)
         else:
-            data, origin = load(source, source.get("rows"))
-            data.to_parquet(args.rows)
-            origin = {**origin, "rows": len(data)}
+            origin = fetch(source, args.rows, args.origin)
     except UserError as error:
         raise UserError(f"seed source {source['id']}: {error}") from error
-    write_json(args.origin, origin)
     logging.info("%s: %d rows of %s at %s", source["id"], origin["rows"], origin["dataset"], origin["revision"])
 
 

@@ -1,4 +1,4 @@
-"""Join the shards of the synthesis, remove near-duplicates among generated openings, and compute metrics."""
+"""Join the shards of the synthesis, remove near-duplicates among generated openings, compute metrics, warn if they are off."""
 
 import argparse
 import json
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Config, Conversation, Rejected
 from workflow_scripts.seeds.embedding import embed, load_embedder
+from workflow_scripts.synthesis.comparison import compare, off_target
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
 
@@ -86,6 +88,7 @@ def main(argv: list[str] | None = None) -> None:
     faults: Counter[str] = Counter()
     for shard in stats:
         faults.update(shard.get("faults", {}))
+    compared = compare(rows)
     write_stage(
         args.data,
         args.rejected,
@@ -96,7 +99,15 @@ def main(argv: list[str] | None = None) -> None:
         **{key: round(sum(shard.get(key, 0) for shard in stats), 4) for key in SUMMED},
         faults=dict(faults.most_common()),
         **describe(rows),
+        released=compared,
     )
+    if lines := off_target(compared):
+        logging.warning(
+            "%s of the conversations %s far from the released file's (docs/amplify-instruct.md#compare-with-the-released-file):\n  %s",
+            counted(len(lines), "property", "properties"),
+            "is" if len(lines) == 1 else "are",
+            "\n  ".join(lines),
+        )
     logging.info("%d conversations, rejected %s", len(rows), rejections.by_reason())
 
 

@@ -15,7 +15,7 @@ from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.sampling import max_tokens
 
 CHARS_PER_TOKEN = 4  # of English text
-PROMPT_TOKENS = 150  # that a prompt file adds to its values
+PROMPT_TOKENS = 200  # that a prompt file adds to its values
 OPENING_TOKENS, FIRST_ANSWER_TOKENS = 60, 250  # of a seed, while there are no seeds yet
 # Tokens of a reply. Follow-ups and answers as long as those of the released file: 160 and 1,550 characters.
 REPLY_TOKENS = {"instruction": 80, "follow_up": 40, "answer": 390, "judge": 60}
@@ -106,7 +106,9 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     answered, first = group.answered, group.answer
     for name in group.path:
         if name == "amplify":
-            path_calls += [calls(name, *call) for call in _amplify(group.opening, first, answered, settings, reply)]
+            tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
+            amplify = _amplify(group.opening, first, answered, settings, reply)
+            path_calls += [calls(name, *call, tries) for call in amplify]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])
@@ -153,6 +155,8 @@ def _amplify(
         so_far = opening + first + place * (reply["follow_up"] + reply["answer"])
         yield "follow_up", share, PROMPT_TOKENS + so_far
         yield "answer", share, PROMPT_TOKENS + so_far + reply["follow_up"]
+        if settings.get("follow_ups", {}).get("judge"):
+            yield "judge", share, PROMPT_TOKENS + 2 * reply["follow_up"] + reply["answer"]
 
 
 def recipe_of(settings: Config) -> list[Row]:

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from tests.scripted_teacher import served
+from tests.support.scripted_teacher import served
 from workflow_scripts.cli.cache import main
 from workflow_scripts.cli.configuration import checked_configuration
 from workflow_scripts.common.errors import UserError

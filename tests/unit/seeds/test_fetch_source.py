@@ -98,7 +98,7 @@ def test_a_url_that_cannot_be_fetched_is_reported(site, fetch, tmp_path):
     for name, words in {
         "gone.json": f"seed source camel: {address}/gone.json cannot be downloaded: 404",
         "broken.jsonl": f"seed source camel: {address}/broken.jsonl, line 2: not valid JSON",
-        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .json",
+        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .ndjson, .json",
     }.items():
         with pytest.raises(UserError) as caught:
             fetch(url=f"{address}/{name}")

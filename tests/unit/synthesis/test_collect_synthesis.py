@@ -132,6 +132,15 @@ def test_metrics_are_those_of_the_rows_kept(collect, embedder):
     assert stats["techniques"] == {"amplify": 1} and stats["exchanges"] == {"2": 1}
 
 
+def test_a_batch_far_off_target_logs_one_warning(collect, caplog):
+    _, _, stats = collect(([row(f"Why does granite number {n} last?") for n in range(40)], [], {}))
+    assert stats["released"]["all"]["imperative"]["off"] and not stats["released"]["all"]["thanks"]["off"]
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "properties of the conversations are far from the released file's" in record.getMessage()
+    assert "\n  imperative 0 (0 to 0.0876), target 0.26 to 0.5, released 0.38" in record.getMessage()
+    assert "thanks" not in record.getMessage()
+
+
 @pytest.mark.parametrize(
     ("settings", "model"),
     [({}, ""), ({"semantic_distance": None}, "any")],

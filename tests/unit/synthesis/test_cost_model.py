@@ -63,6 +63,16 @@ def test_prompts_grow_with_the_conversation(config):
     assert [call.max_completion_tokens for call in calls] == [1500] * 4
 
 
+def test_replacements_and_the_judge_of_follow_ups(config):
+    config["synthesis"]["follow_ups"] |= {"replacements": 2, "judge": True}
+    calls = estimate_calls(Group(("amplify",), 1), config["synthesis"], REPLY_TOKENS, 1.0)
+    requests = {
+        kind: sum(call.requests for call in calls if call.kind == kind) for kind in ("follow_up", "answer", "judge")
+    }
+    assert requests == {"follow_up": 2.25, "answer": 2.25, "judge": 2.25}
+    assert sum_calls(calls).max_requests == 3 * 3 * sum_calls(calls).requests
+
+
 def test_max_tokens_bounds_a_reply(config):
     config["synthesis"]["sampling"]["answer"]["max_tokens"] = 64
     calls = estimate_calls(Group(("orca", "amplify"), 1), config["synthesis"], REPLY_TOKENS, 1.0)

@@ -25,7 +25,9 @@ SAMPLING = {
 SETTINGS = {
     "recipe": [{"path": ["amplify"], "weight": 1}],
     "exchanges": [{"count": 2, "weight": 1}],
-    "moves": [],
+    "moves": {},
+    "follow_ups": {"min_chars": 10, "max_chars": 260, "replacements": 0, "judge": False},
+    "answers": {"target_chars": None},
     "techniques": {
         "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},
         "lamini_topic": {"topics": 2},

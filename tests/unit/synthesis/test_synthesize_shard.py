@@ -45,6 +45,7 @@ def shard(tmp_path, config, teacher, monkeypatch):
             "shard_size": shard_size,
             "exchanges": exchanges,
             "recipe": recipe,
+            "follow_ups": {**config["synthesis"]["follow_ups"], "replacements": 0},
             **settings,
         }
         monkeypatch.setenv(VARIABLE, "")  # restored after the test

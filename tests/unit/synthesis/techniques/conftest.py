@@ -16,7 +16,15 @@ SAMPLING = {
     for kind, tokens in {"instruction": 101, "follow_up": 102, "answer": 103, "judge": 104}.items()
 }
 KINDS = {sampling["max_tokens"]: kind for kind, sampling in SAMPLING.items()}
-SETTINGS = {"random_seed": 0, "attempts": 2, "on_length": "retry", "sampling": SAMPLING}
+SETTINGS = {
+    "random_seed": 0,
+    "attempts": 2,
+    "on_length": "retry",
+    "sampling": SAMPLING,
+    "moves": {},
+    "follow_ups": {"min_chars": 10, "max_chars": 260, "replacements": 0, "judge": False},
+    "answers": {"target_chars": None},
+}
 
 
 @dataclass
