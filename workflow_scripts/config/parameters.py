@@ -46,7 +46,8 @@ def literal(value: Any) -> Callable[..., Any]:
 
 def local_file(entry: Config) -> str | list[str]:
     """The local file of an entry as an input, so that a change triggers a rerun; none for a Hub dataset or a URL."""
-    return entry.get("path", [])
+    path: str | list[str] = entry.get("path", [])
+    return path
 
 
 def scale_with_attempt(amount: int) -> Callable[..., int]:
