@@ -34,7 +34,7 @@ def used(tree: ast.AST) -> set[str]:
     """The codes in a module."""
     found: list[str] = []
     reads_conversations = any(
-        isinstance(node, ast.FunctionDef) and node.name == "read_exchanges" for node in ast.walk(tree)
+        isinstance(node, ast.FunctionDef) and node.name == "read_published" for node in ast.walk(tree)
     )
     for node in ast.walk(tree):
         match node:
