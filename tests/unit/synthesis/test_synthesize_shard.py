@@ -187,7 +187,8 @@ def test_a_seed_with_a_bad_turn_is_rejected_with_its_fault_and_text(shard, teach
         [{"input": seed["instruction"], "output": seed["response"]}] for seed in seeds
     ]
     assert [row["evidence"] for row in rejected] == [
-        {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty"} for seed in seeds
+        {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty", "text": ""}
+        for seed in seeds
     ]
     assert stats["rejected"] == {"bad_turn": 2}
     assert stats["faults"] == {"answer:empty": 2, "follow_up:empty": 2}
@@ -202,7 +203,7 @@ def test_failures_up_to_the_rate_are_rejected_rows(shard, teacher, seeds):
         {
             "id": seeds[0]["id"],
             "reason": "teacher_error",
-            "evidence": {"source": "Airoboros", "error": "InternalServerError: HTTP status 500"},
+            "evidence": {"source": "Airoboros", "error": "HTTP status 500: no"},
             **{key: seed_as_conversation(seeds[0])[key] for key in ("source", "conversation", "provenance")},
         }
     ]
@@ -211,7 +212,7 @@ def test_failures_up_to_the_rate_are_rejected_rows(shard, teacher, seeds):
 def test_beyond_the_rate_the_job_stops_and_keeps_paid_answers(shard, teacher, seeds, tmp_path):
     paid = queue_replies(teacher, seeds[:1])
     teacher.sends({"error": "no"}, status=500)
-    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(last error: .*500\), more than"):
+    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(last error: HTTP status 500: no\), more than"):
         shard(seeds, max_failure_rate=0.49)
     assert not (tmp_path / "data").exists() and not (tmp_path / "stats").exists()
     teacher.queue.clear()
@@ -220,3 +221,25 @@ def test_beyond_the_rate_the_job_stops_and_keeps_paid_answers(shard, teacher, se
     rows, rejected, stats = shard(seeds)
     assert (len(rows), rejected) == (2, [])
     assert (len(teacher.requests), stats["cached"]) == (requested, paid)
+
+
+def test_a_seed_that_a_content_filter_refuses_is_rejected_and_no_failure(shard, teacher, seeds):
+    """Its other attempts have other sampling seeds; the rest of the shard goes on."""
+    for _ in range(2):
+        teacher.sends({"error": {"code": "content_filter", "message": "Filtered."}}, status=400)
+    queue_replies(teacher, seeds[1:])
+    rows, (rejected,), stats = shard(seeds, max_failure_rate=0.0, attempts=2)
+    assert [row["provenance"]["seed"] for row in rows] == [seeds[1]["id"]]
+    kind = "follow_up" if seeds[0]["response"] else "answer"
+    evidence = {"source": "Airoboros", "fault": f"{kind}:content_filter", "text": "content_filter: Filtered."}
+    assert (rejected["id"], rejected["reason"], rejected["evidence"]) == (seeds[0]["id"], "bad_turn", evidence)
+    assert (stats["failed"], stats["faults"]) == (0, {f"{kind}:content_filter": 2})
+    requested = len(teacher.requests)
+    assert shard(seeds, max_failure_rate=0.0, attempts=2)[:2] == (rows, [rejected])  # a replay gives the same rows
+    assert len(teacher.requests) == requested
+
+
+def test_a_rejected_seed_keeps_the_last_failed_text(shard, teacher, seeds):
+    teacher.says("Here you go: https://example.org")
+    _, rejected, _ = shard(seeds, attempts=2)
+    assert {row["evidence"]["text"] for row in rejected} == {"Here you go: https://example.org"}

@@ -7,7 +7,7 @@ from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.plan import MOVES, Draws
 from workflow_scripts.synthesis.request_kinds import KINDS
 from workflow_scripts.synthesis.techniques.amplify import Amplify, opening_words, terms_of
-from workflow_scripts.teacher.client import TeacherError
+from workflow_scripts.teacher.errors import TeacherError
 
 FIRST = "Its crystals interlock, and water finds few ways in."
 ANSWERS = [
