@@ -28,6 +28,7 @@ from workflow_scripts.common.types import Config, Row, Seed
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.synthesis.forget import Choice, choose
 from workflow_scripts.synthesis.replay import replay
+from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import price_of
 from workflow_scripts.teacher.cache import RequestCache, usable
 from workflow_scripts.teacher.sampling import secret_fields
@@ -170,7 +171,9 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
     seeds = sorted(
         (seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"), key=lambda seed: seed["id"]
     )
-    forgotten = choose(replay(seeds, config, cache), config["synthesis"]["shard_size"], choice)
+    topics_file = folder / "synthesis" / "topics.json"
+    topics = read_topics(topics_file) if topics_file.is_file() else []
+    forgotten = choose(replay(seeds, config, cache, topics), config["synthesis"]["shard_size"], choice)
     if choice == Choice() or not forgotten.shards:
         found = "\n".join(f"{name}: {_counts(counts)}" for name, counts in forgotten.found.items())
         if confirmed or choice != Choice():
@@ -207,7 +210,8 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
 
 def _counts(counts: Counter[str], most: int = 12) -> str:
     """The most frequent names with their counts, on one line."""
-    named = [f"{name} {count:,}" for name, count in counts.most_common(most)]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{name} {count:,}" for name, count in ordered[:most]]
     more = len(counts) - len(named)
     return ", ".join([*named, *([f"{more} more"] if more else [])]) or "none"
 

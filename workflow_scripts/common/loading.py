@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
+
 from workflow_scripts.common.csv_files import csv_columns
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.hub_files import hub_dataset, hub_file
@@ -57,7 +59,8 @@ class Located:
         names = list(dict.fromkeys(name for batch in batches for name in batch))
         for batch in batches:
             count = len(next(iter(batch.values())))
-            values = [batch.get(name, [None] * count) for name in names]
+            columns = [batch.get(name, [None] * count) for name in names]
+            values = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
             yield from (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
 
     def _columns(self) -> Iterator[Columns]:

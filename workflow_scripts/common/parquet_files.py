@@ -48,7 +48,7 @@ def copy_parquet(files: Sequence[Path], target: Path, max_rows: int | None) -> i
         schema = pa.unify_schemas([read_schema(path) for path in files], promote_options="permissive")
     except pa.ArrowException as error:
         raise UserError(f"{files[0]}: the files of the data have different columns ({error}). Use one file.") from error
-    with TableWriter(target, schema) as writer:
+    with TableWriter(target, schema, "snappy") as writer:
         for path in files:
             for table in parquet_tables(path):
                 missing = [name for name in schema.names if name not in table.column_names]

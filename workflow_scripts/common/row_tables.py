@@ -16,7 +16,7 @@ import pyarrow as pa
 from workflow_scripts.common.tables import TableWriter
 from workflow_scripts.common.types import Row
 
-Columns = dict[str, list[Any]]  # values of equal number by column
+Columns = dict[str, list[Any] | pa.Array]  # values of equal number by column; an array contains texts
 
 
 def to_columns(rows: list[Row]) -> Columns:
@@ -25,8 +25,10 @@ def to_columns(rows: list[Row]) -> Columns:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def text_array(values: list[Any]) -> pa.Array | None:
+def text_array(values: list[Any] | pa.Array) -> pa.Array | None:
     """The values as texts; None if one is neither text nor null, or contains half of a surrogate pair."""
+    if isinstance(values, pa.Array):
+        return values
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowException, UnicodeEncodeError):
@@ -99,13 +101,13 @@ def _kinds(batch: Columns) -> dict[str, bool]:
 
 def _write(batches: Iterable[Columns], kinds: dict[str, bool], target: Path) -> int:
     schema = pa.schema([(name, pa.string() if is_text else pa.json_()) for name, is_text in kinds.items()])
-    with TableWriter(target, schema) as writer:
+    with TableWriter(target, schema, "snappy") as writer:
         for batch in batches:
             if batch.keys() - kinds.keys():
                 raise _UnknownColumn
             arrays = []
             for name, is_text in kinds.items():
-                values = batch.get(name) or [None] * _count(batch)
+                values = batch.get(name, [None] * _count(batch))
                 array = text_array(values) if is_text else json_array(values)
                 if array is None:
                     raise _UnknownColumn

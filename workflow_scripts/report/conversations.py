@@ -56,7 +56,7 @@ def meaning(row: Conversation | Rejected) -> str:
     """A sentence on a row's reason, and on its fault or the one that ended it early; empty if there is none."""
     evidence = row.get("evidence")
     fault = evidence.get("fault") if isinstance(evidence, dict) else row["provenance"].get("stopped")
-    return " ".join(filter(None, [explain(row.get("reason") or ""), explain(fault or "")]))
+    return " ".join(filter(None, [explain(str(code)) for code in (row.get("reason"), fault) if code]))
 
 
 def flags(row: Row) -> list[str]:
@@ -67,7 +67,8 @@ def flags(row: Row) -> list[str]:
         "allowed hit": any(hit["verdict"].startswith("allowed") for hit in row["hits"]),
         "ended early": bool(provenance.get("stopped")),
         "first answer by the teacher": provenance.get("first_answer") == "teacher",
-        "opening rewritten": "seed" in row,
+        "opening rewritten": provenance.get("opening", "seed") != "seed",
+        "technique left out": bool(provenance.get("fallbacks")),
         "judged": bool(provenance.get("scores")),
         "part of a longer conversation": provenance.get("part") is not None,
         "hidden characters": any(HIDDEN.search(text) for text in turns(row["conversation"])),

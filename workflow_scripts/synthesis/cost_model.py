@@ -37,12 +37,12 @@ class Step:
 
 # Amplify-Instruct's requests depend on the conversation: see `_amplify`.
 STEPS = {
-    "airoboros": Step({"instruction": 2, "answer": 1, "judge": 1}, answers=True),
+    "airoboros": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True),
     "evol_instruct": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True, rounds="rounds"),
     "flask": Step({"instruction": 1}),
     "know_logic": Step({"instruction": 1, "answer": 2, "judge": 1}, answers=True, attempts="attempts"),
     "lamini_example": Step({"instruction": 1}),
-    "lamini_topic": Step({"instruction": 2}),
+    "lamini_topic": Step({"instruction": 1}),
     "orca": Step({"answer": 1}, answers=True),
 }
 
@@ -107,8 +107,10 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     for name in group.path:
         if name == "amplify":
             tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
+            # At most, a path with another technique fails, and Amplify-Instruct starts again with the seed.
+            starts = 2 if len(group.path) > 1 else 1
             amplify = _amplify(group.opening, first, answered, settings, reply)
-            path_calls += [calls(name, *call, tries) for call in amplify]
+            path_calls += [calls(name, *call, technique_attempts=tries * starts) for call in amplify]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])
@@ -121,7 +123,11 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
         answered, first = float(step.answers), reply["answer"]  # the technique discards the seed's own answer
     if settings.get("judge", {}).get("min_mean") is not None:
         number = _mean_exchanges(settings) * group.skilled
-        path_calls.append(calls("judge", "judge", number, PROMPT_TOKENS + group.opening + first + reply["answer"]))
+        prompt = PROMPT_TOKENS + group.opening + first + reply["answer"]
+        if settings["judge"]["references"]:
+            path_calls.append(calls("judge", "answer", number, prompt))
+            prompt += reply["answer"]
+        path_calls.append(calls("judge", "judge", number, prompt))
     return path_calls
 
 
@@ -193,14 +199,14 @@ def seed_groups(seeds: list[Seed], settings: Config) -> list[Group]:
     return groups
 
 
-def count_cached(seeds: list[Seed], config: Config, cache: RequestCache) -> dict[str, Any]:
+def count_cached(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[str]) -> dict[str, Any]:
     """Which seeds are finished, found by generating their conversations from the cache alone.
 
     Returns {finished, requests, prompt_tokens, completion_tokens}: the ids of finished seeds, and the stored answers
-    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them.
+    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
     """
     counted: dict[str, Any] = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-    for replayed in replay(seeds, config, cache) if cache.folder.is_dir() else ():
+    for replayed in replay(seeds, config, cache, topics) if cache.folder.is_dir() else ():
         if replayed.finished:
             counted["finished"].add(replayed.seed["id"])
             continue

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, Draft
 
 KINDS: Final = ("explanation", "code", "mathematics", "creative", "role_play", "summary")
 # Categories of airoboros whose requests are of one kind.
@@ -72,7 +72,7 @@ def kind_of_opening(draft: Draft) -> str:
     Category, task and domain of a seed apply only while its request is unchanged.
     """
     stepped = next((step["category"] for step in reversed(draft.steps) if "category" in step), None)
-    unchanged = draft.instruction == draft.seed["instruction"]
+    unchanged = draft.opening == SEED_OPENING
     meta = draft.seed["meta"] if unchanged else {}
     named = CATEGORY_KINDS.get(stepped or meta.get("category") or "") or TASK_KINDS.get(meta.get("task") or "")
     if named:

@@ -127,6 +127,7 @@ def test_any_texts_are_identical_in_every_format(tmp_path_factory, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_files, "BLOCK_BYTES", data.draw(st.sampled_from([1, 7, 64, 2**20])))
         patch.setattr(csv_files, "BATCH_ROWS", 2)
+        patch.setattr(csv_files, "BLOCK_BYTES", data.draw(st.sampled_from([7, 64, 2**20])))
         patch.setattr(json_files, "BATCH_ROWS", 2)
         for name, write in TEXT_FORMATS.items():
             path = folder / name
@@ -157,6 +158,18 @@ def test_numbers_dates_and_names_of_nothing_in_csv_are_texts(tmp_path):
         {"q": "None", "a": "0.50", "b": "00123"},
         {"q": "NA", "a": "2020-05-10", "b": ""},
     ]
+
+
+@pytest.mark.parametrize("block_bytes", [8, 32, 2**20])
+def test_quotes_where_rfc_4180_does_not_allow_them(tmp_path, monkeypatch, block_bytes):
+    """Such a file is parsed by the csv module; a long file also where Arrow gives up in the middle."""
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", block_bytes)
+    rows = [{"q": f"A pipe of {n} inches", "a": "x" * n} for n in range(40)]
+    path = tmp_path / "a.csv"
+    path.write_text("q,a\n" + "".join(f"A pipe of {n} inches,{'x' * n}\n" for n in range(40)))
+    assert load(path) == rows
+    path.write_text("q,a\n" + "".join(f'A {n}" pipe,"say ""x"""\n' for n in range(40)))
+    assert load(path) == [{"q": f'A {n}" pipe', "a": 'say "x"'} for n in range(40)]
 
 
 def test_dates_in_json_are_texts(tmp_path):

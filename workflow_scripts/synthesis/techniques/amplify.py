@@ -38,6 +38,7 @@ class Amplify:
 
     name = "amplify"
     citation = "Daniele & Suphavadeeprasit 2023, Amplify-Instruct (announced, unpublished)"
+    source = ""  # it writes no opening
 
     def fits(self, seed: Seed) -> bool:
         return True
@@ -50,10 +51,7 @@ class Amplify:
         settings = generator.settings
         draws = Draws(draft.seed["id"], settings["random_seed"])
         kind = kind_of_opening(draft)
-        unchanged = draft.instruction == draft.seed["instruction"]
-        domain = draft.seed["domain"] if unchanged else None
-        known = (unchanged and draft.seed["meta"].get("reference")) or ""
-        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, known)
+        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
         count = draws.exchanges(settings["exchanges"]) - 1
         done: list[FollowUp] = []
@@ -61,7 +59,7 @@ class Amplify:
         for number in range(1, count + 1):
             for alternative in range(1 + settings["follow_ups"]["replacements"]):
                 used = [follow_up.move for follow_up in done] + [row["move"] for row in replaced]
-                plan = draws.follow_up(number, count, alternative, kind, domain, used, settings["moves"])
+                plan = draws.follow_up(number, count, alternative, kind, draft.domain, used, settings["moves"])
                 try:
                     exchange = await self._exchange(draft, generator, draws, plan, kind)
                 except BadTurn as error:
@@ -145,12 +143,12 @@ class Amplify:
         self, draft: Draft, generator: Generator, draws: Draws, question: str, kind: str, known: str = ""
     ) -> str:
         """An answer; if only the result is known, an answer that explains it."""
-        system = [draft.system or generator.prompt(draft, "expert", kind=kind)]
+        system = [generator.prompt(draft, "expert", kind=kind)]
         settings = generator.settings["answers"]
         mean = mean_answer_chars(draft.seed["source"], settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
         if mean is not None:
             shape = draws.answer_shape(len(draft.exchanges) + 1, mean)
-            layout = shape["layout"] if kind in SHAPED and not draft.system else None
+            layout = shape["layout"] if kind in SHAPED and not draft.preface else None
             system.append(generator.prompt(draft, "answer_shape", **(shape | {"layout": layout})))
         if known:
             system.append(generator.prompt(draft, "known_result", known=known))
