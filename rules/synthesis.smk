@@ -68,7 +68,7 @@ rule draw_topics:
 
 rule synthesize_shard:
     input:
-        teacher=literal(TEACHER_FILES),
+        teacher=input_files(TEACHER_FILES),
         seeds="<results>/seeds/data.jsonl",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
@@ -112,7 +112,7 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        model=literal(EMBEDDER_FILES),
+        model=input_files(EMBEDDER_FILES),
     output:
         data="<results>/synthesis/data.jsonl",
         rejected="<results>/synthesis/rejected.jsonl",

@@ -132,6 +132,7 @@ def _verification(section: Config) -> Iterator[str]:
     for key, path in [*named, ("queue.gold.path", section["queue"]["gold"]["path"])]:
         if path is not None:
             yield from _file({"path": path}, f"verification.{key}")
+            yield from _no_braces(path, f"verification.{key}")
     for number, path in enumerate(section["decisions"]):
         if Path(path).suffix not in (".json", ".csv", ".jsonl"):
             yield f"verification.decisions[{number}]: {path} must end in .json (Label Studio), .csv or .jsonl."
@@ -199,6 +200,8 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield "evaluation.backend_args.trust_remote_code: code from a model repository is never executed. Delete the key."
     if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
         yield f"evaluation.two_turn.questions: no such file: {two_turn['questions']}."
+    if two_turn:
+        yield from _no_braces(two_turn["questions"], "evaluation.two_turn.questions")
 
 
 def _evaluated_tasks(evaluation: Config) -> list[str]:
@@ -225,6 +228,12 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 def _file(entry: Config, where: str) -> Iterator[str]:
     if "path" in entry and not Path(entry["path"]).is_file():
         yield f"{where}: no such file: {entry['path']}."
+
+
+def _no_braces(path: str, where: str) -> Iterator[str]:
+    """A file that is an input of a rule and read under this name: Snakemake would take {name} for a wildcard."""
+    if "{" in path:
+        yield f"{where}: {path} contains a brace, which Snakemake reads as a wildcard. Rename the file."
 
 
 def _local_model(name: str, where: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.queued_teacher import QueuedTeacher
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
@@ -144,6 +145,31 @@ def test_finished_conversations_are_not_amplified(shard, teacher, seeds, make_se
     finished = make_seed(kind="conversation", meta={"conversation": [{"input": "Why?", "output": "So."}]})
     rows, rejected, stats = shard([finished, *seeds])
     assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, requested)
+
+
+def test_an_independent_judge_answers_all_judgements(shard, teacher, seeds, config):
+    judge = QueuedTeacher()
+    endpoint = {"model": "j", "base_url": judge.base_url, "api_key_env": None}
+    settings = config["synthesis"]["judge"] | {"endpoint": endpoint, "min_mean": 3, "references": False}
+    skills = ["Factuality", "Insightfulness", "Completeness"]
+    requested = queue_replies(teacher, seeds)
+    judge.says(json.dumps(dict.fromkeys(skills, 4)))
+    try:
+        rows, rejected, stats = shard([{**seed, "skills": skills} for seed in seeds], judge=settings)
+    finally:
+        judge.close()
+    assert rejected == [] and {row["provenance"]["teacher"]["judge"] for row in rows} == {"j"}
+    assert all(answer["scores"] == dict.fromkeys(skills, 4) for row in rows for answer in row["provenance"]["scores"])
+    assert len(teacher.requests) == requested and {request["model"] for request in judge.requests} == {"j"}
+    assert stats["requests"] == requested + len(judge.requests) == requested + 4
+    assert stats["prompt_tokens"] == 7 * stats["requests"]
+
+
+def test_topics_of_the_run_are_read(shard, teacher, seeds):
+    recipe = [{"path": ["airoboros", "amplify"], "weight": 1}]
+    teacher.says("Kelp.")
+    shard(seeds[:1], recipe=recipe, topics=["tidal mills"], attempts=1)
+    assert "tidal mills" in teacher.requests[0]["messages"][0]["content"]
 
 
 def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):

@@ -142,6 +142,7 @@ def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft)
     asked = "Explain it to children.\n\nWhy does basalt crack?\n\nA map."
     assert work.draft.exchanges[0] == {"input": asked, "output": FIRST}
+    assert work.draft.prompts == {"expert", "follow_up"}
 
 
 # Answers by kind, with a target length.
