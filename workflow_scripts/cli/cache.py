@@ -210,7 +210,8 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
 
 def _counts(counts: Counter[str], most: int = 12) -> str:
     """The most frequent names with their counts, on one line."""
-    named = [f"{name} {count:,}" for name, count in counts.most_common(most)]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{name} {count:,}" for name, count in ordered[:most]]
     more = len(counts) - len(named)
     return ", ".join([*named, *([f"{more} more"] if more else [])]) or "none"
 

@@ -56,7 +56,7 @@ def meaning(row: Conversation | Rejected) -> str:
     """A sentence on a row's reason, and on its fault or the one that ended it early; empty if there is none."""
     evidence = row.get("evidence")
     fault = evidence.get("fault") if isinstance(evidence, dict) else row["provenance"].get("stopped")
-    return " ".join(filter(None, [explain(str(row.get("reason") or "")), explain(fault or "")]))
+    return " ".join(filter(None, [explain(str(code)) for code in (row.get("reason"), fault) if code]))
 
 
 def flags(row: Row) -> list[str]:

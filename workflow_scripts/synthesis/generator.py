@@ -78,8 +78,8 @@ class Generator:
         `synthesis.attempts` attempts; TeacherError if every reply ended within its reasoning.
         """
         ask = self.ask_judge if judge else self._ask
-        sampling_key = SAMPLING.get(kind, kind)
-        sampling, texts = self.settings["sampling"][sampling_key], []
+        sampling = self.settings["sampling"][SAMPLING.get(kind, kind)]
+        texts: list[str] = []
         fault = ""
         for attempt in range(self.settings["attempts"]):
             try:
@@ -98,7 +98,7 @@ class Generator:
         if fault == "max_tokens" and not any(texts):
             raise TeacherError(
                 f"every reply reached its maximum of {max_tokens(sampling)} tokens within the reasoning. Raise it in "
-                f"`synthesis.sampling.{sampling_key}`, or lower `reasoning_effort`"
+                f"`synthesis.sampling.{SAMPLING.get(kind, kind)}`, or lower `reasoning_effort`"
             )
         raise BadTurn(f"{kind}:{fault}", texts[-1])
 

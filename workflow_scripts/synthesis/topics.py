@@ -8,6 +8,7 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Config
+from workflow_scripts.teacher.errors import Refused
 from workflow_scripts.teacher.replies import LENGTH
 from workflow_scripts.teacher.structured import Ask
 
@@ -35,15 +36,17 @@ def listed_topics(reply: str) -> list[str]:
 async def draw_topics(ask: Ask, settings: Config) -> list[str]:
     """Distinct topics, sorted, from `topic_requests` requests for `topics` topics each.
 
-    `ask` is `TeacherClient.ask`. `settings` has these two keys, `sampling` and `random_seed`. Replies without a list are
-    skipped.
+    `ask` is `TeacherClient.ask`. `settings` has these two keys, `sampling` and `random_seed`. Replies without a list,
+    and refusals by a content filter, are skipped.
     """
     messages = [{"role": "user", "content": PROMPTS.render(PROMPT.stem, count=settings["topics"])}]
 
     async def request(number: int) -> list[str]:
-        answer = await ask(messages, settings["sampling"], settings["random_seed"] + number)
-        cut_off = answer["finish_reason"] == LENGTH
-        text = answer["text"]
+        try:
+            answer = await ask(messages, settings["sampling"], settings["random_seed"] + number)
+        except Refused:
+            return []
+        cut_off, text = answer["finish_reason"] == LENGTH, answer["text"]
         return listed_topics(text.rpartition("\n")[0] if cut_off else text)[: settings["topics"]]
 
     lists = await asyncio.gather(*(request(number) for number in range(settings["topic_requests"])))
