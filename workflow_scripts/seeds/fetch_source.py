@@ -4,13 +4,16 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import file_sha256, write_json
+from workflow_scripts.common.rows import content_id, file_sha256, write_json
 from workflow_scripts.common.tables import TableWriter
 from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds.lesswrong import fetch_posts
@@ -39,6 +42,28 @@ def fetch_forum(settings: Config, max_rows: int | None, state: Path, path: Path)
     return {"dataset": settings["url"], "revision": f"sha256:{file_sha256(path)}", "rows": table.rows}
 
 
+def sample_rows(data: Any, settings: Config) -> Any:
+    """`rows` rows of a `datasets.Dataset` in their order: a random sample, spread evenly over the values of `sample_by`.
+
+    Of the columns in `sample_by` the first that exists is read. The sample is seeded by the source's id. UserError if
+    no column exists.
+    """
+    rows, by = settings.get("rows"), settings.get("sample_by")
+    if rows is None or rows >= len(data):
+        return data
+    order = np.random.default_rng(int(content_id("sample", settings["id"]), 16)).permutation(len(data))
+    if by:
+        column = next((name for name in by if name in data.column_names), None)
+        if column is None:
+            raise UserError(
+                f"no column {' or '.join(by)}, which `sample_by` names; the columns are {', '.join(data.column_names)}."
+            )
+        values = pd.Series(data.with_format("arrow")[column].to_pylist(), dtype=object).map(str)[order]
+        rank = values.groupby(values, sort=False).cumcount().to_numpy()
+        order = order[np.argsort(rank, kind="stable")]
+    return data.select(np.sort(order[:rows]))
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write the rows of the source as parquet, and their dataset, revision and number as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +81,8 @@ def main(argv: list[str] | None = None) -> None:
         if "graphql" in source:
             origin = fetch_forum(source["graphql"], source.get("rows"), args.state, args.rows)
         else:
-            data, origin = load(source, source.get("rows"))
+            data, origin = load(source, None)
+            data = sample_rows(data, source)
             data.to_parquet(args.rows)
             origin = {**origin, "rows": len(data)}
     except UserError as error:

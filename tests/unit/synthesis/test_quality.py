@@ -26,7 +26,7 @@ TALK = [
         ("Assistant: why does granite last?", "role_label"),
         ("Why does granite last?\nUser: what about crystals?", "role_label"),
         ("Why does granite erode so slowly??", "near_copy"),
-        ("Why does granite, as an AI, matter?", "self_reference"),
+        ("Why does granite, as an AI I ask, matter?", "self_reference"),
         ("Why does www.granite.org say crystals?", "url"),
     ],
 )
@@ -48,13 +48,13 @@ def test_the_words_of_the_opening_do_not_refer_to_the_conversation():
         (" \n", "empty"),
         ("I'm sorry, but I can't answer.", "refusal"),
         ("As an AI language model, I know stones.", "self_reference"),
-        ("Read https://example.org for more.", "url"),
+        ("Read https://plums.org for more.", "url"),
         ("User: And then?", "role_label"),
         ("Its crystals interlock tightly, and water finds few ways in!", "near_copy"),
         ("No" + "o" * 40, "repeated_characters"),
         ("Its crystals interlock, and so water finds the", "truncated"),
-        ("the stone is hard, so " * 8, "repetition"),
-        ("the stone is hard, so " * 4, None),  # short enough to be intended
+        ("the stone is hard, so " * 8 + "it lasts.", "repetition"),
+        ("the stone is hard, so " * 4 + "it lasts.", None),  # short enough to be intended
     ],
 )
 def test_answers(text, fault):
