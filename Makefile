@@ -2,8 +2,8 @@
 # make test        install, then run what a contributor needs: linters, unit tests, one tiny run of every stage
 # make test-all    the same, then the slow tests: whole runs, kills, full disks, SLURM
 # make check       only the linters
-# make install     only install
-# make lock        resolve requirements.in again and write requirements.txt
+# make install     only install, with uv if it is on PATH, otherwise with pip
+# make lock        resolve requirements.in and write requirements.txt, with hashes
 # make docs        generate docs/configuration.md from the schema
 # make review      install Label Studio into .venv-review, for expert reviews (docs/verification.md)
 
@@ -12,6 +12,8 @@ VENV := .venv
 STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+UV := $(shell command -v uv)
+PIP := $(if $(UV),VIRTUAL_ENV=$(VENV) uv pip,$(VENV)/bin/pip)
 
 .PHONY: run test test-all check install lock docs review
 
@@ -21,9 +23,8 @@ run: install
 test: install check
 	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
 
-# Each whole run uses all cores, so they run one after the other.
 test-all: test
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m slow --numprocesses 2 --dist loadfile
 
 check: install
 	$(VENV)/bin/ruff check .
@@ -34,24 +35,23 @@ check: install
 
 install: $(STAMP)
 
-$(STAMP): requirements.txt requirements-no-deps.txt pyproject.toml
+# All packages are in the lock, so dependencies are not resolved again. torch brings the libraries of its build.
+$(STAMP): requirements.txt requirements-torch.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --upgrade pip
-	$(VENV)/bin/pip install -r requirements.txt
-	$(VENV)/bin/pip install --no-deps -r requirements-no-deps.txt
-	$(VENV)/bin/pip install --no-deps --editable .
+	$(if $(UV),,$(VENV)/bin/pip install --upgrade pip)
+	$(PIP) install --no-deps --require-hashes -r requirements.txt
+	$(PIP) install -r requirements-torch.txt
+	$(PIP) install --no-deps --editable .
 	touch $(STAMP)
 
-# After a change of requirements.in: resolve it in a separate environment, then update envs/*.yaml.
+# After a change of requirements.in; then update envs/*.yaml. Pins in requirements.txt stay where they still fit.
 lock:
-	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --upgrade pip
-	.venv-lock/bin/pip install -r requirements.in
-	{ echo "# Every package that the project runs with, pinned: written by \`make lock\` from requirements.in."; \
-	  .venv-lock/bin/pip freeze | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > requirements.txt
+	.venv-lock/bin/pip install uv
+	.venv-lock/bin/uv pip compile requirements.in --output-file requirements.txt --custom-compile-command "make lock" \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-package torch
 	rm -rf .venv-lock
 
 docs: install

@@ -109,7 +109,7 @@ rule render_report:
     params:
         code=code_hash("report.render_report"),
         run=config["run"],
-        base=config["training"]["base"]["model"],
+        base=literal(config["training"]["base"]["model"]),
         teacher=config["teacher"]["model"],
         evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
         # Not inputs: run.json and benchmarks/ change with every start; the page uses them as they are when it is rendered.

@@ -13,7 +13,7 @@ EMBEDS = (
     or CLUSTERS
 )
 EMBEDDER_FILES = (
-    ("<results>/seeds/embedder/modules.json" if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
+    (["<results>/seeds/embedder/modules.json"] if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
 )
 OVERSAMPLING = (
     config_subset("seeds", "oversample", "composition", "limit", "expected_yield")
@@ -21,10 +21,10 @@ OVERSAMPLING = (
     else {"oversample": None}
 )
 DOWNLOADS += expand("<results>/seeds/sources/{source}.parquet", source=SOURCES)
-DOWNLOADS.append(EMBEDDER_FILES if SOURCES else [])
+DOWNLOADS += EMBEDDER_FILES if SOURCES else []
 # A parameter function: the name or folder of the embedding model, empty if none is needed.
 embedder_folder = lambda wildcards, input: (
-    "" if not EMBEDS else os.path.dirname(input.model) if FETCH_EMBEDDER else EMBEDDER
+    "" if not EMBEDS else os.path.dirname(str(input.model)) if FETCH_EMBEDDER else EMBEDDER
 )
 
 
@@ -95,6 +95,7 @@ rule clean_source:
         clean="<results>/seeds/clean/{source}.parquet",
         rejected="<results>/seeds/clean/{source}.rejected.parquet",
         changes="<results>/seeds/clean/{source}.json",
+        repaired="<results>/seeds/clean/{source}.repaired.parquet",
     log:
         "<logs>/clean_source/{source}.log",
     benchmark:
@@ -112,6 +113,7 @@ rule clean_source:
             --clean {output.clean:q} \
             --rejected {output.rejected:q} \
             --changes {output.changes:q} \
+            --repaired {output.repaired:q} \
             2>&1 | tee {log:q}
         """
 
@@ -172,7 +174,7 @@ rule fetch_embedder:
 
 rule embed_seeds:
     input:
-        model=EMBEDDER_FILES,
+        model=literal(EMBEDDER_FILES),
         seeds="<results>/seeds/unique.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
@@ -236,8 +238,8 @@ rule deduplicate_semantic:
 
 rule label_seeds:
     input:
-        model=EMBEDDER_FILES,
-        teacher=TEACHER_FILES if LABELLED_BY == "teacher" else [],
+        model=literal(EMBEDDER_FILES),
+        teacher=literal(TEACHER_FILES if LABELLED_BY == "teacher" else []),
         seeds="<results>/seeds/distinct.parquet",
     output:
         labelled="<results>/seeds/labelled.parquet",

@@ -9,7 +9,7 @@ AUDITED = ["max_length", "overflow", "batching", "global_batch_size", "micro_bat
 
 rule fetch_base:
     input:
-        files=model_files(config["training"]["base"]["model"]),
+        files=literal(model_files(config["training"]["base"]["model"])),
     output:
         model=directory("<results>/training/base/final"),
     log:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.synthesis_at_size --seeds 300 FILE.parquet ...
 
 The files have columns of a known layout: instruction or prompt with an answer, CAMEL's message_1 and message_2, or
-LessWrong's htmlBody. The teacher is the scripted server (tests/scripted_teacher.py). The benchmark shows that every
+LessWrong's htmlBody. The teacher is the scripted server (tests/support/scripted_teacher.py). The benchmark shows that every
 technique runs, that no row is lost and that the statistics add up. It does not measure the quality of texts; their
 lengths follow the server's rules, which imitate the published lengths. Prints the results as JSON, next to the published
 figures (Data-Provenance-Collection, data_summaries/Capybara.json).
@@ -126,8 +126,8 @@ def main() -> None:
     args = parser.parse_args()
 
     sys.path.insert(0, str(ROOT))
-    from tests.scripted_teacher import served
-    from tests.workflow.conftest import Project
+    from tests.support.runs import Project
+    from tests.support.scripted_teacher import served
 
     with tempfile.TemporaryDirectory() as name:
         (folder := Path(name) / "project").mkdir()

@@ -3,7 +3,7 @@
     python -m venv /tmp/distilabel-venv && /tmp/distilabel-venv/bin/pip install "distilabel[openai]" requests
     python -m tests.benchmarks.synthesis_throughput --peer-python /tmp/distilabel-venv/bin/python
 
-All clients query the same scripted server on loopback (tests/scripted_teacher.py), with the same number of processes and
+All clients query the same scripted server on loopback (tests/support/scripted_teacher.py), with the same number of processes and
 of concurrent requests:
 
 `ours`        jobs of synthesize_shard, one shard per process, concurrently as snakemake starts them: conversations of
@@ -55,7 +55,7 @@ def settings(count: int, processes: int) -> dict:
         "shard_size": -(-count // processes),
         "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
         "recipe": [{"path": ["amplify"], "weight": 1}],
-        "judge": {"min_mean": None},
+        "judge": {"min_mean": None, "references": False, "endpoint": None},
         "sampling": {kind: values | {"max_tokens": 700} for kind, values in own["sampling"].items()},
     }
 
@@ -88,7 +88,7 @@ def finish(processes: list[subprocess.Popen]) -> None:
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
         "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
-        "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
+        "--topics=", "--labels", "none", "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip
     finish(
@@ -161,7 +161,7 @@ def be_distilabel(args: argparse.Namespace) -> None:
 
 def measure(client, delay: float, args: argparse.Namespace, folder: Path) -> dict:
     """Run a client on a new server; returns requests and requests/s from the server's record, and wall seconds."""
-    from tests.scripted_teacher import served
+    from tests.support.scripted_teacher import served
 
     server_folder = Path(tempfile.mkdtemp(dir=folder))
     began = time.monotonic()

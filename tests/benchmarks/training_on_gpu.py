@@ -49,7 +49,7 @@ def make_base(folder: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from tests.small_tokenizers import llama_2
+    from tests.support.small_tokenizers import llama_2
 
     config = LlamaConfig(
         vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32,
@@ -66,7 +66,7 @@ def make_base(folder: Path) -> None:
 
 def make_tokens(folder: Path, base: Path) -> None:
     """Write the audited tokens of enough conversations for all steps."""
-    from tests.tiny_training import WORDS
+    from tests.support.tiny_training import WORDS
     from workflow_scripts.common.rows import write_jsonl
     from workflow_scripts.training import audit_loss_mask
 

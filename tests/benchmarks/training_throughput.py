@@ -38,8 +38,8 @@ def prepare(folder: Path, rows: int) -> dict:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from tests.small_tokenizers import llama_2
-    from tests.tiny_training import WORDS, TinyTraining
+    from tests.support.small_tokenizers import llama_2
+    from tests.support.tiny_training import WORDS, TinyTraining
     from workflow_scripts.common.rows import write_jsonl
 
     tiny = TinyTraining(folder, **settings("ours"))
@@ -115,7 +115,7 @@ def own_side(folder: Path, side: str) -> float:
     """Seconds of training with the rule's command."""
     from workflow_scripts.training import train_model
 
-    from tests.tiny_training import SETTINGS, TinyTraining  # isort: skip
+    from tests.support.tiny_training import SETTINGS, TinyTraining  # isort: skip
 
     tiny = TinyTraining.__new__(TinyTraining)
     tiny.folder, tiny.settings = folder, SETTINGS | settings(side)

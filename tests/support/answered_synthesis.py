@@ -24,10 +24,12 @@ def with_all_techniques(config, results):
     config["results"] = str(results)
     config["synthesis"] |= {
         "exchanges": [{"count": 3, "weight": 3}, {"count": 4, "weight": 1}],
-        "moves": [],
+        "moves": {},
+        "follow_ups": {"min_chars": 10, "max_chars": 260, "replacements": 0, "judge": False},
+        "answers": {"target_chars": None},
         "recipe": [{"path": ["amplify"], "weight": 1}],
         "techniques": {"evol_instruct": {"rounds": 2}, "know_logic": {"attempts": 3}},
-        "judge": {"min_mean": None},
+        "judge": {"min_mean": None, "references": False, "endpoint": None},
         "attempts": 3,
     }
     kinds = ("instruction", "follow_up", "answer", "judge")

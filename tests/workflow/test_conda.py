@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny_training import make_base
-from tests.workflow.conftest import environment
-from tests.workflow.tiny_run import RESULTS, configure_all
+from tests.support.runs import environment
+from tests.support.tiny_run import RESULTS, configure_all
+from tests.support.tiny_training import make_base
 from workflow_scripts.teacher.servers import vllm_command
 
-TESTS = Path(__file__).parents[1]
+SUPPORT = Path(__file__).parents[1] / "support"
 FILES = {path.stem for path in Path("envs").glob("*.yaml")}
 
 builds = pytest.mark.skipif(
@@ -33,7 +33,7 @@ def conda(monkeypatch):
     """Conda, or its stand-in."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if shutil.which("conda") is None:
-        monkeypatch.setenv("PATH", first(TESTS / "conda_standin" / "bin"))
+        monkeypatch.setenv("PATH", first(SUPPORT / "conda_standin" / "bin"))
 
 
 @builds
@@ -109,7 +109,7 @@ def test_what_starts_vllm_has_its_environment(project, conda, own, target, envir
 @pytest.mark.slow
 def test_every_job_runs_in_the_image(project, monkeypatch):
     """Through a stand-in that records the calls of apptainer; the image itself is not built."""
-    monkeypatch.setenv("PATH", first(TESTS / "apptainer_standin"))
+    monkeypatch.setenv("PATH", first(SUPPORT / "apptainer_standin"))
     words = configure_all(project, "http://127.0.0.1:9/v1")
     seeds = str(RESULTS / "seeds" / "data.jsonl")
     jobs = project.planned(*words, "--", seeds)

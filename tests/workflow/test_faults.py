@@ -1,6 +1,5 @@
 """Synthesis with a teacher that fails: no row is lost, no request paid twice, no key disclosed."""
 
-import contextlib
 import json
 import os
 import random
@@ -11,101 +10,34 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
-import yaml
 
-from tests.scripted_replies import fingerprint
-from tests.scripted_teacher import Served, served
-from tests.workflow.conftest import Project, environment
+from tests.support.runs import (
+    CANARY,
+    CONCURRENCY,
+    DATA,
+    JOBS,
+    Project,
+    alive,
+    configure,
+    environment,
+    kill,
+    nothing_is_lost,
+    places_with,
+)
+from tests.support.scripted_replies import fingerprint
+from tests.support.scripted_teacher import Served, served
 
 pytestmark = pytest.mark.slow
 
-CONCURRENCY = 4
-JOBS = 2  # at once
 KILLS = 10
-CANARY = "canary-5d1f0c6e2b"
-DATA = "results/mine/synthesis/data.jsonl"
 CHEAP_FAULTS = "429,500,truncated,empty_choices,content_type,reset"
-SUBJECTS = [
-    "lighthouses", "glaciers", "sourdough", "violins", "compasses", "monsoons", "beehives", "suspension bridges",
-    "tidal pools", "printing presses",
-]  # fmt: skip
-
-
-def sources() -> dict[str, list[dict[str, str]]]:
-    """Forty seeds in two sources, written here."""
-    asked = {
-        "made": [
-            ("Why do {} matter to people who never see one?", "They carry work that others rely on, and {} fail slowly."),
-            ("Give three reasons why {} are hard to copy.", "Their makers adjust {} by ear and touch. Drawings leave that out."),
-        ],
-        "found": [
-            ("How would you explain {} to a patient child?", "Begin with what can be held. With {} that is the weight."),
-            ("What is the oldest mistake about {}, and who corrected it?", "That {} need no care. Travellers saw otherwise."),
-        ],
-    }  # fmt: skip
-    return {
-        name: [
-            {"instruction": question.format(subject), "response": answer.format(subject)}
-            for subject in SUBJECTS
-            for question, answer in pairs
-        ]
-        for name, pairs in asked.items()
-    }
-
-
-def configure(project: Project, base_url: str, *, reverse: bool = False, shard_size: int = 20, **teacher) -> list[str]:
-    """Options of snakemake for a run on the forty seeds with the teacher at `base_url`."""
-    entries = []
-    for name, rows in sources().items():
-        path = project.folder / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        entries.append({"id": name, "label": name, "path": path.name, "layout": "instruction", "license": "MIT"})
-    sampling = yaml.safe_load((project.folder / "config.yaml").read_text())["synthesis"]["sampling"]
-    own = {
-        "run": "mine",
-        "seeds": {
-            "sources": entries[::-1] if reverse else entries,
-            "limit": 40,
-            "cleaning": {"rules": ["empty"]},
-            "deduplication": {"semantic_distance": None},
-            "labels": {"by": "none"},
-        },
-        "teacher": {
-            "kind": "endpoint", "model": "scripted", "base_url": base_url, "prefill": False, "concurrency": CONCURRENCY,
-            "timeout": 2, "retries": 8, "max_failure_rate": 0.5, **teacher,
-        },
-        "synthesis": {
-            "shard_size": shard_size,
-            "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
-            "sampling": {kind: values | {"max_tokens": 700} for kind, values in sampling.items()},
-        },
-    }  # fmt: skip
-    (project.folder / "mine.yaml").write_text(yaml.safe_dump(own))
-    return ["--configfile", "mine.yaml", "--set-threads", f"synthesize_shard={2 // JOBS}"]
-
-
-def rows(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def stored(project: Project) -> set[str]:
     """Fingerprints of the requests whose answers are on disk."""
     held = [json.loads(path.read_text()) for path in (project.folder / DATA).parents[1].glob("teacher/cache/??/*.json")]
     return {fingerprint(entry["request"]) for entry in held}
-
-
-def nothing_is_lost(project: Project) -> dict:
-    """The stage's statistics, which must account for every seed."""
-    stage = (project.folder / DATA).parent
-    stats = json.loads((stage / "stats.json").read_text())
-    grown, rejected = rows(stage / "data.jsonl"), rows(stage / "rejected.jsonl")
-    seeds = {seed["id"] for seed in rows(stage.parent / "seeds" / "data.jsonl")}
-    assert stats["in"] == len(seeds) == 40
-    assert stats["out"] == len(grown) and sum(stats["rejected"].values()) == len(rejected)
-    assert Counter(seeds) == Counter([row["provenance"]["seed"] for row in grown] + [row["id"] for row in rejected])
-    return stats
 
 
 class Recorded:
@@ -151,30 +83,6 @@ def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, re
     project.run(DATA, *configure(project, recorded.base_url, **change))
     assert (project.folder / DATA).read_bytes() == recorded.data
     assert json.loads((project.folder / DATA).with_name("stats.json").read_text())["requests"] == 0
-
-
-def alive(project: Project) -> list[int]:
-    """Processes whose working directory is the project."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.cwd() == str(project.folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-        except psutil.Error:
-            pass  # ended meanwhile, or another user's
-    return found
-
-
-def kill(project: Project, leader: subprocess.Popen) -> None:
-    """`kill -9` of a whole process group; no process of it may survive."""
-    with contextlib.suppress(ProcessLookupError):  # it had ended
-        os.killpg(leader.pid, signal.SIGKILL)
-    leader.wait()
-    deadline = time.monotonic() + 10
-    while left := alive(project):
-        assert time.monotonic() < deadline, f"still running: {left}"
-        time.sleep(0.05)
-    time.sleep(0.3)  # the server notices that its clients are gone
 
 
 def killed_at_random(project: Project, server: Served, options: list[str]) -> list[tuple[int, set[str]]]:
@@ -228,8 +136,26 @@ def test_killed_ten_times_no_stored_answer_is_requested_again(project, tmp_path_
     assert nothing_is_lost(project)["out"] >= 36
 
 
-def places_with(secret: str, folder: Path) -> list[str]:
-    return [str(path) for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+def test_ctrl_c_twice_ends_the_jobs_at_once(project, tmp_path_factory):
+    """A terminal sends SIGINT to snakemake and its jobs. After the first, a job waits for answers that are paid for."""
+    with served(tmp_path_factory.mktemp("server"), "--delay", "120") as server:
+        words = configure(project, server.base_url, timeout=300)
+        started = subprocess.Popen(
+            project.command(DATA, *words), cwd=project.folder, start_new_session=True, env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while not server.events("arrival"):
+            assert started.poll() is None
+            time.sleep(0.1)
+        os.killpg(started.pid, signal.SIGINT)
+        time.sleep(3)
+        assert alive(project), "the first did not wait"
+        os.killpg(started.pid, signal.SIGINT)
+        deadline = time.monotonic() + 15
+        while left := alive(project):
+            started.poll()
+            assert time.monotonic() < deadline, f"still running: {left}"
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0], ids=["some refused", "all refused"])

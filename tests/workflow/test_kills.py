@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import Project, environment
-from tests.workflow.test_faults import kill, served
-from tests.workflow.tiny_run import RESULTS, configure_all
+from tests.support.runs import Project, environment, kill
+from tests.support.scripted_teacher import served
+from tests.support.tiny_run import RESULTS, configure_all
 
 pytestmark = pytest.mark.slow
 

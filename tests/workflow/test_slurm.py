@@ -10,10 +10,10 @@ from collections import Counter
 import pytest
 import yaml
 
-from tests.slurm_cluster import Cluster, cluster, missing
-from tests.workflow.conftest import Project, environment
-from tests.workflow.test_faults import CONCURRENCY, configure, nothing_is_lost, served
-from tests.workflow.tiny_run import RESULTS, configure_all
+from tests.support.runs import CONCURRENCY, Project, configure, environment, nothing_is_lost
+from tests.support.scripted_teacher import served
+from tests.support.slurm_cluster import Cluster, cluster, missing
+from tests.support.tiny_run import RESULTS, configure_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "")]
 

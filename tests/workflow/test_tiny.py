@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripted_teacher import Served, served
-from tests.workflow.conftest import Project, environment
-from tests.workflow.test_faults import CANARY, kill, places_with
-from tests.workflow.tiny_run import RESULTS, configure_all
+from tests.support.runs import CANARY, Project, environment, kill, places_with
+from tests.support.scripted_teacher import Served, served
+from tests.support.tiny_run import RESULTS, configure_all
 
 DATA_STAGES = ["seeds", "synthesis", "verification", "conversations", "decontamination", "dataset"]
 # Files with the same bytes in every run on the same answers.

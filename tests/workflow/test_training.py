@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.tiny_training import TinyTraining
+from tests.support.tiny_training import TinyTraining
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.config.run_folder import run_folder
-from workflow_scripts.config.schema import schema, validation_errors
+from workflow_scripts.config.schema import infinite_numbers, schema, validation_errors
 from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
@@ -22,7 +22,7 @@ def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
 
     With `needs_key`, a teacher's key that is missing in the environment is an error.
     """
-    return validation_errors(config, schema()) or [
+    return [*infinite_numbers(config), *validation_errors(config, schema())] or [
         *_content(config, needs_key),
         *training_mistakes(config["training"]),
     ]
@@ -96,9 +96,14 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
     teacher = config["teacher"]
     # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
     answered = (run_folder(config) / "teacher" / "cache").is_dir()
-    variable = teacher["api_key_env"] if needs_key and teacher["kind"] == "endpoint" and not answered else None
-    if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
-        yield "teacher.api_key_env: the environment variable that it names is not set. Export it."
+    judge = config["synthesis"]["judge"]["endpoint"]
+    keys = {
+        "teacher": teacher["api_key_env"] if teacher["kind"] == "endpoint" else None,
+        "synthesis.judge.endpoint": judge and judge["api_key_env"],
+    }
+    for section, variable in keys.items() if needs_key and not answered else ():
+        if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
+            yield f"{section}.api_key_env: the environment variable that it names is not set. Export it."
     if teacher["kind"] == "vllm":
         yield from _revision(teacher, "teacher")
     if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):

@@ -39,6 +39,16 @@ def as_json(value: Any) -> JsonParameter:
     return JsonParameter(value)
 
 
+def literal(value: Any) -> Callable[..., Any]:
+    """A value of the configuration as a function, for a rule: Snakemake parses the braces of any other string as wildcards."""
+    return lambda wildcards: value
+
+
+def local_file(entry: Config) -> str | list[str]:
+    """The local file of an entry as an input, so that a change triggers a rerun; none for a Hub dataset or a URL."""
+    return entry.get("path", [])
+
+
 def scale_with_attempt(amount: int) -> Callable[..., int]:
     """A resource function: `amount` of memory or minutes, times the number of the attempt."""
     return lambda wildcards, attempt: amount * attempt

@@ -8,8 +8,9 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.report import figures
+from workflow_scripts.report import figures, released
 from workflow_scripts.report.svg import Figure
+from workflow_scripts.synthesis.released import SOURCES
 
 PUBLISHED = package_file("report/published.yaml")
 LENGTH_LIMITS = (500, 1000, 2000, 4000, 8000, 16000)  # characters: exclusive upper limits of the bars
@@ -54,7 +55,7 @@ class Measured:
 
 
 def published() -> Row:
-    """The released file's composition and lengths, each with its source."""
+    """The released file's composition, with its source."""
     return read_yaml(PUBLISHED)
 
 
@@ -69,8 +70,7 @@ def grouped(sources: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
 
 def composition(measured: Measured) -> list[Row]:
     """A row per source of this run or the released file: counts, shares in percent, and means of both."""
-    released = published()
-    released_counts = released["composition"]["dialogues"]
+    released_counts = published()["composition"]["dialogues"]
     sources = grouped(measured.sources)
     names = [*sources, *(name for name in released_counts if name not in sources)]
     rows = []
@@ -92,7 +92,7 @@ def composition(measured: Measured) -> list[Row]:
                 if name in released_counts
                 else None,
                 "means": means,
-                "published_means": released["conversations"].get(name, {}),
+                "published_means": SOURCES.get(name, {}),
             }
         )
     return sorted(rows, key=lambda row: (-row["conversations"], -(row["published"] or 0), row["source"]))
@@ -169,5 +169,6 @@ def section(
         "audit": audit,
         "seeds": {"rows": seed_rows(seeds), "stats": seeds} if seeds else None,
         "synthesis": synthesis,
+        "released": released.section(synthesis) if synthesis else None,
         "examples": examples,
     }

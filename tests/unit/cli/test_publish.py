@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from tests.stand_in_hub import TOKEN, StandInHub
+from tests.support.stand_in_hub import TOKEN, StandInHub
 from workflow_scripts.common.rows import file_sha256
 from workflow_scripts.release.files import CRATE, SUMS, read_sums, sums
 

@@ -64,16 +64,21 @@ def test_the_presets_have_no_error(preset):
             "evolve_instruct",
             "synthesis.recipe[1].path[0]: 'evolve_instruct' is not one of airoboros, amplify, ",
         ),
-        ("synthesis.moves.0.weights.depen", 2, "synthesis.moves[0].weights: 'depen' is not one of deepen, "),
-        ("synthesis.moves.0.weights.deepen", 0, "synthesis.moves[0].weights.deepen: 0 must be more than 0"),
-        ("synthesis.moves.0.from", 0, "synthesis.moves[0].from: 0 must be at least 1"),
+        ("synthesis.moves.what_of", 2, "synthesis.moves: 'what_of' is not one of impact, "),
+        ("synthesis.moves.what_if", -1, "synthesis.moves.what_if: -1 must be at least 0"),
+        (
+            "synthesis.moves",
+            [{"from": 1, "weights": {}}],
+            "synthesis.moves: [{'from': 1, 'weights': {}}] is a list; expected a mapping",
+        ),
+        ("synthesis.answers.target_chars", "long", "synthesis.answers.target_chars: 'long' is not valid under any of"),
         (
             "synthesis.techniques.evol_instruct.operations.widen",
             1,
             "synthesis.techniques.evol_instruct.operations: 'wi",
         ),
         ("synthesis.judge.min_mean", 6, "synthesis.judge.min_mean: 6 must be at most 5"),
-        ("run", "../x", "run: '../x' does not match the pattern"),
+        ("run", "../x", "run: '../x' is not valid: use lower-case letters, digits"),
         ("teacher.kind", "endpoint", "teacher.base_url: null; expected a string"),
         ("seeds.oversample", 0.5, "seeds.oversample: 0.5 must be at least 1 (embed and label at most"),
         ("seeds.labels.by", "me", "seeds.labels.by: 'me' is not one of classifier, teacher, none ("),
@@ -104,7 +109,11 @@ def test_the_presets_have_no_error(preset):
         ),
         ("seeds.sources.0.layout", "alpaca", "seeds.sources[0].layout: 'alpaca' is not one of instruction, problem, "),
         ("seeds.sources.0.columns", {"response": 3}, "seeds.sources[0].columns.response: 3 is not valid under any"),
-        ("seeds.sources.0.url", "ftp://a/b.json", "seeds.sources[0].url: 'ftp://a/b.json' does not match the pattern"),
+        (
+            "seeds.sources.0.url",
+            "ftp://a/b.json",
+            "seeds.sources[0].url: 'ftp://a/b.json' is not valid: it must begin with http:// or https://",
+        ),
         (
             "seeds.sources.0.post_tasks",
             ["poem"],
@@ -417,6 +426,12 @@ def test_a_teacher_key_is_needed_unless_answers_are_stored(config, tmp_path, mon
     line = "teacher.api_key_env: the environment variable that it names is not set. Export it."
     assert mistakes(config) == [line]
     assert mistakes(config, needs_key=False) == []
+    config["synthesis"]["judge"]["endpoint"] = {
+        "model": "j",
+        "base_url": "http://127.0.0.1:8/v1",
+        "api_key_env": "MY_KEY",
+    }
+    assert mistakes(config) == [line, line.replace("teacher.", "synthesis.judge.endpoint.")]
     (tmp_path / "pocket" / "teacher" / "cache").mkdir(parents=True)
     assert mistakes(config) == []
 

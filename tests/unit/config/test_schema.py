@@ -8,7 +8,7 @@ import yaml
 from workflow_scripts.config.check import mistakes
 from workflow_scripts.config.files import merged_config
 from workflow_scripts.config.renamed import RENAMED, RENAMED_VALUES
-from workflow_scripts.config.schema import schema, section_errors
+from workflow_scripts.config.schema import PATTERNS, schema, section_errors
 
 
 def test_every_key_has_a_description():
@@ -24,6 +24,34 @@ def test_every_key_has_a_description():
                     yield from undocumented(child, f"{path}.{name}")
 
     assert list(undocumented(schema(), "")) == []
+
+
+def test_every_pattern_is_explained_in_words():
+    def patterns(part):
+        if isinstance(part, dict):
+            for key, inner in part.items():
+                if key == "pattern" and isinstance(inner, str):
+                    yield inner
+                else:
+                    yield from patterns(inner)
+        elif isinstance(part, list):
+            for inner in part:
+                yield from patterns(inner)
+
+    assert set(patterns(schema())) == set(PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.warmup_ratio", 1, "training.warmup_ratio: 1 must be less than 1 (share of the steps with warm-up)."),
+        ("training.weight_decay", float("nan"), "training.weight_decay: nan is not a finite number."),
+        ("training.learning_rate", float("inf"), "training.learning_rate: inf is not a finite number."),
+        ("training.learning_rate", "2e-5x", "training.learning_rate: '2e-5x' is a string; expected a number (peak learning rate of AdamW)."),
+    ],
+)  # fmt: skip
+def test_numbers_outside_their_range(config, key, value, message):
+    assert mistakes(with_value(config, key, value)) == [message]
 
 
 def lookup(part, key):

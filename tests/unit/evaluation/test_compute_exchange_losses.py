@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tiny_training import conversations, make_base
+from tests.support.tiny_training import conversations, make_base
 from workflow_scripts.evaluation.compute_exchange_losses import answer_spans, exchange_losses
 from workflow_scripts.training.template import Encoder, set_template
 

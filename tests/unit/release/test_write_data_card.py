@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import DatasetCard, metadata_load
 from markdown_it import MarkdownIt
 
-from tests.stand_in_hub import StandInHub
+from tests.support.stand_in_hub import StandInHub
 from tests.unit.release.test_write_model_card import HOSTILE
 from tests.unit.release.tree import common, make
 from workflow_scripts.release.write_data_card import main, size_category

@@ -7,8 +7,8 @@ from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from markdown_it import MarkdownIt
 
-from tests.stand_in_hub import TOKEN, StandInHub
-from tests.tiny_training import make_base
+from tests.support.stand_in_hub import TOKEN, StandInHub
+from tests.support.tiny_training import make_base
 from tests.unit.release.tree import make, model_options
 from workflow_scripts.release.write_model_card import main
 from workflow_scripts.training.template import set_template

@@ -8,7 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from tests import browser
+from tests.support import browser
 from tests.unit.report.test_embedded_data import unpacked
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.rows import content_id, write_jsonl

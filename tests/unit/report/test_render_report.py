@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests import browser, report_run
+from tests.support import browser, report_run
 
 HOSTILE = [
     "<script>alert(1)</script>",

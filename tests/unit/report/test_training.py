@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tiny_training import TinyTraining
+from tests.support.tiny_training import TinyTraining
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.report.pages import render

@@ -53,6 +53,17 @@ def fault(make_table):
     return find
 
 
+def test_repaired_texts_are_listed(clean, make_table, tmp_path):
+    damaged = GOOD.replace(" ", " cafÃ© ", 1)
+    talk = [{"input": GOOD, "output": GOOD}, {"input": damaged, "output": GOOD}]
+    rows = [{"response": damaged, "row": 3}, {"response": GOOD, "row": 4}, {"row": 5, "conversation": talk}]
+    kept, _ = clean(make_table(rows), rules=["empty"])
+    listed = pq.read_table(tmp_path / "repaired.parquet").to_pylist()
+    fixed = GOOD.replace(" ", " café ", 1)
+    assert [(row["row"], row["before"], row["after"]) for row in listed] == [(3, damaged, fixed), (5, damaged, fixed)]
+    assert [row["id"] for row in listed] == [kept[0]["id"], kept[2]["id"]]
+
+
 @pytest.fixture
 def clean(tmp_path):
     """A function that runs the entry point on a table: the clean rows, and the rejected ones."""
@@ -60,7 +71,7 @@ def clean(tmp_path):
     def run(table, **settings):
         paths = {
             name: tmp_path / f"{name}.{'json' if name == 'changes' else 'parquet'}"
-            for name in ("seeds", "clean", "rejected", "changes")
+            for name in ("seeds", "clean", "rejected", "repaired", "changes")
         }
         pq.write_table(table, paths["seeds"])
         options = [part for name, path in paths.items() for part in (f"--{name}", str(path))]
@@ -215,7 +226,7 @@ def test_a_seed_is_judged_the_same_alone_and_in_a_batch(make_table, rows):
 
 
 def test_main_repairs_every_text(clean, make_table):
-    broken, repaired = "Itâ€™s a cafÃ© with a view of the sea.", "It's a café with a view of the sea."
+    broken, repaired = "Itâ€™s a cafÃ© with a view of the sea.", "It’s a café with a view of the sea."
     talk = [
         {"input": broken, "output": f"{broken} {broken}"},
         {"input": f"<div class='markdown'><p>{broken}</p></div>", "output": broken},

@@ -99,7 +99,7 @@ def test_a_url_that_cannot_be_fetched_is_reported(site, fetch, tmp_path):
     for name, words in {
         "gone.json": f"seed source camel: {address}/gone.json cannot be downloaded: 404",
         "broken.jsonl": f"seed source camel: {address}/broken.jsonl, line 2: not valid JSON",
-        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .json",
+        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .ndjson, .json",
     }.items():
         with pytest.raises(UserError) as caught:
             fetch(url=f"{address}/{name}")
@@ -200,8 +200,8 @@ def test_a_forum_without_such_posts(forum, fetch, tmp_path):
     with pytest.raises(UserError) as caught:
         fetch(graphql={**settings, "min_score": 99})
     assert str(caught.value) == (
-        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has the score `min_score`. "
-        "Lower `min_score`, or extend the dates."
+        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has the score `post_min_score`. "
+        "Lower `post_min_score`, or extend the dates."
     )
     assert not (tmp_path / "new" / "origin.json").exists()
 

@@ -211,8 +211,8 @@ def test_an_error_of_the_teacher_is_not_a_fault_of_a_text(write, judge, teacher)
 
 def test_a_draft_records_the_names_of_its_prompts(make_seed):
     generator, draft, other = Generator(None, SETTINGS), begin_draft(make_seed(), 0), begin_draft(make_seed(), 0)
-    text = generator.prompt(draft, "follow_up", request="about why", opening="Why does")
-    assert text == prompts.render("follow_up", request="about why", opening="Why does")
+    text = generator.prompt(draft, "known_result", known="quartz")
+    assert text == prompts.render("known_result", known="quartz")
     generator.prompt(draft, "expert")
     generator.prompt(draft, "expert")
-    assert (draft.prompts, other.prompts) == ({"follow_up", "expert"}, set())
+    assert (draft.prompts, other.prompts) == ({"known_result", "expert"}, set())

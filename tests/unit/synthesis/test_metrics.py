@@ -15,10 +15,10 @@ def exchange(question, answer):
     return {"input": question, "output": answer}
 
 
-def row(conversation, techniques=("amplify",), moves=None, source="Airoboros"):
+def row(conversation, techniques=("amplify",), moves=None, source="Airoboros", kind="explanation"):
     steps = [{"name": name} for name in techniques]
     if moves is not None:
-        steps[-1]["moves"] = moves
+        steps[-1] |= {"moves": moves, "kind": kind}
     return {
         "source": source,
         "conversation": conversation,
@@ -84,6 +84,7 @@ def test_metrics_of_a_set():
             [exchange("How?", "four"), exchange("basalt?", "five"), exchange("slate it is", "six")],
             ["evol_instruct", "amplify"],
             ["deepen", "compare"],
+            kind="code",
         ),
         row([exchange("Who?", "Seven"), exchange("When?", "eight")], source="Taskmaster"),
     ]
@@ -97,6 +98,7 @@ def test_metrics_of_a_set():
         "paths": {"amplify": 2, "evol_instruct > amplify": 1},
         "techniques": {"amplify": 3, "evol_instruct": 1},
         "moves": {"deepen": 2, "compare": 1},
+        "moves_by_kind": {"code": {"deepen": 1, "compare": 1}, "explanation": {"deepen": 1}},
         "distinct_2": 0.6667,  # one two, two three, one two
         "vocabulary": 8,
         "per_source": table(rows),

@@ -1,44 +1,75 @@
 """Which turns are valid, and the names of the faults of the others."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
-from workflow_scripts.synthesis.quality import answer_fault, first_question, follow_up_fault, last_sentence
+from workflow_scripts.synthesis.forms import form, has_recap
+from workflow_scripts.synthesis.quality import answer_fault, first_sentence, follow_up_fault, last_sentence
 
+CASES = yaml.safe_load((Path(__file__).parent / "follow_ups.yaml").read_text(encoding="utf-8"))
 TALK = [
     {
         "input": "Why does granite erode so slowly?",
         "output": "Its crystals interlock tightly, and water finds few ways in.",
     }
 ]
+LENGTHS = {"min_chars": 50, "max_chars": 260}
+
+
+def cases(group):
+    return [
+        (name, CASES["conversations"][conversation], text)
+        for name, texts in CASES[group].items()
+        for conversation, same in texts.items()
+        for text in same
+    ]
+
+
+def test_there_are_twenty_of_each():
+    numbers = {name: sum(map(len, texts.values())) for group in ("good", "bad") for name, texts in CASES[group].items()}
+    assert set(numbers.values()) == {20} and set(CASES["bad"]) == {
+        "role_label", "quoted", "praise", "multi_line", "refers_to_nothing", "asked_before", "near_copy", "too_short", "too_long",
+        "no_request",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "conversation", "text"), cases("good"))
+def test_every_released_form_is_valid(name, conversation, text):
+    assert follow_up_fault(text, conversation, **LENGTHS) is None
+    assert form(text) == name.removeprefix("recap_")
+    assert has_recap(text) or name != "recap_question"
+
+
+@pytest.mark.parametrize(("fault", "conversation", "text"), cases("bad"))
+def test_every_fault_is_found(fault, conversation, text):
+    assert follow_up_fault(text, conversation, **LENGTHS) == fault
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    "text",
     [
-        ("Why does granite resist water?", None),
-        ("why is a crystal lattice so tight that water stays out?", None),
-        ("", "empty"),
-        ("Thank you! Why does granite last?", "praise"),
-        ("Great, why does granite last?", "praise"),
-        ("How does granite resist water?", "off_move"),
-        ("Why does granite resist water.", "no_question"),
-        ("Why does he go?", "refers_to_nothing"),
-        ("Assistant: why does granite last?", "role_label"),
-        ("Why does granite last?\nUser: what about crystals?", "role_label"),
-        ("Why does granite erode so slowly??", "near_copy"),
-        ("Why does granite, as an AI I ask, matter?", "self_reference"),
-        ("Why does www.granite.org say crystals?", "url"),
+        "Why does the granite of www.granite.org have such large crystals?",
+        "How would a language model explain that the crystals interlock so tightly?",
+        "I'm sorry for the crystals, but I can't see why they interlock so tightly?",
+        "Great Britain has granite too: how do its crystals interlock?",
     ],
 )
-def test_follow_ups(text, fault):
-    assert follow_up_fault(text, TALK, opening="Why does") == fault
+def test_rules_for_answers_do_not_apply_to_users(text):
+    assert follow_up_fault(text, TALK, **LENGTHS) is None
 
 
-def test_the_words_of_the_opening_do_not_refer_to_the_conversation():
-    talk = [{"input": "Explain the difference.", "output": "One is large."}]
-    assert follow_up_fault("What is the difference between us?", talk, "What is the difference between") == (
-        "refers_to_nothing"
-    )
+def test_empty_and_repeated_characters():
+    assert follow_up_fault(" ", TALK, **LENGTHS) == "empty"
+    assert follow_up_fault("Why do crystals " + "o" * 60 + "?", TALK, **LENGTHS) == "repeated_characters"
+
+
+def test_lengths_are_inclusive():
+    text = "How do the crystals interlock?"
+    assert follow_up_fault(text, TALK, min_chars=len(text), max_chars=len(text)) is None
+    assert follow_up_fault(text, TALK, min_chars=len(text) + 1, max_chars=99) == "too_short"
+    assert follow_up_fault(text, TALK, min_chars=1, max_chars=len(text) - 1) == "too_long"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +81,7 @@ def test_the_words_of_the_opening_do_not_refer_to_the_conversation():
         ("As an AI language model, I know stones.", "self_reference"),
         ("Read https://plums.org for more.", "url"),
         ("User: And then?", "role_label"),
+        ("Teacher: What is it?\nStudent: Granite.", None),  # a dialogue
         ("Its crystals interlock tightly, and water finds few ways in!", "near_copy"),
         ("No" + "o" * 40, "repeated_characters"),
         ("Its crystals interlock, and so water finds the", "truncated"),
@@ -59,20 +91,6 @@ def test_the_words_of_the_opening_do_not_refer_to_the_conversation():
 )
 def test_answers(text, fault):
     assert answer_fault(text, TALK) == fault
-
-
-@pytest.mark.parametrize(
-    ("text", "question"),
-    [
-        ("Why? And how? So.", "Why?"),
-        ('"Why so?"', "Why so?"),
-        ("“Why so?” she asked", "Why so?"),
-        ("Nothing asked.", "Nothing asked."),
-        ("", ""),
-    ],
-)
-def test_first_question(text, question):
-    assert first_question(text) == question
 
 
 @pytest.mark.parametrize(
@@ -87,3 +105,18 @@ def test_first_question(text, question):
 )
 def test_last_sentence(text, expected):
     assert last_sentence(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Why? And how? So.", "Why?"),
+        ("Explain it. It is hard.", "Explain it."),
+        ("Is it 3.14 metres high?\n\nIt is.", "Is it 3.14 metres high?"),
+        ("No end\nMore", "No end"),
+        ("Expand on the lattice:\n\nIt is tight.", "Expand on the lattice."),
+        ("", ""),
+    ],
+)
+def test_first_sentence(text, expected):
+    assert first_sentence(text) == expected

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.small_tokenizers import KINDS
-from tests.tiny_training import SETTINGS, TinyTraining, conversations
+from tests.support.small_tokenizers import KINDS
+from tests.support.tiny_training import SETTINGS, TinyTraining, conversations
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.training import tokens

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tiny_training import SETTINGS
+from tests.support.tiny_training import SETTINGS
 from workflow_scripts.training.batching import padding_share, prepare, samples
 
 SAMPLES = st.lists(st.lists(st.integers(1, 99), min_size=2, max_size=16), min_size=1, max_size=9)

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from tests.tiny_training import SETTINGS
+from tests.support.tiny_training import SETTINGS
 from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
 
 

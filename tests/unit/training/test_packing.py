@@ -3,7 +3,7 @@
 import pytest
 from transformers import LlamaConfig, MistralConfig, PhiConfig, StableLmConfig
 
-from tests.tiny_training import SETTINGS
+from tests.support.tiny_training import SETTINGS
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.training import packing
 

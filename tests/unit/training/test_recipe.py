@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny_training import SETTINGS
+from tests.support.tiny_training import SETTINGS
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.training.recipe import accumulation_steps, check_installed
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_tokenizers import KINDS, phi
+from tests.support.small_tokenizers import KINDS, phi
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.training.template import (

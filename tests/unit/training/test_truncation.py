@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_tokenizers import KINDS
-from tests.tiny_training import conversations
+from tests.support.small_tokenizers import KINDS
+from tests.support.tiny_training import conversations
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import split_conversation, truncate
 

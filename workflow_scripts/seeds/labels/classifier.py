@@ -10,10 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.seeds.labels.grid import Grid, Label, names
-
-SKILLS = 3  # per seed, as in FLASK
-
+from workflow_scripts.seeds.labels.grid import SKILLS, Grid, Label, names
 
 # Logistic regression of a right domain on its margin, fitted on MMLU's validation questions by
 # tests/benchmarks/label_agreement.py --split validation.

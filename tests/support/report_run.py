@@ -24,6 +24,25 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
                        "domain": label, "skills": [label], "difficulty": label, "teacher": {"model": label}},
     }  # fmt: skip
     stats = {"in": 2, "out": 2, "rejected": {}}
+    length = {
+        "value": 150.0,
+        "low": 140.0,
+        "high": 160.0,
+        "n": 9,
+        "released": 152,
+        "released_n": 63,
+        "target": [120.0, 200.0],
+        "off": False,
+    }
+    share = length | {
+        "value": 0.6,
+        "low": 0.5,
+        "high": 0.7,
+        "released": None,
+        "released_n": None,
+        "target": [0.15, 0.33],
+        "off": True,
+    }
     seed = {"source": label, "read": 5, "unique": 4, "wanted": 3, "chosen": 3, "shortfall": 1}
     files = {
         "seeds/stats.json": {
@@ -36,6 +55,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
             "in": 2, "out": 1, "rejected": {"bad_turn": 1}, "mean_exchanges": 2.0, "mean_words": 9.0, "requests": 7, "cached": 1,
             "prompt_tokens": 90, "completion_tokens": 50, "distinct_2": 0.5, "vocabulary": 12, "mean_drift": 0.5,
             "faults": {label: 1}, "judge": {"measures": {"new_words": 0.5, "score": 0.5}, "scores": {"depth": 3.0}, "model": label},
+            "moves_by_kind": {label: {label: 1}}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
         },
         "conversations/stats.json": {**stats, "split": 0, "parts": 0},
         "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},

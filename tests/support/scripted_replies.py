@@ -11,6 +11,8 @@ import random
 import re
 from typing import Any
 
+from tests.support import scripted_turns
+
 Body = dict[str, Any]
 
 MODEL = "scripted"
@@ -111,7 +113,7 @@ def _answer(rng: random.Random, word: str) -> str:
     return text
 
 
-def _follow_up(rng: random.Random, opening: str, word: str) -> str:
+def _follow_up(rng: random.Random, opening: str, word: str, mark: str = "?") -> str:
     low, high = FOLLOW_UP_CHARS
     begun = f"{opening} the idea of {word} {rng.choice(ABOUT)}"
     text = begun
@@ -119,10 +121,15 @@ def _follow_up(rng: random.Random, opening: str, word: str) -> str:
         noun, (adjective, other) = rng.choice(NOUNS), rng.sample(ADJECTIVES, 2)
         text = f"{text} {rng.choice(CLAUSES).format(noun=noun, adjective=adjective, other=other)}"
         if low <= len(text) < high:
-            return text + "?"
+            return text + mark
         if len(text) >= high:
             text = begun
-    return begun + "?"
+    return begun + mark
+
+
+def _mark(prompt: str) -> str:
+    """How the follow-up ends: a request is an imperative."""
+    return "." if "follow-up request" in prompt else "?"
 
 
 def _request(rng: random.Random, word: str) -> str:
@@ -205,8 +212,11 @@ def instance(schema: Any, rng: random.Random, name: str = "") -> Any:
     return None if kind == "null" else _sentence(rng)
 
 
-def reply_text(body: Body, digest: str) -> str:
-    """The text of the reply. It depends only on `body` and `digest`, the fingerprint of the body."""
+def reply_text(body: Body, digest: str, careless: bool = False) -> str:
+    """The text of the reply. It depends only on the arguments; `digest` is the fingerprint of the body.
+
+    A `careless` teacher ignores what Amplify-Instruct's prompts ask for.
+    """
     rng = random.Random(int(digest, 16))
     messages = body["messages"]
     last, system = messages[-1]["content"], messages[0]["content"] if messages[0]["role"] == "system" else None
@@ -214,14 +224,23 @@ def reply_text(body: Body, digest: str) -> str:
     if form.get("type") == "json_schema":
         return json.dumps(instance(form["json_schema"].get("schema", {}), rng))
     if messages[-1]["role"] == "assistant":  # the client sent the beginning of the reply
-        return _follow_up(rng, last, _long_word(messages[:-1], rng))
+        return _follow_up(rng, last, _long_word(messages[:-1], rng), _mark(messages[-2]["content"]))
+    if scripted_turns.USER_TURN.search(last):
+        earlier = [message["content"] for message in messages[-2:-4:-1]]  # the last answer, its question
+        if careless:
+            return scripted_turns.careless_follow_up(earlier, rng)
+        return scripted_turns.follow_up(last, earlier, rng, NOUNS, ADJECTIVES)
     if FINAL_ANSWER.search(system or last[-400:]):
         return _solution(rng, last)
     if system is not None:  # only the prompts for answers have a system message
-        return _answer(rng, _long_word(messages, rng))
+        word = _long_word(messages, rng)
+        if careless:
+            return scripted_turns.careless_answer(word, rng, _sentence)
+        shaped = scripted_turns.SHAPE.search(system)
+        return scripted_turns.answer(system, word, rng, _sentence) if shaped else _answer(rng, word)
     asked = last if len(last) < 1200 else f"{last[:500]}\n{last[-700:]}"  # the task is at the beginning or the end
     if opening := BEGUN.search(asked):
-        return _follow_up(rng, opening[1], _long_word(messages, rng))
+        return _follow_up(rng, opening[1], _long_word(messages, rng), _mark(asked))
     if count := LIST.search(asked):
         lines = [f"the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)}" for _ in range(int(count[1] or count[2]))]
         return "\n".join(f"{place}. {line.capitalize()}" for place, line in enumerate(lines, 1))

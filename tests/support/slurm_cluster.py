@@ -1,6 +1,6 @@
 """A one-node SLURM cluster for tests, with the daemons of Debian's packages slurm-wlm and munge.
 
-    python -m tests.slurm_cluster      # runs until Ctrl-C, to try the slurm profile manually
+    python -m tests.support.slurm_cluster      # runs until Ctrl-C, to try the slurm profile manually
 
 Needs root. It writes /etc/slurm/slurm.conf, where the jobs look for it, and does not start if that file exists.
 """

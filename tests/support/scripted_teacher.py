@@ -1,6 +1,6 @@
 """An OpenAI-compatible server with rule-based replies for tests and benchmarks: high throughput, injected faults, a record.
 
-    python -m tests.scripted_teacher --port 0 --port-file F --delay 0.05 --fault-rate 0.3 --record requests.jsonl
+    python -m tests.support.scripted_teacher --port 0 --port-file F --delay 0.05 --fault-rate 0.3 --record requests.jsonl
 
 Replies come from scripted_replies.py. Each request draws its own fault, so a retry may succeed. The record has one line
 for each arrival and one for its end, in the order of events: {"event": "arrival" | "reply" | "fault" | "gone", "n",
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.scripted_replies import MODEL, Body, completion, fingerprint, sentences
+from tests.support.scripted_replies import MODEL, Body, completion, fingerprint, sentences
 
 FAULTS = ("slow", "429", "500", "401", "truncated", "empty_choices", "content_type", "reset")
 
@@ -212,9 +212,17 @@ def served(folder: Path, *options: str) -> Iterator[Served]:
     folder.mkdir(parents=True, exist_ok=True)
     port_file, record = folder / "port", folder / "requests.jsonl"
     port_file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.scripted_teacher", "--port-file", str(port_file), "--record", str(record)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.scripted_teacher",
+        "--port-file",
+        str(port_file),
+        "--record",
+        str(record),
+    ]
     process = subprocess.Popen(
-        [*command, *options], cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, start_new_session=True
+        [*command, *options], cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
         deadline = time.monotonic() + 30

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.small_tokenizers import KINDS
+from tests.support.small_tokenizers import KINDS
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.training import audit_loss_mask
 

@@ -1,7 +1,7 @@
 """Disagreeing reviewers, an adjudicator, a growing queue and corrupt exports, in a real Label Studio. Run it manually:
 
     .venv-review/bin/pip install playwright
-    .venv-review/bin/python tests/review_conflicts.py --configfile mine.yaml --work /tmp/conflicts
+    .venv-review/bin/python tests/support/review_conflicts.py --configfile mine.yaml --work /tmp/conflicts
 
 The run of mine.yaml must have finished the synthesis stage. The script overwrites the section `verification` of mine.yaml.
 Two reviewers judge a small queue in the browser, a third decides the disputed items, and every outcome is compared with
@@ -18,9 +18,9 @@ from pathlib import Path
 import yaml
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.review_in_browser import CHROMIUM, Review, Reviewer, options, scripted, send
+from tests.support.review_in_browser import CHROMIUM, Review, Reviewer, options, scripted, send
 
 NAMES = ("anna", "ben", "cara")
 OTHER = '<View><Text name="text" value="$text"/><Choices name="c" toName="text"><Choice value="yes"/></Choices></View>'

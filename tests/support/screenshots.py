@@ -1,6 +1,6 @@
 """Make the README's screenshot of the report from a finished run. Run it manually:
 
-    python -m tests.screenshots results/pocket
+    python -m tests.support.screenshots results/pocket
 
 It shows the report in Chromium, on a desktop screen and on a phone, next to each other.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests import browser
+from tests.support import browser
 
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "report.png"
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "report.png"
 SCREEN, PHONE, HEIGHT, MARGIN = 1180, 390, 900, 24  # px
 MAX_BYTES = 300_000
 VIEWS = """<!doctype html>

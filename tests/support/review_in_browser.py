@@ -1,7 +1,7 @@
 """Two reviewers submit scripted verdicts on Label Studio's page in a real browser. Run it manually:
 
     .venv-review/bin/pip install playwright
-    .venv-review/bin/python tests/review_in_browser.py --configfile mine.yaml --work /tmp/review
+    .venv-review/bin/python tests/support/review_in_browser.py --configfile mine.yaml --work /tmp/review
 
 The run of mine.yaml must have its review queue, and `verification.reviewers` must be set. The script
 

@@ -1,6 +1,6 @@
 """Run a command in a network namespace that has only loopback.
 
-unshare --net python tests/without_network.py COMMAND …
+unshare --net python tests/support/without_network.py COMMAND …
 """
 
 import fcntl

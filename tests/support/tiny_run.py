@@ -7,9 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.tiny_training import make_base
-from tests.workflow.conftest import Project
-from tests.workflow.test_faults import configure
+from tests.support.runs import Project, configure
+from tests.support.tiny_training import make_base
 
 RESULTS = Path("results/mine")
 
