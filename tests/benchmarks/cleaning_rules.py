@@ -19,7 +19,7 @@ import yaml
 
 from workflow_scripts.common.rows import write_text
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.seeds.cleaning.rules import RULES, first_fault, first_faults
+from workflow_scripts.seeds.cleaning.rules import OPTIONAL_RULES, RULES, first_fault, first_faults
 
 ROWS = Path(__file__).with_name("cleaning_rows.yaml")
 MEASURED = Path("workflow_scripts/seeds/cleaning/measured.yaml")
@@ -27,7 +27,6 @@ HEADER = "# Precision and recall of the cleaning rules: `python -m tests.benchma
 ASKED, ANSWERED = ("instruction", "prompt", "message_1"), ("response", "output", "message_2")
 # A model that refuses speaks of itself: of these two rules, a row of one is no negative of the other.
 VOICE = {"self_reference", "refusal"}
-OPTIONAL = {"airoboros_filters"}  # a published list, off by default; it is not measured
 MIN_WHOLE_CHARS = 300  # of a real answer that is cut
 
 
@@ -54,7 +53,9 @@ def labelled_rows() -> list[Labelled]:
 def broken_rules(row: Labelled) -> set[str]:
     """The rules that an answer breaks, each applied alone."""
     return {
-        rule for rule in RULES if rule not in OPTIONAL and first_fault(row.text, [rule], answer=True, asked=row.asked)
+        rule
+        for rule in RULES
+        if rule not in OPTIONAL_RULES and first_fault(row.text, [rule], answer=True, asked=row.asked)
     }
 
 

@@ -106,7 +106,8 @@ RULES: dict[str, Rule] = {
         lambda texts: foreign(texts)[0], lambda text, asked: f"{foreign(pa.array([text]))[1][0]}: {text[:120]}"
     ),
 }
-ANSWER_RULES = tuple(name for name, rule in RULES.items() if rule.answers_only)
+OPTIONAL_RULES = {"airoboros_filters"}  # off by default
+ANSWER_RULES = tuple(name for name, rule in RULES.items() if rule.answers_only and name not in OPTIONAL_RULES)
 
 
 def first_faults(

@@ -203,7 +203,7 @@ def test_answer_rules_do_not_apply_to_requests():
 
 
 def test_answer_rules():
-    assert set(ANSWER_RULES) == {"self_reference", "refusal", "airoboros_filters", "url", "truncated"}
+    assert set(ANSWER_RULES) == {"self_reference", "refusal", "url", "truncated"}
 
 
 def test_only_named_rules_apply_and_the_first_in_the_order_of_the_rules_is_reported():
@@ -233,7 +233,7 @@ def test_a_text_is_judged_the_same_alone_and_in_a_batch(texts, names, count):
     found = first_faults(array, np.array([answer for _, answer in texts], dtype=bool), names)
     for (text, answer), fault in zip(texts, found, strict=True):
         alone = [
-            rule for rule in RULES if rule in names and (answer or rule not in ANSWER_RULES) and _breaks(rule, text)
+            rule for rule in RULES if rule in names and (answer or not RULES[rule].answers_only) and _breaks(rule, text)
         ]
         assert (fault and fault[0]) == (alone[0] if alone else None)
 
