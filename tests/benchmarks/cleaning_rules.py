@@ -19,7 +19,7 @@ import yaml
 
 from workflow_scripts.common.rows import write_text
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.seeds.cleaning.rules import OPTIONAL_RULES, RULES, first_fault, first_faults
+from workflow_scripts.seeds.cleaning.rules import OPTIONAL_RULES, RULES, first_faults
 
 ROWS = Path(__file__).with_name("cleaning_rows.yaml")
 MEASURED = Path("workflow_scripts/seeds/cleaning/measured.yaml")
@@ -50,13 +50,16 @@ def labelled_rows() -> list[Labelled]:
     ]
 
 
-def broken_rules(row: Labelled) -> set[str]:
-    """The rules that an answer breaks, each applied alone."""
-    return {
-        rule
-        for rule in RULES
-        if rule not in OPTIONAL_RULES and first_fault(row.text, [rule], answer=True, asked=row.asked)
-    }
+def broken_rules(rows: list[Labelled]) -> list[set[str]]:
+    """The rules that each answer breaks, each rule applied alone."""
+    texts, answers = pa.array([row.text for row in rows]), np.ones(len(rows), dtype=bool)
+    broken: list[set[str]] = [set() for _ in rows]
+    for rule in set(RULES) - OPTIONAL_RULES:
+        faults = first_faults(texts, answers, [rule], lambda number: rows[number].asked)
+        for number, fault in enumerate(faults):
+            if fault is not None:
+                broken[number].add(rule)
+    return broken
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Score:
 
 def scores(rows: list[Labelled]) -> dict[str, Score]:
     """The score of each rule that has rows."""
-    found = [(row, broken_rules(row)) for row in rows]
+    found = list(zip(rows, broken_rules(rows), strict=True))
     return {
         rule: Score(
             [
