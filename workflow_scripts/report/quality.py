@@ -69,6 +69,7 @@ def section(seeds: Row | None, synthesis: Row | None, rows: list[Conversation], 
     by_source: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         by_source[row["source"]].append(value(row))
+    chosen = {row["source"]: row["chosen"] for row in (seeds or {}).get("composition", [])}
     ordered = sorted(rows, key=lambda row: (-value(row), row["id"]))
     stages = [("seeds", seeds), ("synthesis", synthesis)]
     return {
@@ -77,7 +78,12 @@ def section(seeds: Row | None, synthesis: Row | None, rows: list[Conversation], 
         "removed": [row for stage, stats in stages if stats for row in removed(stage, stats)],
         "judge": (synthesis or {}).get("judge"),
         "sources": [
-            {"source": name, "conversations": len(values), "deciles": deciles(values)}
+            {
+                "source": name,
+                "conversations": len(values),
+                "yield": len(values) / chosen[name] if chosen.get(name) else None,
+                "deciles": deciles(values),
+            }
             for name, values in sorted(by_source.items(), key=lambda item: (-len(item[1]), item[0]))
         ],
         "best": [(value(row), row) for row in ordered[:EXTREMES]],

@@ -21,7 +21,11 @@ def test_best_and_worst_do_not_overlap():
     rows = [conversation(str(number), float(number)) for number in range(1, 5)]
     found = section(None, None, rows, [])
     assert [score for score, _ in found["best"]] == [4.0, 3.0, 2.0] and [score for score, _ in found["worst"]] == [1.0]
-    assert found["sources"] == [{"source": "A", "conversations": 4, "deciles": pytest.approx([1.3, 2.5, 3.7])}]
+    assert found["sources"] == [
+        {"source": "A", "conversations": 4, "yield": None, "deciles": pytest.approx([1.3, 2.5, 3.7])}
+    ]
+    seeds = {"in": 9, "rejected": {}, "composition": [{"source": "A", "chosen": 8}]}
+    assert section(seeds, None, rows, [])["sources"][0]["yield"] == 0.5
 
 
 def test_without_a_judge_the_measures_count():
