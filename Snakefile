@@ -48,5 +48,5 @@ rule all:
 rule download:
     """Everything that needs internet: `snakemake download`, then the rest on nodes without it."""
     input:
-        literal(DOWNLOADS),
+        input_files(DOWNLOADS),
     localrule: True

@@ -15,7 +15,8 @@ if workflow.basedir not in sys.path:
 from workflow_scripts.common.model_location import model_files, on_hub
 from workflow_scripts.config import setup, sources
 from workflow_scripts.config.code import code_hash
-from workflow_scripts.config.parameters import as_json, literal, local_file, scale_with_attempt, stage_resources, subset_json, to_json
+from workflow_scripts.config.parameters import as_json, entry_json, input_files, literal, local_file, scale_with_attempt
+from workflow_scripts.config.parameters import stage_resources, subset_json, to_json, with_versions
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites

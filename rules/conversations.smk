@@ -20,7 +20,7 @@ rule fetch_conversations:
         "../envs/data.yaml"
     params:
         code=code_hash("conversations.fetch_conversations"),
-        settings=lambda wildcards: to_json(INCLUDED[int(wildcards.included)]),
+        settings=lambda wildcards: entry_json(INCLUDED[int(wildcards.included)]),
     shell:
         """
         python -m workflow_scripts.conversations.fetch_conversations \

@@ -57,7 +57,7 @@ SCORE = """
 
 rule fetch_task:
     input:
-        files=literal(TASK_FILES),
+        files=input_files(TASK_FILES),
     output:
         record="<results>/evaluation/tasks/{lm_eval_task}.json",
     log:
@@ -89,7 +89,7 @@ rule fetch_task:
 
 rule evaluate_task:
     input:
-        files=literal(TASK_FILES),
+        files=input_files(TASK_FILES),
         records=lambda wildcards: [f"<results>/evaluation/tasks/{ENTRIES[wildcards.task]['task']}.json"],
         model=scored_model,
         adapter=scored_adapter,
@@ -125,7 +125,7 @@ for number, batch in enumerate(BATCHES, 1):
         name:
             f"evaluate_tasks_{number}"
         input:
-            files=literal(TASK_FILES),
+            files=input_files(TASK_FILES),
             records=list(dict.fromkeys(f"<results>/evaluation/tasks/{ENTRIES[name]['task']}.json" for name in batch)),
             model=scored_model,
             adapter=scored_adapter,
@@ -293,7 +293,7 @@ rule compare_models:
 
 rule answer_questions:
     input:
-        questions=literal(TWO_TURN["questions"] if TWO_TURN else []),
+        questions=TWO_TURN["questions"] if TWO_TURN else [],
         model="<results>/training/{model}/final",
     output:
         answers="<results>/evaluation/{model}/two_turn.jsonl",
@@ -325,7 +325,7 @@ rule answer_questions:
 
 rule judge_answers:
     input:
-        teacher=literal(TEACHER_FILES),
+        teacher=input_files(TEACHER_FILES),
         answers=expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS),
     output:
         judgements="<results>/evaluation/two_turn/judgements.jsonl",
@@ -342,7 +342,7 @@ rule judge_answers:
         **stage_resources(config["teacher"]),
     params:
         code=code_hash("evaluation.judge_answers"),
-        settings=as_json({"judge_tokens": (TWO_TURN or {}).get("judge_tokens", 512)}),
+        settings=as_json({"judge_sampling": (TWO_TURN or {}).get("judge_sampling")}),
         teacher=as_json(answer_settings(config["teacher"])),
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.stats, ancestor=3),

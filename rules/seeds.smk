@@ -44,7 +44,7 @@ rule fetch_source:
         "../envs/data.yaml"
     params:
         code=code_hash("seeds.fetch_source"),
-        settings=lambda wildcards: to_json(sources.subset(SOURCES[wildcards.source], sources.FETCH)),
+        settings=lambda wildcards: entry_json(SOURCES[wildcards.source], sources.FETCH),
         state=subpath(output.rows, with_suffix=".state"),
     shell:
         """
@@ -174,7 +174,7 @@ rule fetch_embedder:
 
 rule embed_seeds:
     input:
-        model=literal(EMBEDDER_FILES),
+        model=input_files(EMBEDDER_FILES),
         seeds="<results>/seeds/unique.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
@@ -238,8 +238,8 @@ rule deduplicate_semantic:
 
 rule label_seeds:
     input:
-        model=literal(EMBEDDER_FILES),
-        teacher=literal(TEACHER_FILES if LABELLED_BY == "teacher" else []),
+        model=input_files(EMBEDDER_FILES),
+        teacher=input_files(TEACHER_FILES if LABELLED_BY == "teacher" else []),
         seeds="<results>/seeds/distinct.parquet",
     output:
         labelled="<results>/seeds/labelled.parquet",

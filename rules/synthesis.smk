@@ -78,7 +78,7 @@ rule draw_topics:
 
 rule synthesize_shard:
     input:
-        teacher=literal(TEACHER_FILES),
+        teacher=input_files(TEACHER_FILES),
         seeds="<results>/seeds/data.jsonl",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
@@ -122,7 +122,7 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        model=literal(EMBEDDER_FILES),
+        model=input_files(EMBEDDER_FILES),
     output:
         data="<results>/synthesis/collected.jsonl",
         rejected="<results>/synthesis/collected.rejected.jsonl",
@@ -179,7 +179,7 @@ rule judge_conversations:
         **stage_resources(*([JUDGE] if JUDGED else [config["seeds"]])),
     params:
         code=code_hash("synthesis.judge_conversations"),
-        settings=as_json({name: config["judge"][name] for name in ("by", "min_score", "best_share")}),
+        settings=as_json({name: config["judge"][name] for name in ("by", "sampling", "min_score", "best_share")}),
         judge=as_json(answer_settings(JUDGE) if JUDGED else {}),
         folder=subpath(output.data, ancestor=2),
     shell:

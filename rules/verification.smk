@@ -8,7 +8,7 @@ rule queue_reviews:
     input:
         seeds="<results>/seeds/data.jsonl",
         conversations="<results>/synthesis/data.jsonl",
-        gold=literal(config["verification"]["queue"]["gold"]["path"] or []),
+        gold=config["verification"]["queue"]["gold"]["path"] or [],
     output:
         queue="<results>/verification/queue.jsonl",
         plan="<results>/verification/plan.json",
@@ -41,8 +41,8 @@ rule collect_decisions:
         seeds="<results>/seeds/data.jsonl",
         conversations="<results>/synthesis/data.jsonl",
         queue="<results>/verification/queue.jsonl",
-        files=literal(config["verification"]["decisions"]),
-        reviewers=literal(REVIEWERS),
+        files=config["verification"]["decisions"],
+        reviewers=REVIEWERS,
     output:
         decisions="<results>/verification/decisions.jsonl",
         unmatched="<results>/verification/decisions.unmatched.jsonl",
@@ -74,7 +74,7 @@ rule apply_decisions:
         queue="<results>/verification/queue.jsonl",
         decisions="<results>/verification/decisions.jsonl",
         unmatched="<results>/verification/decisions.unmatched.jsonl",
-        reviewers=literal(REVIEWERS),
+        reviewers=REVIEWERS,
     output:
         data="<results>/verification/data.jsonl",
         rejected="<results>/verification/rejected.jsonl",

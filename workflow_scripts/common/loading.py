@@ -59,8 +59,8 @@ class Located:
         names = list(dict.fromkeys(name for batch in batches for name in batch))
         for batch in batches:
             count = len(next(iter(batch.values())))
-            columns = [batch.get(name, [None] * count) for name in names]
-            values = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
+            wanted = [batch.get(name, [None] * count) for name in names]
+            values = [column.to_pylist() if isinstance(column, pa.Array) else column for column in wanted]
             yield from (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
 
     def _columns(self) -> Iterator[Columns]:

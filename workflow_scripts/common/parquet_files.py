@@ -112,7 +112,7 @@ def value_of(value: Any, kind: pa.DataType) -> Any:
 
 def _contains_json(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
-        return kind.equals(pa.json_())
+        return bool(kind.equals(pa.json_()))
     if pa.types.is_struct(kind):
         return any(_contains_json(inner.type) for inner in kind)
     return (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and _contains_json(kind.value_type)

@@ -15,6 +15,7 @@ from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
+from workflow_scripts.teacher.sampling import sampling_mistakes
 
 
 def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
@@ -38,6 +39,7 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
         yield "seeds.sources: empty, and so is conversations.include. Name a source in one of them."
     yield from _teacher(config, needs_key)
     yield from _judge(config, needs_key)
+    yield from _sampling(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
             yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
@@ -136,6 +138,17 @@ def _judge(config: Config, needs_key: bool) -> Iterator[str]:
         yield from _local_model(settings["model"], "judge.teacher.model")
 
 
+def _sampling(config: Config) -> Iterator[str]:
+    """The parameters of all requests to the teacher."""
+    for kind, sampling in config["synthesis"]["sampling"].items():
+        yield from sampling_mistakes(sampling, f"synthesis.sampling.{kind}")
+    yield from sampling_mistakes(config["seeds"]["labels"]["sampling"], "seeds.labels.sampling")
+    yield from sampling_mistakes(config["seeds"]["scores"]["sampling"], "seeds.scores.sampling")
+    yield from sampling_mistakes(config["judge"]["sampling"], "judge.sampling")
+    if sampling := (config["evaluation"]["two_turn"] or {}).get("judge_sampling"):
+        yield from sampling_mistakes(sampling, "evaluation.two_turn.judge_sampling")
+
+
 def _verification(section: Config) -> Iterator[str]:
     """Files that exist, and adjudicators where they decide."""
     named = [(f"decisions[{number}]", path) for number, path in enumerate(section["decisions"])]
@@ -144,6 +157,7 @@ def _verification(section: Config) -> Iterator[str]:
     for key, path in [*named, ("queue.gold.path", section["queue"]["gold"]["path"])]:
         if path is not None:
             yield from _file({"path": path}, f"verification.{key}")
+            yield from _no_braces(path, f"verification.{key}")
     for number, path in enumerate(section["decisions"]):
         if Path(path).suffix not in (".json", ".csv", ".jsonl"):
             yield f"verification.decisions[{number}]: {path} must end in .json (Label Studio), .csv or .jsonl."
@@ -211,6 +225,8 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield "evaluation.backend_args.trust_remote_code: code from a model repository is never executed. Delete the key."
     if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
         yield f"evaluation.two_turn.questions: no such file: {two_turn['questions']}."
+    if two_turn:
+        yield from _no_braces(two_turn["questions"], "evaluation.two_turn.questions")
 
 
 def _evaluated_tasks(evaluation: Config) -> list[str]:
@@ -237,6 +253,12 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 def _file(entry: Config, where: str) -> Iterator[str]:
     if "path" in entry and not Path(entry["path"]).is_file():
         yield f"{where}: no such file: {entry['path']}."
+
+
+def _no_braces(path: str, where: str) -> Iterator[str]:
+    """A file that is an input of a rule and read under this name: Snakemake would take {name} for a wildcard."""
+    if "{" in path:
+        yield f"{where}: {path} contains a brace, which Snakemake reads as a wildcard. Rename the file."
 
 
 def _local_model(name: str, where: str) -> Iterator[str]:

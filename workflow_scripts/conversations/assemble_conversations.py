@@ -22,7 +22,7 @@ EVIDENCE_CHARS = 200  # of the first answer
 def from_seed(seed: Seed) -> Conversation:
     """The conversation of a conversation seed, unchanged: an in-house conversation needs no teacher."""
     origin = {key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")}
-    facts = {key: seed["meta"][key] for key in ("row", "changes", "shortened") if key in seed["meta"]}
+    facts: Row = {key: seed["meta"][key] for key in ("row", "changes", "shortened") if key in seed["meta"]}
     return _conversation(seed["meta"]["conversation"], seed["source"], {**origin, "seed": seed["id"], **facts})
 
 

@@ -12,7 +12,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import Refused, TeacherError
 from workflow_scripts.teacher.servers import Teacher
 from workflow_scripts.teacher.structured import Ask, InvalidReply
 
@@ -20,6 +21,8 @@ MAX_PROMPT_CHARS = 3000  # of a seed in the prompt; the prompt then fits into 20
 
 # From a table of seeds to the answer for each row, or the error that prevented it.
 AskAll = Callable[[pa.Table], list[Row | Exception]]
+# From `TeacherClient.ask`, the request with its context, and the seed to the answer.
+AskOne = Callable[[Ask, str, Row], Awaitable[Row]]
 
 
 @contextlib.contextmanager
@@ -29,13 +32,14 @@ def asking(
     cache: Path,
     total: int,
     bar: tqdm,
-    ask_one: Callable[[Ask, str, Row], Awaitable[Row]],
+    ask_one: AskOne,
     task: tuple[str, str],
 ) -> Iterator[AskAll]:
     """A function that asks about each row of a table.
 
     `ask_one(ask, text, seed)` asks about one seed; `text` is its request and context. `task` is the verb for messages and
-    the key of the config with the alternative. UserError if more than `max_failure_rate` of `total` seeds fail.
+    the key of the config with the alternative. UserError if more than `max_failure_rate` of `total` seeds fail; those that
+    the server's content filter refuses do not count.
     """
     client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity)
     # Limits the seeds in progress, so that a teacher that never answers is detected after a few seeds.
@@ -48,6 +52,8 @@ def asking(
         async with slots:
             try:
                 return await ask_one(client.ask, text[:MAX_PROMPT_CHARS], seed)
+            except Refused as error:
+                return error
             except (InvalidReply, TeacherError) as error:
                 failures += 1
                 if failures > settings["max_failure_rate"] * total:

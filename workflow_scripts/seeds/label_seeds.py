@@ -19,7 +19,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.asking import AskAll, asking
+from workflow_scripts.seeds.asking import AskAll, AskOne, asking
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.labels.classifier import Classifier
@@ -85,9 +85,14 @@ def by_classifier(model_name: str) -> Labeller:
     return labeller
 
 
-async def by_teacher(ask: Ask, text: str, seed: Row) -> Row:
-    """The teacher's labels of one seed, which are not weighted by a confidence."""
-    return {**await label(ask, text, load_grid()), "confidence": 1.0}
+def by_teacher(sampling: Row) -> AskOne:
+    """A function that asks the teacher for the labels of one seed, which are not weighted by a confidence."""
+    grid = load_grid()
+
+    async def label_one(ask: Ask, text: str, seed: Row) -> Row:
+        return {**await label(ask, text, grid, sampling), "confidence": 1.0}
+
+    return label_one
 
 
 def fill(seeds: pa.Table, labels: list[Row]) -> pa.Table:
@@ -156,7 +161,9 @@ def main(argv: list[str] | None = None) -> None:
                 )
                 task = ("label", "`seeds.labels.by` to classifier")
                 cache = args.teacher_folder / "cache"
-                labeller = stack.enter_context(asking(teacher, args.teacher, cache, total, bar, by_teacher, task))
+                labeller = stack.enter_context(
+                    asking(teacher, args.teacher, cache, total, bar, by_teacher(args.settings["sampling"]), task)
+                )
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")
         label_all(args, labeller, bar)

@@ -17,7 +17,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.asking import AskAll, asking
+from workflow_scripts.seeds.asking import AskAll, AskOne, asking
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.label_seeds import vectors
@@ -64,9 +64,13 @@ def by_model(model_name: str) -> AskAll:
     return score_table
 
 
-async def by_teacher(ask: Ask, text: str, seed: Row) -> Row:
-    """The teacher's scores of one seed."""
-    return await score(ask, text, seed["response"])
+def by_teacher(sampling: Row) -> AskOne:
+    """A function that asks the teacher for the scores of one seed."""
+
+    async def score_one(ask: Ask, text: str, seed: Row) -> Row:
+        return await score(ask, text, seed["response"], sampling)
+
+    return score_one
 
 
 def clusters(path: Path) -> np.ndarray:
@@ -154,7 +158,9 @@ def main(argv: list[str] | None = None) -> None:
                 bar = stack.enter_context(progress(total, "asking for scores", "seed"))
                 task = ("score", "`seeds.scores.by` to model")
                 cache = args.teacher_folder / "cache"
-                score_table = stack.enter_context(asking(teacher, args.teacher, cache, total, bar, by_teacher, task))
+                score_table = stack.enter_context(
+                    asking(teacher, args.teacher, cache, total, bar, by_teacher(args.settings["sampling"]), task)
+                )
             case other:
                 raise UserError(f"`seeds.scores.by` is {other!r}. Use model, teacher or none.")
         score_all(args, score_table)

@@ -20,29 +20,35 @@ from workflow_scripts.synthesis.judging.measures import measure
 from workflow_scripts.synthesis.judging.rubric import judge
 from workflow_scripts.synthesis.judging.settings import complete_settings
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import Refused, TeacherError
 from workflow_scripts.teacher.servers import Teacher, serve
 from workflow_scripts.teacher.structured import InvalidReply
 
 
 async def judge_all(
-    rows: list[Conversation], server: Teacher, settings: Config, cache: Path
+    rows: list[Conversation], server: Teacher, settings: Config, sampling: Config, cache: Path
 ) -> tuple[dict[str, Row], dict[str, str], Row]:
     """Judgements by id, errors by id, and the usage. UserError above `teacher.max_failure_rate`."""
     client = TeacherClient(server.base_url, server.model, settings, RequestCache(cache), identity=server.identity)
     slots = asyncio.Semaphore(settings["concurrency"])
     judged: dict[str, Row] = {}
     errors: dict[str, str] = {}
+    failures = 0
 
     async def judge_one(row: Conversation) -> None:
         async with slots:
             try:
-                judged[row["id"]] = await judge(client.ask, row["conversation"])
-            except (InvalidReply, TeacherError) as error:
+                judged[row["id"]] = await judge(client.ask, row["conversation"], sampling)
+            except Refused as error:  # by the server's content filter
                 errors[row["id"]] = str(error)
-                if len(errors) > settings["max_failure_rate"] * len(rows):
+            except (InvalidReply, TeacherError) as error:
+                nonlocal failures
+                errors[row["id"]] = str(error)
+                failures += 1
+                if failures > settings["max_failure_rate"] * len(rows):
                     raise UserError(
-                        f"the judge at {server.base_url} gave no judgement of {len(errors)} of {len(rows)} conversations "
+                        f"the judge at {server.base_url} gave no judgement of {failures} of {len(rows)} conversations "
                         f"(last error: {error}), more than `teacher.max_failure_rate` allows. Set another model in "
                         "`judge.teacher`, or `judge.by: none`, and run again: stored answers are reused."
                     ) from error
@@ -123,7 +129,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of collect_synthesis")
     parser.add_argument("--earlier", required=True, type=Path, help="JSONL file of its rejected rows")
     parser.add_argument("--collected", required=True, type=Path, help="JSON file of its statistics")
-    parser.add_argument("--settings", required=True, type=json.loads, help="by, min_score and best_share, as JSON")
+    parser.add_argument(
+        "--settings", required=True, type=json.loads, help="by, sampling, min_score and best_share, as JSON"
+    )
     parser.add_argument(
         "--judge", required=True, type=complete_settings, help="keys of the judge's server, as JSON; {} for none"
     )
@@ -143,7 +151,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.settings["by"] == "model" and rows:
         with serve(args.judge, args.threads, args.teacher_folder / "servers" / "judge_conversations.log") as server:
             model = server.model
-            judged, errors, usage = asyncio.run(judge_all(rows, server, args.judge, args.teacher_folder / "cache"))
+            judged, errors, usage = asyncio.run(
+                judge_all(rows, server, args.judge, args.settings["sampling"], args.teacher_folder / "cache")
+            )
     measured = [scored(row, judged.get(row["id"]), model) for row in rows]
     for row in measured:
         if row["id"] in errors:

@@ -15,7 +15,12 @@ async def label_by_teacher(draft: Draft, generator: Generator) -> None:
     if all(getattr(draft, name) for name in LABELS):
         return
     try:
-        labels = await label(generator.ask_judge, draft.question[:MAX_LABELLED_CHARS], load_grid())
+        labels = await label(
+            generator.ask_judge,
+            draft.question[:MAX_LABELLED_CHARS],
+            load_grid(),
+            generator.settings["sampling"]["judge"],
+        )
     except InvalidReply:
         return
     for name in LABELS:

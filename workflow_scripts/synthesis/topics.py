@@ -8,7 +8,8 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.prompts import Prompts
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Config
-from workflow_scripts.teacher.structured import Ask, strip_reasoning
+from workflow_scripts.teacher.replies import LENGTH
+from workflow_scripts.teacher.structured import Ask
 
 PROMPT = package_file("synthesis/prompts/airoboros_topics.jinja")  # no other prompt affects the topics
 PROMPTS = Prompts(PROMPT.parent)
@@ -18,7 +19,7 @@ NUMBERED = re.compile(r"^\s*(\d{1,2})[.)]\s+(\S.*)$")
 
 
 def read_topics(path: Path) -> list[str]:
-    """The topics of a run, from the file that this job wrote."""
+    """The topics of a run, from the file that draw_topics wrote."""
     topics: list[str] = read_json(path)["topics"]
     return topics
 
@@ -38,8 +39,8 @@ async def draw_topics(ask: Ask, settings: Config) -> list[str]:
 
     async def request(number: int) -> list[str]:
         answer = await ask(messages, settings["sampling"], settings["random_seed"] + number)
-        cut_off = answer["finish_reason"] == "length"
-        text = strip_reasoning(answer["text"])
+        cut_off = answer["finish_reason"] == LENGTH
+        text = answer["text"]
         return listed_topics(text.rpartition("\n")[0] if cut_off else text)[: settings["topics"]]
 
     lists = await asyncio.gather(*(request(number) for number in range(settings["topic_requests"])))

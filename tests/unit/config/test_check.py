@@ -85,12 +85,18 @@ def test_the_presets_have_no_error(preset):
         ("judge.min_score", 3, "judge.min_score: there are no scores without a judge. Set `judge.by: model`."),
         (
             "judge",
-            {"by": "model", "teacher": {"kind": "endpoint"}, "min_score": None, "best_share": None},
+            {"by": "model", "teacher": {"kind": "endpoint"}, "sampling": {}, "min_score": None, "best_share": None},
             "judge.teacher.base_url:",
         ),
         (
             "judge",
-            {"by": "model", "teacher": {"kind": "vllm", "model": "a/b"}, "min_score": None, "best_share": None},
+            {
+                "by": "model",
+                "teacher": {"kind": "vllm", "model": "a/b"},
+                "sampling": {},
+                "min_score": None,
+                "best_share": None,
+            },
             "judge.teacher.model: a/b is not downloaded. Set a local path, or serve it",
         ),
         ("seeds.expected_yield", 0, "seeds.expected_yield: 0 "),

@@ -46,7 +46,9 @@ def score_all(tmp_path, teacher, monkeypatch):
         monkeypatch.setenv(VARIABLE, "{}")
         arguments = {
             "seeds": tmp_path / "labelled.parquet",
-            "settings": json.dumps({"by": by, "clusters": clusters}),
+            "settings": json.dumps(
+                {"by": by, "clusters": clusters, "sampling": {"temperature": 0.0, "max_tokens": 192}}
+            ),
             "embedding-model": MODEL,
             "teacher": json.dumps(settings),
             "threads": 1,

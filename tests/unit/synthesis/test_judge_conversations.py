@@ -52,7 +52,9 @@ def judge(tmp_path, teacher, monkeypatch):
             "conversations": tmp_path / "collected.jsonl",
             "earlier": tmp_path / "earlier.jsonl",
             "collected": tmp_path / "collected.json",
-            "settings": json.dumps({"by": by, "min_score": None, "best_share": None, **settings}),
+            "settings": json.dumps(
+                {"by": by, "sampling": {"temperature": 0.0}, "min_score": None, "best_share": None, **settings}
+            ),
             "judge": json.dumps(server if by == "model" else {}),
             "threads": 1,
             "teacher-folder": tmp_path / "teacher",

@@ -18,7 +18,6 @@ CRITERIA = {
     "grounding": "if the user quotes a text: statements about it are supported by it; 0 if no text is quoted",
     "novelty": "each follow-up asks something new that a curious expert would ask",
 }
-SAMPLING: Config = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 700}
 
 
 def _criterion(name: str) -> Row:
@@ -39,10 +38,10 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-async def judge(ask: Ask, conversation: list[Exchange], attempts: int = ATTEMPTS) -> Row:
+async def judge(ask: Ask, conversation: list[Exchange], sampling: Config, attempts: int = ATTEMPTS) -> Row:
     """{scores, reasons, mean}: 1 to 5 by criterion; `mean` is over the criteria that apply. Raises InvalidReply."""
     prompt = prompts.render("judge", criteria=CRITERIA, conversation=conversation)
-    reply = await ask_structured(ask, [{"role": "user", "content": prompt}], SAMPLING, "judgement", SCHEMA, attempts)
+    reply = await ask_structured(ask, [{"role": "user", "content": prompt}], sampling, "judgement", SCHEMA, attempts)
     scores = {name: reply[name]["score"] for name in CRITERIA if reply[name]["score"] != NOT_APPLICABLE}
     return {
         "scores": scores,

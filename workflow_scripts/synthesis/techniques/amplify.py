@@ -11,7 +11,7 @@ import re
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.types import Exchange, Row, Seed
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft
 from workflow_scripts.synthesis.forms import content_words
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.plan import Draws, FollowUp, mean_answer_chars
@@ -137,7 +137,7 @@ class Amplify:
         for name, fault in (("fits_move", "off_move"), ("asks_something_new", "nothing_new")):
             if not verdict[name]:
                 generator.faults[f"follow_up:{fault}"] += 1
-                raise BadTurn(f"follow_up:{fault}")
+                raise BadTurn(f"follow_up:{fault}", text)
 
     async def _answer(
         self, draft: Draft, generator: Generator, draws: Draws, question: str, kind: str, known: str = ""
@@ -145,7 +145,10 @@ class Amplify:
         """An answer; if only the result is known, an answer that explains it."""
         system = [generator.prompt(draft, "expert", kind=kind)]
         settings = generator.settings["answers"]
-        mean = mean_answer_chars(draft.seed["source"], settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
+        source = (
+            draft.seed["source"] if draft.opening == SEED_OPENING else ""
+        )  # a new request is of no published source
+        mean = mean_answer_chars(source, settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
         if mean is not None:
             shape = draws.answer_shape(len(draft.exchanges) + 1, mean)
             layout = shape["layout"] if kind in SHAPED and not draft.preface else None

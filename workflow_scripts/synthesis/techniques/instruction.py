@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 
 from rapidfuzz import fuzz
 
+from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
+from workflow_scripts.synthesis.request_kinds import kind_of_text
 
 MIN_WORDS, MAX_WORDS = 3, 400
 MIN_NEW_WORDS = 4  # a long instruction that gained a clause is similar to its original, but not a copy
@@ -97,10 +99,12 @@ def _copies(text: str, original: str) -> bool:
     return fuzz.ratio(text, original) >= NEAR_COPY_RATIO and new.total() < MIN_NEW_WORDS
 
 
-async def generate_answer(draft: Draft, generator: Generator, question: str) -> str:
-    """The teacher's answer to a first message."""
+async def generate_answer(draft: Draft, generator: Generator, instruction: str, context: str = "") -> str:
+    """The teacher's answer to a first request."""
+    kind = kind_of_text(instruction) or "explanation"  # the words of an attached text are not a request
+    question = request_text(instruction, context, draft.kind)
     messages = [
-        {"role": "system", "content": generator.prompt(draft, "expert")},
+        {"role": "system", "content": generator.prompt(draft, "expert", kind=kind)},
         {"role": "user", "content": question},
     ]
     check = functools.partial(answer_fault, conversation=[{"input": question, "output": ""}])

@@ -13,6 +13,7 @@ from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.synthesis.draft import SEED_OPENING, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
+from workflow_scripts.synthesis.request_kinds import kind_of_opening
 
 THEMES: list[Row] = read_yaml(package_file("synthesis/techniques/orca_themes.yaml"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons a C is required, because dialogues have A and B too.
@@ -46,7 +47,7 @@ class Orca:
         known = draft.answer or draft.reference
         prompt = generator.prompt(draft, "orca_answer", question=draft.question, known=known)
         messages = [
-            {"role": "system", "content": generator.prompt(draft, "expert")},
+            {"role": "system", "content": generator.prompt(draft, "expert", kind=kind_of_opening(draft))},
             {"role": "user", "content": prompt},
         ]
         check = functools.partial(answer_fault, conversation=[{"input": draft.question, "output": known}])

@@ -7,7 +7,7 @@ from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.plan import MOVES, Draws
 from workflow_scripts.synthesis.request_kinds import KINDS
 from workflow_scripts.synthesis.techniques.amplify import Amplify, opening_words, terms_of
-from workflow_scripts.teacher.client import TeacherError
+from workflow_scripts.teacher.errors import TeacherError
 
 FIRST = "Its crystals interlock, and water finds few ways in."
 ANSWERS = [
@@ -142,6 +142,7 @@ def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft)
     asked = "Explain it to children.\n\nWhy does basalt crack?\n\nA map."
     assert work.draft.exchanges[0] == {"input": asked, "output": FIRST}
+    assert work.draft.prompts == {"expert", "follow_up"}
 
 
 # Answers by kind, with a target length.
