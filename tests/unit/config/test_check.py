@@ -85,7 +85,13 @@ def test_the_presets_have_no_error(preset):
         ("judge.min_score", 3, "judge.min_score: there are no scores without a judge. Set `judge.by: model`."),
         (
             "judge",
-            {"by": "model", "teacher": {"kind": "endpoint"}, "sampling": {}, "min_score": None, "best_share": None},
+            {
+                "by": "model",
+                "teacher": {"kind": "endpoint"},
+                "sampling": {"temperature": 0, "top_p": 1, "max_tokens": 9},
+                "min_score": None,
+                "best_share": None,
+            },
             "judge.teacher.base_url:",
         ),
         (
