@@ -99,7 +99,7 @@ def test_the_presets_have_no_error(preset):
             {
                 "by": "model",
                 "teacher": {"kind": "vllm", "model": "a/b"},
-                "sampling": {},
+                "sampling": {"temperature": 0, "top_p": 1, "max_tokens": 9},
                 "min_score": None,
                 "best_share": None,
             },
