@@ -14,6 +14,7 @@ from workflow_scripts.teacher.structured import Ask
 PROMPT = package_file("synthesis/prompts/airoboros_topics.jinja")  # no other prompt affects the topics
 PROMPTS = Prompts(PROMPT.parent)
 MAX_TOPIC_WORDS = 15
+LETTERS = re.compile(r"[^\W\d_]{3}")
 GLOSS = re.compile(r":\s|:\*\*|\s[–—-]\s")  # between an item and its explanation
 NUMBERED = re.compile(r"^\s*(\d{1,2})[.)]\s+(\S.*)$")
 
@@ -26,7 +27,9 @@ def read_topics(path: Path) -> list[str]:
 
 def listed_topics(reply: str) -> list[str]:
     """The topics of a reply; none if it is not a numbered list. A reply that was cut off loses its last topic."""
-    return [topic for topic in parse_numbered_list(reply) if topic and len(topic.split()) <= MAX_TOPIC_WORDS]
+    return [
+        topic for topic in parse_numbered_list(reply) if LETTERS.search(topic) and len(topic.split()) <= MAX_TOPIC_WORDS
+    ]
 
 
 async def draw_topics(ask: Ask, settings: Config) -> list[str]:
