@@ -49,7 +49,7 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
-SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
+SHARDS = [f"{n:04d}" for n in range(math.ceil(sources.max_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]

@@ -51,7 +51,9 @@ rule assemble_conversations:
         "../envs/data.yaml"
     params:
         code=code_hash("conversations.assemble_conversations"),
-        include=as_json(INCLUDED),
+        include=as_json(
+            [entry | {"rules": sources.cleaning(entry, config["seeds"]["cleaning"])["rules"]} for entry in INCLUDED]
+        ),
         max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """

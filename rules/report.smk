@@ -74,6 +74,8 @@ rule render_report:
         claims="<results>/report/claims.json",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
+        judged="<results>/synthesis/data.jsonl" if SOURCES else [],
+        reviewed="<results>/verification/items.jsonl" if SOURCES else [],
         assembled="<results>/conversations/stats.json",
         verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
@@ -122,6 +124,8 @@ rule render_report:
             --claims {input.claims:q} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
+            --judged {input.judged:q} \
+            --reviewed {input.reviewed:q} \
             --assembled {input.assembled:q} \
             --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \

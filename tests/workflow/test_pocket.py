@@ -28,11 +28,17 @@ AFTER_AUDIT = {
 AFTER_SEARCH = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "search_benchmarks": 1, "run_minhash_baseline": 1, **AFTER_SEARCH}
 AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
-AFTER_SYNTHESIS = {"collect_synthesis": 1, "queue_reviews": 1, "collect_decisions": 1, **AFTER_DECISIONS}
+AFTER_SYNTHESIS = {
+    "collect_synthesis": 1,
+    "judge_conversations": 1,
+    "queue_reviews": 1,
+    "collect_decisions": 1,
+    **AFTER_DECISIONS,
+}
 
 AFTER_SELECTION = {"select_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
 AFTER_CLEANING = {
-    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, **AFTER_SELECTION,
+    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, "score_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {

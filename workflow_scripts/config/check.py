@@ -38,6 +38,7 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources: empty, and so is conversations.include. Name a source in one of them."
     yield from _teacher(config, needs_key)
+    yield from _judge(config, needs_key)
     yield from _sampling(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
@@ -115,11 +116,35 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
         yield f"teacher.model: {teacher['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
 
 
+def _judge(config: Config, needs_key: bool) -> Iterator[str]:
+    """The judge's server: complete and valid keys, a key in the environment, a model that is here."""
+    section = config["judge"]
+    if section["by"] != "model":
+        if section["min_score"] is not None:
+            yield "judge.min_score: there are no scores without a judge. Set `judge.by: model`."
+        return
+    own = section["teacher"]
+    settings = config["teacher"] | own
+    rules = {**schema()["properties"]["teacher"], "$defs": schema()["$defs"]}
+    if errors := validation_errors(settings, rules, name="judge.teacher", key="teacher"):
+        yield from errors
+        return
+    variable = own.get("api_key_env") if needs_key and settings["kind"] == "endpoint" else None
+    if variable and not os.environ.get(variable):
+        yield "judge.teacher.api_key_env: the environment variable that it names is not set. Export it."
+    if settings["kind"] != "endpoint" and "model" in own and on_hub(own["model"]):
+        yield f"judge.teacher.model: {own['model']} is not downloaded. Set a local path, or serve it and set `kind: endpoint`."
+    elif settings["kind"] != "endpoint":
+        yield from _local_model(settings["model"], "judge.teacher.model")
+
+
 def _sampling(config: Config) -> Iterator[str]:
     """The parameters of all requests to the teacher."""
     for kind, sampling in config["synthesis"]["sampling"].items():
         yield from sampling_mistakes(sampling, f"synthesis.sampling.{kind}")
     yield from sampling_mistakes(config["seeds"]["labels"]["sampling"], "seeds.labels.sampling")
+    yield from sampling_mistakes(config["seeds"]["scores"]["sampling"], "seeds.scores.sampling")
+    yield from sampling_mistakes(config["judge"]["sampling"], "judge.sampling")
     if sampling := (config["evaluation"]["two_turn"] or {}).get("judge_sampling"):
         yield from sampling_mistakes(sampling, "evaluation.two_turn.judge_sampling")
 

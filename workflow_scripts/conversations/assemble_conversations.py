@@ -14,6 +14,7 @@ from workflow_scripts.common.rows import content_id, read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
+from workflow_scripts.seeds.cleaning.conversations import first_faulty_exchanges
 
 EVIDENCE_CHARS = 200  # of the first answer
 
@@ -21,7 +22,7 @@ EVIDENCE_CHARS = 200  # of the first answer
 def from_seed(seed: Seed) -> Conversation:
     """The conversation of a conversation seed, unchanged: an in-house conversation needs no teacher."""
     origin = {key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")}
-    facts: Row = {key: seed["meta"][key] for key in ("row", "changes") if key in seed["meta"]}
+    facts: Row = {key: seed["meta"][key] for key in ("row", "changes", "shortened") if key in seed["meta"]}
     return _conversation(seed["meta"]["conversation"], seed["source"], {**origin, "seed": seed["id"], **facts})
 
 
@@ -68,6 +69,24 @@ def _place(row: Conversation, start: str) -> Row:
     return {f"{start}{name}": value for name, value in places.items()}
 
 
+def apply_rules(conversations: list[Conversation], names: list[str]) -> tuple[list[Conversation], Rejections]:
+    """The conversations, each up to the exchange before its first that breaks a rule, and those with no exchange left."""
+    kept, rejections = [], Rejections()
+    found = first_faulty_exchanges([row["conversation"] for row in conversations], names)
+    for row, fault in zip(conversations, found, strict=True):
+        if fault is None:
+            kept.append(row)
+            continue
+        place, (rule, text) = fault
+        if not place:
+            rejections.add(row, rule, {"source": row["source"], "text": text})
+            continue
+        shortened = {"reason": rule, "text": text, "exchanges": len(row["conversation"])}
+        provenance = {**row["provenance"], "shortened": shortened}
+        kept.append(_conversation(row["conversation"][:place], row["source"], provenance))
+    return kept, rejections
+
+
 def clean_and_split(
     conversations: list[Conversation], max_chars: int | None
 ) -> tuple[list[Conversation], Rejections, Counter[str]]:
@@ -108,7 +127,10 @@ def main(argv: list[str] | None = None) -> None:
         "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: conversation seeds"
     )
     parser.add_argument(
-        "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
+        "--include",
+        required=True,
+        type=json.loads,
+        help="`conversations.include` of the config, as JSON, with the cleaning `rules` of each entry",
     )
     parser.add_argument(
         "--fetched",
@@ -132,8 +154,9 @@ def main(argv: list[str] | None = None) -> None:
     rejections = Rejections()
     for entry, fetched in zip(args.include, args.fetched, strict=True):
         included, unreadable = from_file(entry, fetched)
+        included, unfit = apply_rules(included, entry["rules"])
         conversations += included
-        rejections.rows += unreadable.rows
+        rejections.rows += unreadable.rows + unfit.rows
     conversations, unfit, counts = clean_and_split(conversations, args.max_chars)
     rejections.rows += unfit.rows
     rows_in = len(conversations) + len(rejections.rows)  # each part of a split conversation is a row

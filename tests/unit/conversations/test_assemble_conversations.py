@@ -16,12 +16,15 @@ MESSAGES = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistan
 
 @pytest.fixture
 def assemble(tmp_path):
-    def run(synthesis=(), seeds=(), **files):
+    def run(synthesis=(), seeds=(), rules=(), **files):
         write_jsonl(tmp_path / "synthesis.jsonl", synthesis)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
         for name, rows in files.items():
             write_jsonl(tmp_path / f"{name}.jsonl", rows)
-        include = [{"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT"} for name in files]
+        include = [
+            {"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT", "rules": list(rules)}
+            for name in files
+        ]
         fetched = [tmp_path / "fetched" / f"{number}.parquet" for number in range(len(include))]
         for entry, path in zip(include, fetched, strict=True):
             fetch(
@@ -157,3 +160,26 @@ def test_an_amplified_conversation_that_is_cut_to_one_exchange_is_rejected_and_o
         ("B", 1, None), ("C", 2, 0), ("C", 1, 1),
     ]  # fmt: skip
     assert counts == {"shortened": 1, "split": 1, "parts": 2, "still_too_long": 0}
+
+
+def test_an_included_conversation_ends_before_its_first_faulty_exchange(assemble):
+    good, bad = "Its crystals interlock.", "As an AI language model, I cannot say."
+    talk = [{"input": "Why?", "output": good}, {"input": "And then?", "output": bad}, {"input": "So?", "output": good}]
+    lost = [{"input": "Why?", "output": bad}]
+    rows, rejected = assemble(rules=["self_reference"], mine=[{"conversation": talk}, {"conversation": lost}])
+    [row], [other] = rows, rejected
+    assert row["conversation"] == talk[:1] and row["id"] == content_id(talk[:1])
+    shortened = {"reason": "self_reference", "text": "As an AI language model, I", "exchanges": 3}
+    assert row["provenance"]["shortened"] == shortened
+    assert (other["reason"], other["conversation"]) == ("self_reference", lost)
+    rows, rejected = assemble(rules=["url"], mine=[{"conversation": talk}, {"conversation": lost}])
+    assert sorted(len(row["conversation"]) for row in rows) == [1, 3] and not rejected
+
+
+def test_a_link_of_the_user_is_no_fault_later_in_the_conversation(assemble):
+    talk = [
+        {"input": "What is https://plumtree.info?", "output": "A site on plums."},
+        {"input": "Is it safe?", "output": "Yes, https://plumtree.info is safe."},
+    ]
+    rows, rejected = assemble(rules=["url"], mine=[{"conversation": talk}], other=[{"conversation": talk[1:]}])
+    assert (len(rows), [row["reason"] for row in rejected]) == (1, ["url"])

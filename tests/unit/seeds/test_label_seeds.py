@@ -76,7 +76,9 @@ def label_all(tmp_path, teacher, monkeypatch):
 
 
 def untouched(table):
-    return table.drop_columns([name for name in (*label_seeds.LABEL_TYPES, "embedding") if name in table.column_names])
+    return table.drop_columns(
+        [name for name in (*label_seeds.LABEL_TYPES, "embedding", "confidence") if name in table.column_names]
+    )
 
 
 def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkeypatch):
@@ -84,7 +86,10 @@ def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkey
     seeds = write_seeds()
     labelled, rejected = label_all("classifier")
     assert rejected == []
-    assert labelled.column_names == seeds.column_names[:-1]
+    assert labelled.column_names == [*seeds.column_names, "confidence"]
+    confidence = labelled["confidence"].to_pylist()
+    assert confidence[1] == confidence[2] == 1  # the source states the domain
+    assert all(0 < confidence[row] < 1 for row in (0, 3, 4))
     assert untouched(labelled).equals(untouched(seeds))
     assert labelled["domain"].to_pylist() == ["Coding", "Math", "Physics", "Health", "History"]
     assert all(len(set(skills)) == 3 for skills in labelled["skills"].to_pylist())
@@ -102,7 +107,7 @@ def test_stored_vectors_are_used(write_seeds, label_all, monkeypatch, kind):
     monkeypatch.setattr(label_seeds, "embed", lambda model, texts: embedded.extend(texts) or embed(model, texts))
     write_seeds([*vectors[:-1], None], kind)
     labelled, _ = label_all("classifier")
-    assert labelled.equals(embedded_here)
+    assert labelled.drop_columns("embedding").equals(embedded_here.drop_columns("embedding"))
     assert [text for text in embedded if text in dict(TEXTS)] == [TEXTS[-1][0]]
 
 
@@ -116,7 +121,8 @@ def test_vectors_of_another_model_are_an_error(write_seeds, label_all, tmp_path)
 def test_by_none_adds_no_labels(write_seeds, label_all):
     seeds = write_seeds()
     labelled, rejected = label_all("none")
-    assert labelled.equals(seeds.drop_columns("embedding"))
+    assert labelled.drop_columns("confidence").equals(seeds)
+    assert labelled["confidence"].to_pylist() == [1.0] * seeds.num_rows
     assert rejected == []
 
 
