@@ -59,5 +59,6 @@ def cleaning(source: Config, settings: Config) -> Config:
 def max_seeds(seeds: Config) -> int:
     """The largest number of seeds of the section `seeds`: `limit` conversations at the lowest `expected_yield`."""
     expected = seeds["expected_yield"]
-    lowest = min([1.0, *expected.values()]) if isinstance(expected, dict) else expected
-    return math.ceil(round(seeds["limit"] / lowest, 9))
+    lowest: float = min([1.0, *expected.values()]) if isinstance(expected, dict) else expected
+    limit: int = seeds["limit"]
+    return math.ceil(round(limit / lowest, 9))

@@ -69,7 +69,8 @@ def _first_of_each_row(flat: Texts, found: list[Fault | None], dialogue: np.ndar
     for row, place in zip(rows.tolist(), faulty[first].tolist(), strict=True):
         fault = found[place]
         assert fault is not None
-        unfit.append(Unfit(row, *fault, (place - flat.first(row)) // 2 if dialogue[row] else 0))
+        rule, evidence = fault
+        unfit.append(Unfit(row, rule, evidence, (place - flat.first(row)) // 2 if dialogue[row] else 0))
     return unfit
 
 

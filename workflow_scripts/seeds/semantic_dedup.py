@@ -26,7 +26,7 @@ def _index(vectors: np.ndarray) -> Any:
 
     rows, dimensions = vectors.shape
     if rows <= EXACT_ROWS:
-        index = faiss.IndexFlatL2(dimensions)
+        index: Any = faiss.IndexFlatL2(dimensions)
     else:
         cells = int(CELLS_PER_ROOT * np.sqrt(rows))
         index = faiss.IndexIVFFlat(faiss.IndexFlatL2(dimensions), dimensions, cells, faiss.METRIC_L2)

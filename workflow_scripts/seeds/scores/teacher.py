@@ -24,4 +24,4 @@ SCHEMA: dict[str, Any] = {
 async def score(ask: Ask, request: str, answer: str, sampling: Config, attempts: int = ATTEMPTS) -> dict[str, Any]:
     """{reason, complexity, quality} of a seed, both from 1 to 6. Raises InvalidReply if no attempt gives valid scores."""
     prompt = prompts.render("score", request=request, answer=answer[:MAX_ANSWER_CHARS])
-    return await ask_structured(ask, [{"role": "user", "content": prompt}], sampling, "scores", SCHEMA, attempts)  # type: ignore[no-any-return]
+    return await ask_structured(ask, [{"role": "user", "content": prompt}], sampling, "scores", SCHEMA, attempts)
