@@ -342,7 +342,7 @@ rule judge_answers:
         **stage_resources(config["teacher"]),
     params:
         code=code_hash("evaluation.judge_answers"),
-        settings=as_json({"judge_tokens": (TWO_TURN or {}).get("judge_tokens", 512)}),
+        settings=as_json({"judge_sampling": (TWO_TURN or {}).get("judge_sampling")}),
         teacher=as_json(answer_settings(config["teacher"])),
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.stats, ancestor=3),

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -83,6 +84,26 @@ def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, re
     project.run(DATA, *configure(project, recorded.base_url, **change))
     assert (project.folder / DATA).read_bytes() == recorded.data
     assert json.loads((project.folder / DATA).with_name("stats.json").read_text())["requests"] == 0
+
+
+def test_forgotten_answers_are_requested_again_by_the_same_command(project, recorded, tmp_path_factory):
+    """Deleting a shard alone replays the same answers."""
+    with served(tmp_path_factory.mktemp("server")) as server:
+        words = configure(project, server.base_url)
+        shutil.copytree(recorded.project.folder / "results", project.folder / "results", dirs_exist_ok=True)
+        project.run(DATA, *words)
+        (project.folder / "results/mine/synthesis/shards/0001.jsonl").unlink()
+        project.run(DATA, *words)
+        assert server.events("reply") == []
+        before = stored(project)
+        command = [sys.executable, "-m", "workflow_scripts.cli.main", "cache", "forget", "--shard", "1", "--yes"]
+        subprocess.run([*command, "--configfile", "mine.yaml"], cwd=project.folder, check=True, env=environment())
+        forgotten = before - stored(project)
+        assert project.planned(DATA, *words) == {"collect_synthesis": 1, "synthesize_shard": 1}
+        project.run(DATA, *words)
+        assert {event["hash"] for event in server.events("reply")} == forgotten > set()
+    assert stored(project) == before
+    assert (project.folder / DATA).read_bytes() == recorded.data
 
 
 def killed_at_random(project: Project, server: Served, options: list[str]) -> list[tuple[int, set[str]]]:

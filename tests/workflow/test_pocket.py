@@ -213,7 +213,7 @@ def test_touching_every_source_does_nothing(finished):
         ("resources/pocket/seeds/know_logic.json", "e", "E", {"fetch_source": 1, "adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
         ("config.yaml", "url, truncated", "truncated", {"clean_source": 11, **AFTER_CLEANING}),
         ("config.yaml", "jaccard_threshold: 0.8", "jaccard_threshold: 0.7", AFTER_CLEANING),
-        ("config.yaml", "prefill: true", "prefill: false", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "prefill: true", "prefill: false", {"draw_topics": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98, 97, 96]", AFTER_INDEX),

@@ -15,6 +15,7 @@ from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
+from workflow_scripts.teacher.sampling import sampling_mistakes
 
 
 def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
@@ -37,6 +38,7 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources: empty, and so is conversations.include. Name a source in one of them."
     yield from _teacher(config, needs_key)
+    yield from _sampling(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
             yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
@@ -95,9 +97,14 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
     teacher = config["teacher"]
     # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
     answered = (run_folder(config) / "teacher" / "cache").is_dir()
-    variable = teacher["api_key_env"] if needs_key and teacher["kind"] == "endpoint" and not answered else None
-    if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
-        yield "teacher.api_key_env: the environment variable that it names is not set. Export it."
+    judge = config["synthesis"]["judge"]["endpoint"]
+    keys = {
+        "teacher": teacher["api_key_env"] if teacher["kind"] == "endpoint" else None,
+        "synthesis.judge.endpoint": judge and judge["api_key_env"],
+    }
+    for section, variable in keys.items() if needs_key and not answered else ():
+        if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
+            yield f"{section}.api_key_env: the environment variable that it names is not set. Export it."
     if teacher["kind"] == "vllm":
         yield from _revision(teacher, "teacher")
     if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):
@@ -106,6 +113,15 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
         yield from _local_model(teacher["model"], "teacher.model")
     if teacher["kind"] == "llama.cpp" and on_hub(teacher["model"]):
         yield f"teacher.model: {teacher['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
+
+
+def _sampling(config: Config) -> Iterator[str]:
+    """The parameters of all requests to the teacher."""
+    for kind, sampling in config["synthesis"]["sampling"].items():
+        yield from sampling_mistakes(sampling, f"synthesis.sampling.{kind}")
+    yield from sampling_mistakes(config["seeds"]["labels"]["sampling"], "seeds.labels.sampling")
+    if sampling := (config["evaluation"]["two_turn"] or {}).get("judge_sampling"):
+        yield from sampling_mistakes(sampling, "evaluation.two_turn.judge_sampling")
 
 
 def _verification(section: Config) -> Iterator[str]:

@@ -28,7 +28,8 @@ from workflow_scripts.seeds.labels.teacher import label
 from workflow_scripts.seeds.schema import rejected_seed
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import Refused, TeacherError
 from workflow_scripts.teacher.servers import Teacher, serve
 from workflow_scripts.teacher.structured import InvalidReply
 
@@ -91,10 +92,13 @@ def by_classifier(model_name: str) -> Labeller:
 
 
 @contextlib.contextmanager
-def by_teacher(teacher: Teacher, settings: Row, cache: Path, total: int, bar: tqdm) -> Iterator[Labeller]:
+def by_teacher(
+    teacher: Teacher, settings: Row, sampling: Row, cache: Path, total: int, bar: tqdm
+) -> Iterator[Labeller]:
     """A labeller that asks the teacher.
 
-    It raises UserError if more than `max_failure_rate` of all `total` seeds cannot be labelled.
+    It raises UserError if more than `max_failure_rate` of all `total` seeds cannot be labelled. Seeds that the server's
+    content filter refuses do not count.
     """
     client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity)
     grid = load_grid()
@@ -106,7 +110,9 @@ def by_teacher(teacher: Teacher, settings: Row, cache: Path, total: int, bar: tq
         nonlocal failures
         async with slots:
             try:
-                return await label(client.ask, text[:MAX_PROMPT_CHARS], grid)
+                return await label(client.ask, text[:MAX_PROMPT_CHARS], grid, sampling)
+            except Refused as error:
+                return error
             except (InvalidReply, TeacherError) as error:
                 failures += 1
                 if failures > settings["max_failure_rate"] * total:
@@ -192,7 +198,9 @@ def main(argv: list[str] | None = None) -> None:
                     serve(args.teacher, args.threads, args.teacher_folder / "servers" / "label_seeds.log")
                 )
                 labeller = stack.enter_context(
-                    by_teacher(teacher, args.teacher, args.teacher_folder / "cache", total, bar)
+                    by_teacher(
+                        teacher, args.teacher, args.settings["sampling"], args.teacher_folder / "cache", total, bar
+                    )
                 )
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")

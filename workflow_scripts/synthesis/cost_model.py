@@ -1,23 +1,18 @@
 """Cost model of a synthesis: expected and maximum requests and tokens by technique, before any request is sent."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Config, Row, Seed
-from workflow_scripts.synthesis.draft import BadTurn, begin_draft
-from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.recipe import generate_conversation, sample_path
-from workflow_scripts.teacher.cache import Answer, RequestCache
-from workflow_scripts.teacher.client import TeacherError, request_for, stored_form
-from workflow_scripts.teacher.runtime_settings import answer_settings
-from workflow_scripts.teacher.servers import identity, served_name
-from workflow_scripts.teacher.structured import Messages
+from workflow_scripts.synthesis.draft import begin_draft
+from workflow_scripts.synthesis.recipe import sample_path
+from workflow_scripts.synthesis.replay import replay
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.sampling import max_tokens
 
 CHARS_PER_TOKEN = 4  # of English text
 PROMPT_TOKENS = 200  # that a prompt file adds to its values
@@ -42,12 +37,12 @@ class Step:
 
 # Amplify-Instruct's requests depend on the conversation: see `_amplify`.
 STEPS = {
-    "airoboros": Step({"instruction": 2, "answer": 1, "judge": 1}, answers=True),
+    "airoboros": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True),
     "evol_instruct": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True, rounds="rounds"),
     "flask": Step({"instruction": 1}),
     "know_logic": Step({"instruction": 1, "answer": 2, "judge": 1}, answers=True, attempts="attempts"),
     "lamini_example": Step({"instruction": 1}),
-    "lamini_topic": Step({"instruction": 2}),
+    "lamini_topic": Step({"instruction": 1}),
     "orca": Step({"answer": 1}, answers=True),
 }
 
@@ -99,12 +94,12 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     attempts = settings["attempts"]
 
     def calls(technique: str, kind: str, number: float, prompt: float, technique_attempts: int = 1) -> Calls:
-        max_tokens = settings["sampling"].get(kind, {}).get("max_tokens", reply[kind])
+        limit = max_tokens(settings["sampling"].get(kind, {})) or reply[kind]
         expected, most = number * requests_per_text, number * technique_attempts * attempts
         return Calls(
             technique, kind,
-            expected, expected * prompt, expected * min(reply[kind], max_tokens),
-            most, most * prompt, most * max_tokens,
+            expected, expected * prompt, expected * min(reply[kind], limit),
+            most, most * prompt, most * limit,
         )  # fmt: skip
 
     path_calls = []
@@ -112,8 +107,10 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     for name in group.path:
         if name == "amplify":
             tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
+            # At most, a path with another technique fails, and Amplify-Instruct starts again with the seed.
+            starts = 2 if len(group.path) > 1 else 1
             amplify = _amplify(group.opening, first, answered, settings, reply)
-            path_calls += [calls(name, *call, tries) for call in amplify]
+            path_calls += [calls(name, *call, technique_attempts=tries * starts) for call in amplify]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])
@@ -126,7 +123,11 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
         answered, first = float(step.answers), reply["answer"]  # the technique discards the seed's own answer
     if settings.get("judge", {}).get("min_mean") is not None:
         number = _mean_exchanges(settings) * group.skilled
-        path_calls.append(calls("judge", "judge", number, PROMPT_TOKENS + group.opening + first + reply["answer"]))
+        prompt = PROMPT_TOKENS + group.opening + first + reply["answer"]
+        if settings["judge"]["references"]:
+            path_calls.append(calls("judge", "answer", number, prompt))
+            prompt += reply["answer"]
+        path_calls.append(calls("judge", "judge", number, prompt))
     return path_calls
 
 
@@ -198,44 +199,20 @@ def seed_groups(seeds: list[Seed], settings: Config) -> list[Group]:
     return groups
 
 
-def count_cached(seeds: list[Seed], config: Config, cache: RequestCache) -> dict[str, Any]:
+def count_cached(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[str]) -> dict[str, Any]:
     """Which seeds are finished, found by generating their conversations from the cache alone.
 
     Returns {finished, requests, prompt_tokens, completion_tokens}: the ids of finished seeds, and the stored answers
-    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them.
+    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
     """
-    teacher = answer_settings(config["teacher"])
-    model, teacher_identity = served_name(teacher), identity(teacher)
     counted: dict[str, Any] = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-
-    async def count(seed: Seed) -> None:
-        answers = []
-
-        async def ask(messages: Messages, sampling: Config, number: int, response_format: Row | None = None) -> Answer:
-            request = request_for(model, messages, sampling, number, response_format)
-            answer = cache.get(stored_form(request, teacher_identity))
-            if answer is None:
-                raise TeacherError("not in the cache")
-            answers.append(answer)
-            return answer
-
-        generator = Generator(ask, config["synthesis"], teacher["prefill"], seeds)
-        try:
-            await generate_conversation(seed, generator, {})
-        except BadTurn:
-            pass  # rejected: it needs no further request
-        except TeacherError:
-            counted["requests"] += len(answers)
-            for tokens in ("prompt_tokens", "completion_tokens"):
-                counted[tokens] += sum(answer.get(tokens, 0) for answer in answers)
-            return
-        counted["finished"].add(seed["id"])
-
-    if cache.folder.is_dir():
-        with progress(len(seeds), "reading the cache", "seed") as bar, asyncio.Runner() as runner:
-            for seed in seeds:
-                runner.run(count(seed))
-                bar.update()
+    for replayed in replay(seeds, config, cache, topics) if cache.folder.is_dir() else ():
+        if replayed.finished:
+            counted["finished"].add(replayed.seed["id"])
+            continue
+        counted["requests"] += len(replayed.answers)
+        for tokens in ("prompt_tokens", "completion_tokens"):
+            counted[tokens] += sum(answer.get(tokens, 0) for answer in replayed.answers.values())
     return counted
 
 

@@ -60,7 +60,7 @@ def label_all(tmp_path, teacher, monkeypatch):
         monkeypatch.setenv(VARIABLE, "{}")
         arguments = {
             "seeds": tmp_path / "distinct.parquet",
-            "settings": json.dumps({"by": by}),
+            "settings": json.dumps({"by": by, "sampling": {"max_tokens": 128}}),
             "embedding-model": MODEL,
             "teacher": json.dumps(settings),
             "threads": 2,
@@ -150,6 +150,16 @@ def test_the_teacher_labels_and_seeds_that_it_cannot_label_are_rejected(write_se
     errors = [row["evidence"] for row in rejected]
     assert all(error["source"] == "Airoboros" for error in errors)
     assert "not JSON" in errors[0]["error"] and "HTTP status 400" in errors[1]["error"]
+
+
+def test_a_seed_that_a_content_filter_refuses_is_rejected_and_no_failure(write_seeds, label_all, teacher):
+    seeds = write_seeds()
+    teacher.sends({"error": {"code": "content_filter", "message": "The prompt was filtered."}}, status=400)
+    teacher.says(json.dumps(GOOD))
+    labelled, (rejected,) = label_all("teacher", max_failure_rate=0)
+    assert labelled.num_rows == seeds.num_rows - 1
+    message = "refused by the server's content filter: content_filter: The prompt was filtered."
+    assert (rejected["reason"], rejected["evidence"]["error"]) == ("unlabelled", message)
 
 
 def test_the_teacher_sees_the_request_and_the_beginning_of_its_context(write_seeds, label_all, teacher, tmp_path):

@@ -11,7 +11,7 @@ import re
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.types import Exchange, Row, Seed
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft
 from workflow_scripts.synthesis.forms import content_words
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.plan import Draws, FollowUp, mean_answer_chars
@@ -38,6 +38,7 @@ class Amplify:
 
     name = "amplify"
     citation = "Daniele & Suphavadeeprasit 2023, Amplify-Instruct (announced, unpublished)"
+    source = ""  # it writes no opening
 
     def fits(self, seed: Seed) -> bool:
         return True
@@ -50,10 +51,7 @@ class Amplify:
         settings = generator.settings
         draws = Draws(draft.seed["id"], settings["random_seed"])
         kind = kind_of_opening(draft)
-        unchanged = draft.instruction == draft.seed["instruction"]
-        domain = draft.seed["domain"] if unchanged else None
-        known = (unchanged and draft.seed["meta"].get("reference")) or ""
-        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, known)
+        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
         count = draws.exchanges(settings["exchanges"]) - 1
         done: list[FollowUp] = []
@@ -61,7 +59,7 @@ class Amplify:
         for number in range(1, count + 1):
             for alternative in range(1 + settings["follow_ups"]["replacements"]):
                 used = [follow_up.move for follow_up in done] + [row["move"] for row in replaced]
-                plan = draws.follow_up(number, count, alternative, kind, domain, used, settings["moves"])
+                plan = draws.follow_up(number, count, alternative, kind, draft.domain, used, settings["moves"])
                 try:
                     exchange = await self._exchange(draft, generator, draws, plan, kind)
                 except BadTurn as error:
@@ -139,18 +137,21 @@ class Amplify:
         for name, fault in (("fits_move", "off_move"), ("asks_something_new", "nothing_new")):
             if not verdict[name]:
                 generator.faults[f"follow_up:{fault}"] += 1
-                raise BadTurn(f"follow_up:{fault}")
+                raise BadTurn(f"follow_up:{fault}", text)
 
     async def _answer(
         self, draft: Draft, generator: Generator, draws: Draws, question: str, kind: str, known: str = ""
     ) -> str:
         """An answer; if only the result is known, an answer that explains it."""
-        system = [draft.system or generator.prompt(draft, "expert", kind=kind)]
+        system = [generator.prompt(draft, "expert", kind=kind)]
         settings = generator.settings["answers"]
-        mean = mean_answer_chars(draft.seed["source"], settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
+        source = (
+            draft.seed["source"] if draft.opening == SEED_OPENING else ""
+        )  # a new request is of no published source
+        mean = mean_answer_chars(source, settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
         if mean is not None:
             shape = draws.answer_shape(len(draft.exchanges) + 1, mean)
-            layout = shape["layout"] if kind in SHAPED and not draft.system else None
+            layout = shape["layout"] if kind in SHAPED and not draft.preface else None
             system.append(generator.prompt(draft, "answer_shape", **(shape | {"layout": layout})))
         if known:
             system.append(generator.prompt(draft, "known_result", known=known))

@@ -7,7 +7,7 @@ from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.plan import MOVES, Draws
 from workflow_scripts.synthesis.request_kinds import KINDS
 from workflow_scripts.synthesis.techniques.amplify import Amplify, opening_words, terms_of
-from workflow_scripts.teacher.client import TeacherError
+from workflow_scripts.teacher.errors import TeacherError
 
 FIRST = "Its crystals interlock, and water finds few ways in."
 ANSWERS = [
@@ -120,11 +120,11 @@ def test_a_seeds_answer_is_kept_unchanged(grow, make_seed, response):
 def test_a_posts_first_answer_is_generated(grow, make_seed):
     seed = make_seed(**POST)
     work = grow(seed, "I'm sorry, but I can't.", FIRST, QUESTIONS[0], ANSWERS[0], count=2)
-    assert work.draft.exchanges[0] == {"input": "Summarise it.\n\nA long essay about granite.", "output": FIRST}
+    assert work.draft.exchanges[0] == {"input": "A long essay about granite.\n\nSummarise it.", "output": FIRST}
     assert work.kinds == ["answer", "answer", "follow_up", "answer"]
     assert work.requests[0]["messages"] == [
         {"role": "system", "content": prompts.render("expert", kind="summary")},
-        {"role": "user", "content": "Summarise it.\n\nA long essay about granite."},
+        {"role": "user", "content": "A long essay about granite.\n\nSummarise it."},
     ]
     assert work.faults == {"answer:refusal": 1}
 
@@ -138,13 +138,11 @@ def test_a_known_result_is_explained(grow, make_seed):
 def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     draft = begin_draft(seed, 0)
     draft.instruction, draft.context, draft.answer = "Why does basalt crack?", "A map.", ""
-    draft.system = "You teach geology to children."
+    draft.opening, draft.preface = "evol_instruct", "Explain it to children."
     work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft)
-    assert work.draft.exchanges[0] == {"input": "Why does basalt crack?\n\nA map.", "output": FIRST}
-    for place in (0, 2):
-        assert work.requests[place]["messages"][0] == {"role": "system", "content": draft.system}
-    assert work.draft.prompts == {"follow_up"}
-    assert all(draft.system not in message for exchange in draft.exchanges for message in exchange.values())
+    asked = "Explain it to children.\n\nWhy does basalt crack?\n\nA map."
+    assert work.draft.exchanges[0] == {"input": asked, "output": FIRST}
+    assert work.draft.prompts == {"expert", "follow_up"}
 
 
 # Answers by kind, with a target length.
