@@ -4,6 +4,7 @@ A column whose values are all texts (or null) is a column of texts. Any other co
 (`arrow.json`), so a column may change its type, start late, or nest. Columns of parquet files keep their types.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -43,6 +44,9 @@ def text_array(values: list[Any] | pa.Array) -> pa.Array | None:
 
 def json_array(values: list[Any]) -> pa.Array:
     """Each value as JSON; null stays null."""
+    if set(map(type, values)) <= {int, type(None)}:  # a third of the time of the general case
+        with contextlib.suppress(OverflowError, pa.ArrowException):
+            return pa.ExtensionArray.from_storage(pa.json_(), pa.array(values, pa.int64()).cast(pa.string()))
     try:
         cells = list(map(orjson.dumps, values))
     except TypeError:  # an integer of more than 64 bits, or half of a surrogate pair
