@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -30,17 +30,32 @@ def is_compressed(path: Path) -> bool:
 
 @contextlib.contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """The content of a file, decompressed if its suffix says so. UserError for a damaged compressed file."""
+    """The content of a file, decompressed if its suffix says so. Reading a damaged compressed file is a UserError."""
     if not is_compressed(path):
         with open(path, "rb") as file:
             yield file
         return
     kind = COMPRESSIONS[path.suffix.lower()]
-    try:
-        with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, kind) as stream:
-            yield cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, stream), BLOCK_BYTES))
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: damaged {kind} file ({' '.join(str(error).split())}). Replace the file.") from error
+    with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, kind) as stream:
+        yield io.BufferedReader(_Decompressed(stream, f"{path}: damaged {kind} file"), BLOCK_BYTES)
+
+
+class _Decompressed(io.RawIOBase):
+    """A stream of Arrow whose errors are UserErrors."""
+
+    def __init__(self, stream: pa.NativeFile, problem: str):
+        self._stream, self._problem = stream, problem
+
+    def readable(self) -> bool:
+        """The stream can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer; the number of bytes."""
+        try:
+            return int(self._stream.readinto(buffer))
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(f"{self._problem} ({' '.join(str(error).split())}). Replace the file.") from error
 
 
 def line_blocks(file: IO[bytes], name: str) -> Iterator[list[bytes]]:

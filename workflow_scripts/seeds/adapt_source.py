@@ -14,7 +14,8 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, write_json
 from workflow_scripts.common.tables import RejectedWriter, TableWriter
 from workflow_scripts.common.types import Config, Rejected, Row
-from workflow_scripts.seeds.layouts import WrongType, adapt, needed_columns
+from workflow_scripts.seeds.columns import WrongType
+from workflow_scripts.seeds.layouts import adapt, needed_columns
 from workflow_scripts.seeds.schema import SEED
 
 

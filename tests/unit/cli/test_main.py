@@ -77,8 +77,8 @@ def test_configuration_errors_are_listed(tmp_path):
         checked_configuration([path])
     first, *lines = str(caught.value).splitlines()
     assert first == "the configuration has errors:"
-    assert lines[0] == "  training.over_long: renamed to training.overflow."
-    assert lines[1].startswith("  training.epochs: 'many' is a string; expected a number (")
+    assert lines[0] == f"  {path}, line 1: training.over_long: renamed to training.overflow."
+    assert lines[1].startswith(f"  {path}, line 1: training.epochs: 'many' is a string; expected a number (")
 
 
 def test_no_command_needs_the_key_of_the_teacher(tmp_path, monkeypatch):

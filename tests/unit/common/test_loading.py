@@ -118,7 +118,7 @@ VALUE = st.recursive(
 NAMES = st.sampled_from(["id", "question", "A", "über", 'q"u,o', "a.b", " "])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_texts_are_identical_in_every_format(tmp_path_factory, data):
     names = data.draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
@@ -135,7 +135,7 @@ def test_any_texts_are_identical_in_every_format(tmp_path_factory, data):
             assert load(path) == rows, name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.dictionaries(NAMES, VALUE, min_size=1, max_size=4), min_size=1, max_size=6), st.integers(1, 80))
 def test_any_values_are_identical_in_every_json_format(tmp_path_factory, rows, block_bytes):
     """Rows lack columns, columns change their type, begin late, nest; a missing value and null are both None."""

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common.parquet_files import keep_rows
-from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, WrongType, adapt, needed_columns
+from workflow_scripts.seeds.columns import WrongType
+from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, adapt, needed_columns
 from workflow_scripts.seeds.posts import task_families
 from workflow_scripts.seeds.schema import SEED
 
