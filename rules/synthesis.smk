@@ -1,5 +1,8 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
 
+# airoboros draws its topics once per run.
+USES_TOPICS = any("airoboros" in entry["path"] for entry in config["synthesis"]["recipe"])
+
 DOWNLOADS.append(TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else [])
 
 
@@ -26,10 +29,48 @@ rule fetch_teacher:
         """
 
 
+rule draw_topics:
+    input:
+        teacher=TEACHER_FILES,
+    output:
+        topics="<results>/synthesis/topics.json",
+    log:
+        "<logs>/draw_topics.log",
+    benchmark:
+        "<benchmarks>/draw_topics.tsv"
+    conda:
+        TEACHER_ENVIRONMENT
+    threads: 8
+    resources:
+        **stage_resources(config["teacher"]),
+    params:
+        code=code_hash("synthesis.draw_topics"),
+        settings=as_json(
+            {
+                **{key: config["synthesis"]["techniques"]["airoboros"][key] for key in ("topic_requests", "topics")},
+                "sampling": config["synthesis"]["sampling"]["instruction"],
+                "random_seed": config["synthesis"]["random_seed"],
+            }
+        ),
+        teacher=as_json(answer_settings(config["teacher"])),
+        folder=subpath(output.topics, ancestor=2),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.draw_topics \
+            --settings {params.settings:q} \
+            --teacher {params.teacher:q} \
+            --threads {threads} \
+            --teacher-folder {params.folder:q}/teacher \
+            --topics {output.topics:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule synthesize_shard:
     input:
         teacher=TEACHER_FILES,
         seeds="<results>/seeds/data.jsonl",
+        topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
         rejected="<results>/synthesis/shards/{shard}.rejected.jsonl",
@@ -47,6 +88,7 @@ rule synthesize_shard:
         code=code_hash("synthesis.synthesize_shard"),
         settings=as_json(config["synthesis"]),
         teacher=as_json(answer_settings(config["teacher"])),
+        labels=LABELLED_BY,
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.data, ancestor=3),
     shell:
@@ -54,6 +96,8 @@ rule synthesize_shard:
         HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.synthesize_shard \
             --seeds {input.seeds:q} \
             --shard {wildcards.shard} \
+            --topics={input.topics:q} \
+            --labels {params.labels} \
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
             --threads {threads} \
@@ -88,6 +132,7 @@ rule collect_synthesis:
         shard_count=len(SHARDS),
         deduplication=as_json(config["seeds"]["deduplication"]),
         model=embedder_folder,
+        labels=LABELLED_BY,
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
@@ -95,6 +140,7 @@ rule collect_synthesis:
             --shard-count {params.shard_count} \
             --deduplication {params.deduplication:q} \
             --model={params.model:q} \
+            --labels {params.labels} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

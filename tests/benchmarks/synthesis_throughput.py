@@ -55,7 +55,7 @@ def settings(count: int, processes: int) -> dict:
         "shard_size": -(-count // processes),
         "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
         "recipe": [{"path": ["amplify"], "weight": 1}],
-        "judge": {"min_mean": None},
+        "judge": {"min_mean": None, "references": False, "endpoint": None},
         "sampling": {kind: values | {"max_tokens": 700} for kind, values in own["sampling"].items()},
     }
 
@@ -88,7 +88,7 @@ def finish(processes: list[subprocess.Popen]) -> None:
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
         "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
-        "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
+        "--topics=", "--labels", "none", "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip
     finish(

@@ -31,6 +31,7 @@ from workflow_scripts.synthesis.cost_model import (
     seed_groups,
     sum_calls,
 )
+from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import Ledger, price_of
 from workflow_scripts.teacher.cache import RequestCache
 
@@ -67,7 +68,9 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
         seeds = [seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"]
         seeds.sort(key=lambda seed: seed["id"])
         groups = seed_groups(seeds, settings)
-        cached = count_cached(seeds, config, cache)
+        topics_file = folder / "synthesis" / "topics.json"
+        topics = read_topics(topics_file) if topics_file.is_file() else []
+        cached = count_cached(seeds, config, cache, topics)
         parts.append(f"Run {config['run']}: {len(seeds):,} single-turn seeds in {seeds_file}")
         unfinished = seed_groups([seed for seed in seeds if seed["id"] not in cached["finished"]], settings)
         assumed.append("paths, lengths of openings and stored answers are those of these seeds")
@@ -158,7 +161,8 @@ def _assumptions(
         f"{requests_per_text:.2f} requests per text{repeats}; at most `synthesis.attempts` = {settings['attempts']}, each with max_tokens",
         f"cost by `teacher.price`: {cost}; discounts for cached prompts are not included",
         f"hours for one job at a time: {throughput}",
-        "no conversation ends early; requests for labels (`seeds.labels.by: teacher`) are not included",
+        "no conversation ends early and no technique fails, except in `at most`; requests for labels "
+        "(`seeds.labels.by: teacher`) and for airoboros' topics are not included",
     ]
 
 

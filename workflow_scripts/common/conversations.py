@@ -70,10 +70,19 @@ def to_messages(conversation: list[Exchange]) -> list[dict[str, str]]:
     ]
 
 
+def request_text(instruction: str, context: str, kind: str) -> str:
+    """A seed's first request: the instruction with its context, which comes first if it is a post.
+
+    Released Less-Wrong conversations quote the post before they ask about it.
+    """
+    parts = (context, instruction) if kind == "post" else (instruction, context)
+    return "\n\n".join(filter(None, parts))
+
+
 def seed_as_conversation(seed: Mapping[str, Any]) -> Conversation:
     """A row of `seeds/data.jsonl` as a conversation: the seed's own dialogue if it has one, else its request and answer."""
     facts = {key: value for key, value in seed["meta"].items() if key != "conversation"}
-    question = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
+    question = request_text(seed["instruction"], seed["context"], seed["kind"])
     keys = ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")
     return {
         "id": seed["id"],

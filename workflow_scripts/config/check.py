@@ -95,9 +95,14 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
     teacher = config["teacher"]
     # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
     answered = (run_folder(config) / "teacher" / "cache").is_dir()
-    variable = teacher["api_key_env"] if needs_key and teacher["kind"] == "endpoint" and not answered else None
-    if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
-        yield "teacher.api_key_env: the environment variable that it names is not set. Export it."
+    judge = config["synthesis"]["judge"]["endpoint"]
+    keys = {
+        "teacher": teacher["api_key_env"] if teacher["kind"] == "endpoint" else None,
+        "synthesis.judge.endpoint": judge and judge["api_key_env"],
+    }
+    for section, variable in keys.items() if needs_key and not answered else ():
+        if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
+            yield f"{section}.api_key_env: the environment variable that it names is not set. Export it."
     if teacher["kind"] == "vllm":
         yield from _revision(teacher, "teacher")
     if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):

@@ -8,10 +8,14 @@ from workflow_scripts.common.yaml_files import read_yaml
 
 REGISTRY = package_file("seeds/registry.yaml")
 PLACES = ("path", "hub", "url", "graphql")
-POST_TASKS = ["complex_summary", "argument"]
+# Defaults of sources of the layout `post`.
+POST_DEFAULTS: Config = {"post_tasks": ["complex_summary", "argument"], "post_min_chars": 1000, "post_min_score": 30}
 # The keys that the rules fetch_source and adapt_source depend on.
 FETCH = ("id", *PLACES, "rows")
-ADAPT = ("id", "label", "license", "layout", "columns", "as_is", "benchmark", "domain", "post_chars", "post_tasks")
+ADAPT = (
+    *("id", "label", "license", "layout", "columns", "as_is", "benchmark", "domain"),
+    *("post_chars", "post_tasks", "post_min_chars", "post_min_score"),
+)
 
 
 @functools.cache
@@ -35,7 +39,9 @@ def resolve(source: Config, registered: dict[str, Config]) -> Config:
     if "revision" in resolved and "hub" in resolved:
         resolved["hub"] = {**resolved["hub"], "revision": resolved["revision"]}
     if resolved.get("layout") == "post":
-        resolved.setdefault("post_tasks", POST_TASKS)
+        resolved = {**POST_DEFAULTS, **resolved}
+        if "graphql" in resolved:  # the site need not send what would be rejected
+            resolved["graphql"] = {"min_score": resolved["post_min_score"] or 0, **resolved["graphql"]}
     return resolved
 
 

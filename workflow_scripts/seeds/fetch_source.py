@@ -33,8 +33,8 @@ def fetch_forum(settings: Config, max_rows: int | None, state: Path, path: Path)
                 break
     if not table.rows:
         raise UserError(
-            f"{settings['url']}: no post from {settings['after']} to {settings['before']} has the score `min_score`. "
-            "Lower `min_score`, or extend the dates."
+            f"{settings['url']}: no post from {settings['after']} to {settings['before']} has the score `post_min_score`. "
+            "Lower `post_min_score`, or extend the dates."
         )
     return {"dataset": settings["url"], "revision": f"sha256:{file_sha256(path)}", "rows": table.rows}
 

@@ -53,6 +53,7 @@ COLUMNS: dict[str, dict[str, list[str]]] = {
         "address": ["pageUrl", "url"],
     },
 }
+SCORES = ["baseScore", "score", "karma"]  # columns of a post's score, which is a number
 REQUIRED = {"instruction", "response", "reference", "body"}
 NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # an empty input in data sets derived from Alpaca
 
@@ -68,7 +69,8 @@ class Adapted:
 def read_columns(table: pa.Table, source: Config) -> dict[str, pa.Array]:
     """The layout's columns that the table has, as trimmed texts. Raises KeyError (missing column) or WrongType."""
     table = _flatten_structs(table)
-    wanted = COLUMNS[source["layout"]] | {key: _as_list(names) for key, names in source.get("columns", {}).items()}
+    named = {key: _as_list(names) for key, names in source.get("columns", {}).items() if key != "score"}
+    wanted = COLUMNS[source["layout"]] | named
     columns = {}
     for key, names in wanted.items():
         present = [pc.utf8_trim_whitespace(_text_column(table, name)) for name in names if name in table.column_names]
@@ -170,17 +172,47 @@ def _question(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> 
 def _post(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
     seeds: list[Row] = []
     rejected = []
+    scores = _scores(table, source)
     for row, post in enumerate(pa.table(columns).to_pylist()):
-        body, complete = posts.excerpt(posts.to_text(post["body"] or ""), source["post_chars"])
-        if not body:
-            rejected.append((row, "empty_post"))
+        html, title = post["body"] or "", post.get("title") or ""
+        paragraphs = posts.to_text(html)
+        if not paragraphs:
+            reason = "empty_post"
+        elif posts.is_announcement(title, html):
+            reason = "announcement"
+        elif sum(map(len, paragraphs)) < source["post_min_chars"]:
+            reason = "short_post"
+        elif scores is not None and (scores[row] is None or scores[row] < source["post_min_score"]):
+            reason = "low_score"
+        else:
+            reason = None
+        if reason is not None:
+            rejected.append((row, reason))
             continue
-        title = post.get("title") or ""
-        context = f"{title}\n\n{body}" if title else body
+        body, complete = posts.excerpt(paragraphs, source["post_chars"])
+        context = posts.introduce(title, body, complete)
         meta = {key: post.get(key) for key in ("title", "author", "date", "address")} | {"excerpt": not complete}
-        for task, instruction in posts.tasks_for(content_id(context), source["post_tasks"]):
+        for task, instruction in posts.tasks_for(content_id(context), source["post_tasks"], complete):
             seeds.append({"task": task, "instruction": instruction, "context": context, "meta": _json(meta)})
     return Adapted({key: pa.array([seed[key] for seed in seeds]) for key in (seeds[0] if seeds else ())}, rejected)
+
+
+def _scores(table: pa.Table, source: Config) -> list[float | None] | None:
+    """The posts' scores, None where a row has no number; None if `post_min_score` is null. KeyError without a column."""
+    if source["post_min_score"] is None:
+        return None
+    names = _as_list(source.get("columns", {}).get("score")) or SCORES
+    name = next((name for name in names if name in table.column_names), None)
+    if name is None:
+        raise KeyError(" or ".join(names))
+    return [_number(value) for value in table.column(name).to_pylist()]
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:

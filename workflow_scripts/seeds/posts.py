@@ -38,6 +38,15 @@ REMOVED = ", ".join(
 ORDINALS = {"st", "nd", "rd", "th"}
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\xad"))
 
+# Titles of announcements and of threads that only collect comments, as the site has used them since 2009.
+ANNOUNCEMENT = re.compile(
+    r"\bmeet-?ups?\b|\bthreads?\W*(?:$|\(|\d|for\b|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)"
+    r"|^open thread\b|\bgroup rationality diary\b|^rationality quotes\b|\breading group\b|^welcome to less ?wrong\b"
+    r"|^\[(?:meetup|event|meta|moderator action)\]",
+    re.IGNORECASE,
+)
+MEETUP = re.compile(r"class=[\"']meetup-meta|Discussion article for the meetup")
+
 RULE = re.compile(r"([-_=*~])\1{4,}")  # a horizontal rule drawn with characters
 
 # Characters of Unicode's private use area, for white space in code and ends of table cells while other white space is
@@ -128,14 +137,25 @@ def _cut(paragraph: str, max_chars: int) -> str:
     return paragraph
 
 
+def is_announcement(title: str, html: str) -> bool:
+    """Whether a post announces a meetup, or opens a thread of comments such as "Open Thread", and is no essay."""
+    return ANNOUNCEMENT.search(title) is not None or MEETUP.search(html) is not None
+
+
+def introduce(title: str, body: str, complete: bool) -> str:
+    """A quotation with the sentence that introduces it as a post, or as the first part of one."""
+    name = "a post" if complete else "the first part of a post"
+    return f'This is {name} titled "{title}":\n\n{body}' if title else f"This is {name}:\n\n{body}"
+
+
 @functools.cache
-def task_families() -> dict[str, list[str]]:
-    """The instructions of each family in `post_tasks.yaml`."""
+def task_families() -> dict[str, dict[str, list[str]]]:
+    """The instructions of each family in `post_tasks.yaml`, for `whole` posts and for an `excerpt`."""
     return read_yaml(package_file("seeds/post_tasks.yaml"))
 
 
-def tasks_for(post_key: str, tasks: list[str]) -> list[tuple[str, str]]:
-    """One instruction of each family named in `tasks`, as (family, instruction).
+def tasks_for(post_key: str, tasks: list[str], complete: bool) -> list[tuple[str, str]]:
+    """One instruction of each family named in `tasks`, as (family, instruction), that fits a complete post or an excerpt.
 
     The choice depends only on the content of key and instruction: it is the same on every machine, and an instruction
     added to a family affects only the posts for which it is chosen.
@@ -143,4 +163,5 @@ def tasks_for(post_key: str, tasks: list[str]) -> list[tuple[str, str]]:
     families = task_families()
     if unknown := sorted(set(tasks) - set(families)):
         raise UserError(f"unknown tasks for posts: {', '.join(unknown)}. Choose from {', '.join(sorted(families))}.")
-    return [(name, min(families[name], key=lambda task: content_id(post_key, task))) for name in tasks]
+    form = "whole" if complete else "excerpt"
+    return [(name, min(families[name][form], key=lambda task: content_id(post_key, task))) for name in tasks]

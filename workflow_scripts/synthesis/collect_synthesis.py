@@ -1,4 +1,4 @@
-"""Join the shards of the synthesis, remove near-duplicates among generated openings, compute metrics, warn if they are off."""
+"""Join the shards of the synthesis: remove near-duplicate openings, label openings, compute and compare metrics."""
 
 import argparse
 import json
@@ -11,8 +11,9 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
-from workflow_scripts.common.types import Config, Conversation, Rejected
+from workflow_scripts.common.types import Config, Conversation, Rejected, Row
 from workflow_scripts.seeds.embedding import embed, load_embedder
+from workflow_scripts.synthesis.classify_openings import classify_openings, unlabelled
 from workflow_scripts.synthesis.comparison import compare, off_target
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
@@ -53,6 +54,20 @@ def deduplicate_openings(
     return [row for number, row in enumerate(rows) if number not in duplicates], rejections
 
 
+def count_fallbacks(rows: list[Conversation]) -> Row:
+    """Conversations whose seed was amplified without a technique of its path, by `<technique>: <reason>`."""
+    fallbacks = (each for row in rows for each in row["provenance"]["fallbacks"])
+    return dict(Counter(f"{each['name']}: {each['reason']}" for each in fallbacks).most_common())
+
+
+def label_openings(rows: list[Conversation], model: str) -> list[Conversation]:
+    """The rows, with unknown labels of openings that a technique wrote. The model is loaded only if there are any."""
+    if not any(map(unlabelled, rows)):
+        return rows
+    embedder = load_embedder(model)
+    return classify_openings(rows, lambda texts: embed(embedder, texts))
+
+
 def shard_files(args: argparse.Namespace, suffix: str) -> list[Path]:
     """The files of all shards with this suffix. UserError if one is missing."""
     paths = [args.shards / f"{number:04d}{suffix}" for number in range(args.shard_count)]
@@ -71,6 +86,7 @@ def main(argv: list[str] | None = None) -> None:
         "--deduplication", required=True, type=json.loads, help="`seeds.deduplication` of the config, as JSON"
     )
     parser.add_argument("--model", required=True, help="sentence-transformers model; empty to skip the deduplication")
+    parser.add_argument("--labels", required=True, help="`seeds.labels.by` of the config")
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
@@ -83,6 +99,8 @@ def main(argv: list[str] | None = None) -> None:
             "Set another teacher."
         )
     rows, rejections = deduplicate_openings(generated, args.deduplication, args.model)
+    if args.labels == "classifier":
+        rows = label_openings(rows, args.model)
     rejections.rows += [row for path in shard_files(args, ".rejected.jsonl") for row in read_rows(path, Rejected)]
     stats = [read_json(path) for path in shard_files(args, ".stats.json")]
     faults: Counter[str] = Counter()
@@ -98,6 +116,7 @@ def main(argv: list[str] | None = None) -> None:
         rows_in=sum(shard["in"] for shard in stats),
         **{key: round(sum(shard.get(key, 0) for shard in stats), 4) for key in SUMMED},
         faults=dict(faults.most_common()),
+        fallbacks=count_fallbacks(rows),
         **describe(rows),
         released=compared,
     )

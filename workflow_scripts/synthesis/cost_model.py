@@ -17,7 +17,7 @@ from workflow_scripts.teacher.cache import Answer, RequestCache
 from workflow_scripts.teacher.client import TeacherError, request_for, stored_form
 from workflow_scripts.teacher.runtime_settings import answer_settings
 from workflow_scripts.teacher.servers import identity, served_name
-from workflow_scripts.teacher.structured import Messages
+from workflow_scripts.teacher.structured import Ask, Messages
 
 CHARS_PER_TOKEN = 4  # of English text
 PROMPT_TOKENS = 200  # that a prompt file adds to its values
@@ -42,12 +42,12 @@ class Step:
 
 # Amplify-Instruct's requests depend on the conversation: see `_amplify`.
 STEPS = {
-    "airoboros": Step({"instruction": 2, "answer": 1, "judge": 1}, answers=True),
+    "airoboros": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True),
     "evol_instruct": Step({"instruction": 1, "answer": 1, "judge": 1}, answers=True, rounds="rounds"),
     "flask": Step({"instruction": 1}),
     "know_logic": Step({"instruction": 1, "answer": 2, "judge": 1}, answers=True, attempts="attempts"),
     "lamini_example": Step({"instruction": 1}),
-    "lamini_topic": Step({"instruction": 2}),
+    "lamini_topic": Step({"instruction": 1}),
     "orca": Step({"answer": 1}, answers=True),
 }
 
@@ -111,9 +111,13 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     answered, first = group.answered, group.answer
     for name in group.path:
         if name == "amplify":
-            tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
-            amplify = _amplify(group.opening, first, answered, settings, reply)
-            path_calls += [calls(name, *call, tries) for call in amplify]
+            # At most, every follow-up is replaced, and a path with another technique fails and starts again with the seed.
+            starts = 2 if len(group.path) > 1 else 1
+            tries = starts * (1 + settings.get("follow_ups", {}).get("replacements", 0))
+            path_calls += [
+                calls(name, *call, technique_attempts=tries)
+                for call in _amplify(group.opening, first, answered, settings, reply)
+            ]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])
@@ -126,7 +130,11 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
         answered, first = float(step.answers), reply["answer"]  # the technique discards the seed's own answer
     if settings.get("judge", {}).get("min_mean") is not None:
         number = _mean_exchanges(settings) * group.skilled
-        path_calls.append(calls("judge", "judge", number, PROMPT_TOKENS + group.opening + first + reply["answer"]))
+        prompt = PROMPT_TOKENS + group.opening + first + reply["answer"]
+        if settings["judge"]["references"]:
+            path_calls.append(calls("judge", "answer", number, prompt))
+            prompt += reply["answer"]
+        path_calls.append(calls("judge", "judge", number, prompt))
     return path_calls
 
 
@@ -198,28 +206,43 @@ def seed_groups(seeds: list[Seed], settings: Config) -> list[Group]:
     return groups
 
 
-def count_cached(seeds: list[Seed], config: Config, cache: RequestCache) -> dict[str, Any]:
+def count_cached(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[str]) -> dict[str, Any]:
     """Which seeds are finished, found by generating their conversations from the cache alone.
 
     Returns {finished, requests, prompt_tokens, completion_tokens}: the ids of finished seeds, and the stored answers
-    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them.
+    of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
     """
     teacher = answer_settings(config["teacher"])
-    model, teacher_identity = served_name(teacher), identity(teacher)
+    endpoint = config["synthesis"]["judge"]["endpoint"]
+    judge = teacher if endpoint is None else {"kind": "endpoint", **endpoint}
+    labels_openings = config["seeds"]["labels"]["by"] == "teacher"
     counted: dict[str, Any] = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
 
-    async def count(seed: Seed) -> None:
-        answers = []
+    def cached_ask(settings: Config, answers: list[Answer]) -> Ask:
+        """`TeacherClient.ask` of a model, from the cache; it adds every answer to `answers`."""
+        model, model_identity = served_name(settings), identity(settings)
 
         async def ask(messages: Messages, sampling: Config, number: int, response_format: Row | None = None) -> Answer:
             request = request_for(model, messages, sampling, number, response_format)
-            answer = cache.get(stored_form(request, teacher_identity))
+            answer = cache.get(stored_form(request, model_identity))
             if answer is None:
                 raise TeacherError("not in the cache")
             answers.append(answer)
             return answer
 
-        generator = Generator(ask, config["synthesis"], teacher["prefill"], seeds)
+        return ask
+
+    async def count(seed: Seed) -> None:
+        answers: list[Answer] = []
+        generator = Generator(
+            cached_ask(teacher, answers),
+            config["synthesis"],
+            teacher["prefill"],
+            seeds,
+            topics,
+            ask_judge=cached_ask(judge, answers),
+            labels_openings=labels_openings,
+        )
         try:
             await generate_conversation(seed, generator, {})
         except BadTurn:

@@ -12,21 +12,18 @@ from scipy.sparse.csgraph import connected_components
 from workflow_scripts.common.conversations import turns
 from workflow_scripts.common.types import Conversation
 from workflow_scripts.seeds.semantic_dedup import neighbours
+from workflow_scripts.synthesis.draft import SEED_OPENING
 
-# Techniques that write an opening of their own.
-OPENING_TECHNIQUES = {"airoboros", "evol_instruct", "flask", "know_logic", "lamini_example", "lamini_topic"}
 MAX_SCORE = 100  # of airoboros' judge; also the score of an opening that was not judged
 
 
 def has_generated_opening(row: Conversation) -> bool:
-    """Whether a technique wrote the opening. Evol-Instruct did not if all its operations were eliminated."""
-    return any(
-        step["name"] in OPENING_TECHNIQUES and step.get("operations") != [] for step in row["provenance"]["steps"]
-    )
+    """Whether a technique wrote the opening."""
+    return row["provenance"]["opening"] != SEED_OPENING
 
 
 def category(row: Conversation) -> str:
-    """The opening's airoboros category if a step names one, else the kind of its seed."""
+    """The opening's airoboros category if a step names one, else its kind."""
     return next(
         (step["category"] for step in row["provenance"]["steps"] if "category" in step), row["provenance"]["kind"]
     )

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, Draft
 
 KINDS: Final = ("explanation", "code", "mathematics", "creative", "role_play", "summary")
 # Categories of airoboros whose requests are of one kind.
@@ -67,18 +67,14 @@ def kind_of_text(text: str) -> str | None:
 
 
 def kind_of_opening(draft: Draft) -> str:
-    """The kind of the draft's opening: by the category that a technique or the seed names, else by its words and domain.
-
-    Category, task and domain of a seed apply only while its request is unchanged.
-    """
-    stepped = next((step["category"] for step in reversed(draft.steps) if "category" in step), None)
-    unchanged = draft.instruction == draft.seed["instruction"]
-    meta = draft.seed["meta"] if unchanged else {}
-    named = CATEGORY_KINDS.get(stepped or meta.get("category") or "") or TASK_KINDS.get(meta.get("task") or "")
+    """The kind of the draft's opening: by the category that its technique or its seed names, else by its words and domain."""
+    own = draft.opening == SEED_OPENING
+    stepped = (step.get("category") for step in draft.steps if step["name"] == draft.opening)
+    meta = draft.seed["meta"] if own else {"category": next(stepped, None)}
+    named = CATEGORY_KINDS.get(meta.get("category") or "") or TASK_KINDS.get(meta.get("task") or "")
     if named:
         return named
     # The words of an attached text are not a request.
     if found := kind_of_text(draft.instruction):
         return found
-    problem = unchanged and draft.seed["kind"] == "problem" and draft.seed["domain"] == "Math"
-    return "mathematics" if problem else "explanation"
+    return "mathematics" if draft.kind == "problem" and draft.domain == "Math" else "explanation"

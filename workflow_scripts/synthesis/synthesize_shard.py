@@ -17,10 +17,13 @@ from workflow_scripts.common.types import Conversation, Row, Seed
 from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import generate_conversation
+from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
-from workflow_scripts.teacher.servers import Teacher, serve
+from workflow_scripts.teacher.servers import Teacher, identity, serve, served_name
+
+COUNTED = ("requests", "cached", "prompt_tokens", "completion_tokens")  # of `Usage`, in the statistics
 
 
 def single_turn(seeds: Iterable[Seed]) -> list[Seed]:
@@ -33,13 +36,27 @@ def shard_rows(seeds: list[Seed], shard: int, size: int) -> list[Seed]:
     return seeds[shard * size : (shard + 1) * size]
 
 
+def judge_client(client: TeacherClient, args: argparse.Namespace) -> TeacherClient:
+    """The client of the independent judge of `synthesis.judge.endpoint`; the teacher's client if none is configured.
+
+    The judge has the teacher's limits, price and budget.
+    """
+    endpoint = args.settings["judge"]["endpoint"]
+    if endpoint is None:
+        return client
+    settings = {**args.teacher, "revision": None, "options": None, "kind": "endpoint", **endpoint}
+    return TeacherClient(
+        endpoint["base_url"], served_name(settings), settings, client.cache, identity=identity(settings)
+    )
+
+
 async def generate_all(
-    seeds: list[Seed], examples: list[Seed], teacher: Teacher, args: argparse.Namespace
+    seeds: list[Seed], examples: list[Seed], topics: list[str], teacher: Teacher, args: argparse.Namespace
 ) -> tuple[list[Conversation], Rejections, Row]:
     """(conversations, rejected seeds, metrics of the teacher's use).
 
-    `examples` are all seeds of the run; some techniques show a few of them to the teacher. Raises UserError if more
-    seeds than `teacher.max_failure_rate` fail.
+    `examples` are all seeds of the run; some techniques show a few of them to the teacher. `topics` are the run's.
+    Raises UserError if more seeds than `teacher.max_failure_rate` fail.
     """
     client = TeacherClient(
         teacher.base_url,
@@ -48,8 +65,19 @@ async def generate_all(
         RequestCache(args.teacher_folder / "cache"),
         identity=teacher.identity,
     )
-    generator = Generator(client.ask, args.settings, args.teacher["prefill"], examples)
+    judge = judge_client(client, args)
+    generator = Generator(
+        client.ask,
+        args.settings,
+        args.teacher["prefill"],
+        examples,
+        topics,
+        ask_judge=judge.ask,
+        labels_openings=args.labels == "teacher",
+    )
     provenance = {"model": teacher.model, "kind": args.teacher["kind"], "identity": teacher.identity}
+    if judge is not client:
+        provenance["judge"] = judge.model
     rows: list[Conversation] = []
     rejections = Rejections()
     failures = 0
@@ -86,15 +114,14 @@ async def generate_all(
         with bar:
             await asyncio.gather(*(generate_in_slot(seed) for seed in seeds))
     finally:
-        await client.close()  # waits for pending requests, which are paid for
-    usage = client.usage
+        # Waits for pending requests, which are paid for.
+        await client.close()
+        await judge.close()
+    usages = [each.usage for each in dict.fromkeys((client, judge))]
     metrics = {
-        "requests": usage.requests,
-        "cached": usage.cached,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "seconds": round(usage.seconds(), 2),
-        "money": round(usage.money, 6),
+        **{name: sum(getattr(usage, name) for usage in usages) for name in COUNTED},
+        "seconds": round(client.usage.seconds(), 2),
+        "money": round(sum(usage.money for usage in usages), 6),
         "faults": dict(sorted(generator.faults.items())),
     }
     return rows, rejections, metrics
@@ -105,6 +132,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of select_seeds")
     parser.add_argument("--shard", required=True, help="number of the shard, from 0000")
+    parser.add_argument("--topics", required=True, help="JSON file of draw_topics; empty if no technique needs topics")
+    parser.add_argument("--labels", required=True, help="`seeds.labels.by` of the config")
     parser.add_argument("--settings", required=True, type=json.loads, help="`synthesis` of the config, as JSON")
     add_teacher_arguments(parser)
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
@@ -114,12 +143,13 @@ def main(argv: list[str] | None = None) -> None:
 
     all_seeds = single_turn(read_rows(args.seeds, Seed))
     seeds = shard_rows(all_seeds, int(args.shard), args.settings["shard_size"])
+    topics = read_topics(Path(args.topics)) if args.topics else []
     rows: list[Conversation] = []
     rejections = Rejections()
     metrics: Row = {}
     if seeds:  # the last shards are empty if fewer seeds than `seeds.limit` were selected
         with serve(args.teacher, args.threads, args.teacher_folder / "servers" / f"{args.shard}.log") as teacher:
-            rows, rejections, metrics = asyncio.run(generate_all(seeds, all_seeds, teacher, args))
+            rows, rejections, metrics = asyncio.run(generate_all(seeds, all_seeds, topics, teacher, args))
     write_stage(args.data, args.rejected, args.stats, rows, rejections, rows_in=len(seeds), **metrics)
     logging.info("shard %s: %d seeds, %d conversations, %s", args.shard, len(seeds), len(rows), metrics)
 

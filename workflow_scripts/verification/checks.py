@@ -6,7 +6,7 @@ from typing import Any
 from math_verify import parse, verify
 
 from workflow_scripts.common.types import Conversation, Row, Seed
-from workflow_scripts.verification.items import question
+from workflow_scripts.verification.items import asks_seed
 
 EXPRESSION_SECONDS = 20  # time limit for one expression; a check that takes longer flags nothing
 
@@ -40,7 +40,7 @@ def conversation_doubts(row: Conversation, seed: Seed, low_score: float | None) 
     """
     doubts = {}
     first = row["conversation"][0]
-    if row["provenance"]["first_answer"] == "teacher" and first["input"] == question(seed):
+    if row["provenance"]["first_answer"] == "teacher" and asks_seed(row):
         for name, other in (("reference", seed["meta"].get("reference")), ("second_answer", seed["response"])):
             if other and (difference := differ(str(other), first["output"])):
                 doubts[name] = difference

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Conversation, Row, Seed
 
@@ -25,7 +26,7 @@ def field_of(row: Mapping[str, Any], fields: Fields) -> str:
 
 def question(seed: Seed) -> str:
     """A seed's instruction with its context."""
-    return f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
+    return request_text(seed["instruction"], seed["context"], seed["kind"])
 
 
 def from_seed(seed: Seed, fields: Fields) -> Row:
@@ -41,13 +42,23 @@ def from_seed(seed: Seed, fields: Fields) -> Row:
     }
 
 
+def asks_seed(row: Conversation) -> bool:
+    """Whether a conversation begins with its seed's own request, which no technique rewrote."""
+    return row["provenance"]["opening"] == "seed"
+
+
 def from_conversation(row: Conversation, seed: Seed, fields: Fields) -> Row:
-    """A conversation as an item with the conversation's id; `seed` is the seed that it was generated from."""
+    """A conversation as an item with the conversation's id; `seed` is the seed that it was generated from.
+
+    The dataset and topic of the seed say nothing about an opening that a technique wrote; its domain does.
+    """
+    own, domain = asks_seed(row), row["provenance"]["domain"]
+    dataset = row["provenance"]["dataset"] if own else ""
     return {
         "id": row["id"],
         "kind": "conversation",
-        "field": field_of(row["provenance"], fields),
-        "topic": seed["meta"].get("topic") or row["provenance"]["domain"] or "",
+        "field": field_of({"dataset": dataset, "domain": domain}, fields),
+        "topic": (own and seed["meta"].get("topic")) or domain or "",
         "source": row["source"],
         "why": [],
         "conversation": row["conversation"],

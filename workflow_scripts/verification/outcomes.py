@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Conversation, Row
+from workflow_scripts.verification.items import asks_seed
 from workflow_scripts.verification.resolution import Resolution
 
 REASONS = {"minor_error": "minor_error", "wrong": "wrong_answer", "incoherent": "incoherent_question"}
@@ -23,7 +24,8 @@ class Outcome:
 def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[int, Resolution]) -> Outcome:
     """The outcome for a conversation from the decisions on itself (`own`) and on its seed, both by number of the answer.
 
-    - Decisions on the conversation take precedence over decisions on the seed.
+    - Decisions on the conversation take precedence over decisions on the seed, which do not apply to an opening that a
+      technique wrote.
     - A faulty answer is replaced by its correction. Without a correction a faulty first answer rejects the conversation,
       and a faulty later answer ends the conversation before it.
     - A corrected seed answer also ends the conversation: the rest was generated from the faulty answer, and no expert
@@ -31,6 +33,8 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
     - A faulty seed without a correction also rejects a first answer that the teacher wrote to the same question. With a
       correction that conversation passes: the question is sound, and the teacher's own answer was not judged.
     """
+    if not asks_seed(row):
+        seed = {}
     if not own and not seed:
         return Outcome("unreviewed", row)
     talk = [exchange.copy() for exchange in row["conversation"]]

@@ -8,7 +8,6 @@ from workflow_scripts.config.sources import (
     ADAPT,
     FETCH,
     PLACES,
-    POST_TASKS,
     cleaning,
     registry,
     resolve,
@@ -58,9 +57,20 @@ def test_a_revision_alone_replaces_the_commit():
 
 
 def test_a_post_has_its_tasks():
-    assert resolved(registered="essays")["post_tasks"] == POST_TASKS == list(task_families())
+    assert resolved(registered="essays")["post_tasks"] == list(task_families())
     assert resolved(registered="essays", post_tasks=["argument"])["post_tasks"] == ["argument"]
     assert "post_tasks" not in resolved(registered="stones")
+
+
+def test_a_post_has_a_minimum_length_and_score_for_every_place():
+    for place in ({"path": "e.jsonl"}, {"url": "https://example.org/e.json"}, {"hub": {"dataset": "a/e"}}):
+        entry = resolved(registered="essays", **place)
+        assert (entry["post_min_chars"], entry["post_min_score"]) == (1000, 30)
+    forum = {"url": "https://example.org/graphql", "after": "2010-01-01", "before": "2010-02-01"}
+    assert resolved(registered="essays", graphql=forum)["graphql"]["min_score"] == 30
+    assert resolved(registered="essays", graphql=forum, post_min_score=7)["graphql"]["min_score"] == 7
+    assert resolved(registered="essays", graphql=forum, post_min_score=None)["graphql"]["min_score"] == 0
+    assert resolved(registered="essays", graphql=forum | {"min_score": 50})["graphql"]["min_score"] == 50
 
 
 def test_an_unknown_name():

@@ -66,6 +66,13 @@ def test_flags():
         assert flags(displayed_row("train", turned, None, [])) == ["hidden characters"]
 
 
+def test_a_rewritten_opening_and_a_technique_left_out_are_flags():
+    rewritten = {**ROW, "provenance": {"opening": "lamini_topic"}}
+    assert flags(displayed_row("train", rewritten, None, [])) == ["opening rewritten"]
+    fallback = {**ROW, "provenance": {"opening": "seed", "fallbacks": [{"name": "flask", "reason": "x"}]}}
+    assert flags(displayed_row("train", fallback, None, [])) == ["technique left out"]
+
+
 def test_the_outcome_of_verification_is_a_flag():
     row = {**ROW, "provenance": {"verification": {"status": "corrected", "answers": []}}}
     assert flags(displayed_row("train", row, None, [])) == ["experts: corrected"]

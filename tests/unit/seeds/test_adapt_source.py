@@ -14,7 +14,14 @@ from workflow_scripts.seeds.adapt_source import adapt_table, main
 from workflow_scripts.seeds.schema import SEED
 
 SOURCE = {"id": "airoboros", "label": "Airoboros", "license": "MIT", "layout": "instruction"}
-POSTS = {**SOURCE, "layout": "post", "post_chars": 1000, "post_tasks": ["complex_summary", "argument"]}
+POSTS = {
+    **SOURCE,
+    "layout": "post",
+    "post_chars": 1000,
+    "post_tasks": ["complex_summary", "argument"],
+    "post_min_chars": 0,
+    "post_min_score": None,
+}
 ORIGIN = {"dataset": "a/b", "revision": "c0ffee"}
 
 
@@ -100,7 +107,7 @@ def test_rows_are_counted_through_all_batches(tmp_path):
 def test_posts_become_several_seeds(tmp_path):
     seeds, rejected, counts = adapt_file(tmp_path, [{"text": "One."}, {"text": ""}, {"text": "Two."}], POSTS)
     assert [(seed["context"], seed["task"]) for seed in seeds] == [
-        (text, task) for text in ("One.", "Two.") for task in POSTS["post_tasks"]
+        (f"This is a post:\n\n{text}", task) for text in ("One.", "Two.") for task in POSTS["post_tasks"]
     ]
     assert len(rejected) == 1
     assert counts == {"source": "Airoboros", "rows": 3, "seeds": 4, "rejected": 1}

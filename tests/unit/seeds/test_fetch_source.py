@@ -199,8 +199,8 @@ def test_a_forum_without_such_posts(forum, fetch, tmp_path):
     with pytest.raises(UserError) as caught:
         fetch(graphql={**settings, "min_score": 99})
     assert str(caught.value) == (
-        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has the score `min_score`. "
-        "Lower `min_score`, or extend the dates."
+        f"seed source camel: {settings['url']}: no post from 2010-01-01 to 2010-03-01 has the score `post_min_score`. "
+        "Lower `post_min_score`, or extend the dates."
     )
     assert not (tmp_path / "new" / "origin.json").exists()
 

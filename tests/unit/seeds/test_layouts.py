@@ -15,7 +15,11 @@ TASKS = ["complex_summary", "argument"]
 
 
 def source(layout, **more):
-    posts = {"post_chars": 1000, "post_tasks": TASKS} if layout == "post" else {}
+    posts = (
+        {"post_chars": 1000, "post_tasks": TASKS, "post_min_chars": 0, "post_min_score": None}
+        if layout == "post"
+        else {}
+    )
     return {"id": "x", "label": "Label", "license": "MIT", "layout": layout, **posts, **more}
 
 
@@ -185,8 +189,8 @@ def test_a_post_is_a_seed_for_each_task():
     assert [seed["task"] for seed in seeds] == TASKS
     assert rejected == []
     for seed in seeds:
-        assert seed["context"] == "Stones\n\nOne & two.\nThree."
-        assert seed["instruction"] in task_families()[seed["task"]]
+        assert seed["context"] == 'This is a post titled "Stones":\n\nOne & two.\nThree.'
+        assert seed["instruction"] in task_families()[seed["task"]]["whole"]
         assert (seed["response"], seed["kind"]) == ("", "post")
         assert seed["meta"] == {
             "title": "Stones",
@@ -199,10 +203,13 @@ def test_a_post_is_a_seed_for_each_task():
     assert [seed["task"] for seed in read("post", [row], post_tasks=["argument"])[0]] == ["argument"]
 
 
+BODY = "This is a post:\n\nBody."
+
+
 @pytest.mark.parametrize("row", [{"text": "Body."}, {"contents": {"html": "<p>Body.</p>"}}, {"htmlBody": "Body."}])
 def test_post_under_its_other_names(row):
     seeds, _ = read("post", [row])
-    assert [seed["context"] for seed in seeds] == ["Body."] * 2
+    assert [seed["context"] for seed in seeds] == [BODY] * 2
     assert seeds[0]["meta"] == {"title": None, "author": None, "date": None, "address": None, "excerpt": False}
 
 
@@ -233,15 +240,63 @@ def test_a_date_that_was_read_as_a_time_stamp():
 def test_a_long_post_ends_with_a_complete_paragraph():
     html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
     seed = read("post", [{"htmlBody": html}], post_chars=100)[0][0]
-    assert (seed["context"], seed["meta"]["excerpt"]) == (f"{'a' * 40}\n{'b' * 40}", True)
+    assert seed["context"] == f"This is the first part of a post:\n\n{'a' * 40}\n{'b' * 40}"
+    assert seed["meta"]["excerpt"] is True
     seeds, _ = read("post", [{"htmlBody": html}], post_chars=10)
-    assert seeds[0]["context"] == "a" * 40  # at least one paragraph
+    assert seeds[0]["context"].endswith("\n\n" + "a" * 40)  # at least one paragraph
+
+
+def test_an_excerpt_is_introduced_as_such_and_gets_tasks_that_fit_it():
+    html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
+    excerpt, whole = (read("post", [{"htmlBody": html, "title": "T"}], post_chars=chars)[0] for chars in (50, 500))
+    assert [seed["context"].partition(":")[0] for seed in excerpt] == [
+        'This is the first part of a post titled "T"'
+    ] * 2
+    assert [seed["context"].partition(":")[0] for seed in whole] == ['This is a post titled "T"'] * 2
+    for seeds, form in ((excerpt, "excerpt"), (whole, "whole")):
+        assert all(seed["instruction"] in task_families()[seed["task"]][form] for seed in seeds)
 
 
 def test_only_the_excerpt_of_a_post_decides_its_tasks():
-    html = "".join(f"<p>{letter * 40}</p>" for letter in "abc")
-    long, short = (read("post", [{"htmlBody": body}], post_chars=50)[0] for body in (html, html[:60]))
+    html = "".join(f"<p>{letter * 40}</p>" for letter in "abcd")
+    long, short = (read("post", [{"htmlBody": body}], post_chars=50)[0] for body in (html, html[:120]))
     assert [seed["id"] for seed in long] == [seed["id"] for seed in short]
+
+
+POST = {"title": "On plans", "htmlBody": f"<p>{'a' * 60}</p><p>{'b' * 60}</p>", "baseScore": 40}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({}, None),
+        ({"htmlBody": f"<p>{'a' * 60}</p>"}, "short_post"),
+        ({"baseScore": 29}, "low_score"),
+        ({"baseScore": 30}, None),
+        ({"baseScore": "41"}, None),
+        ({"baseScore": "29.5"}, "low_score"),
+        ({"baseScore": None}, "low_score"),
+        ({"baseScore": "many"}, "low_score"),
+        ({"title": "Meetup : Ghent, board games"}, "announcement"),
+        ({"title": "Open Thread: March 2015"}, "announcement"),
+        ({"htmlBody": f"<div class='meetup-meta'>When</div><p>{'b' * 120}</p>"}, "announcement"),
+        ({"htmlBody": ""}, "empty_post"),
+    ],
+)
+@pytest.mark.parametrize("score", ["baseScore", "score", "karma", "points"])
+def test_posts_are_selected_however_they_are_loaded(row, reason, score):
+    row = POST | row
+    row[score] = row.pop("baseScore")
+    columns = {"columns": {"score": "points"}} if score == "points" else {}
+    seeds, rejected = read("post", [row], post_min_chars=100, post_min_score=30, **columns)
+    assert (len(seeds), rejected) == ((2, []) if reason is None else (0, [(0, reason)]))
+
+
+def test_a_minimum_score_needs_a_column():
+    row = {name: value for name, value in POST.items() if name != "baseScore"}
+    with pytest.raises(KeyError, match="baseScore or score or karma"):
+        read("post", [row], post_min_score=30)
+    assert len(read("post", [row], post_min_score=None)[0]) == 2
 
 
 @pytest.mark.parametrize(
@@ -255,7 +310,7 @@ def test_an_empty_post_among_others():
     rows = [{"contents": {"html": "Body."}}, {"contents": {"html": None}}, {"contents": None}]
     seeds, rejected = read("post", rows)
     assert ([seed["context"] for seed in seeds], rejected) == (
-        ["Body."] * 2,
+        [BODY] * 2,
         [(row, "empty_post") for row in (1, 2)],
     )
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.seeds.posts import excerpt, task_families, tasks_for, to_text
+from workflow_scripts.seeds.posts import excerpt, introduce, is_announcement, task_families, tasks_for, to_text
 
 FORMULA = (
     'If <span class="mjpage"><span class="mjx-chtml"><span class="mjx-math" aria-label="x^2 \\in\n S">'
@@ -136,37 +136,77 @@ def test_an_excerpt_is_a_prefix(paragraphs, max_chars):
 def test_families():
     families = task_families()
     assert set(families) == {"complex_summary", "argument"}
-    assert len(families["complex_summary"]) >= 10 and len(families["argument"]) >= 12
-    tasks = [task for family in families.values() for task in family]
-    assert len(set(tasks)) == len(tasks)
-    for task in tasks:
+    tasks = [(task, form) for forms in families.values() for form, family in forms.items() for task in family]
+    assert len({task for task, _ in tasks}) == len(tasks)
+    for forms in families.values():
+        assert set(forms) == {"whole", "excerpt"} and all(len(family) >= 10 for family in forms.values())
+    for task, form in tasks:
         assert task == " ".join(task.split()) and task[0].isupper() and task[-1] in ".?"
-        assert re.search(r"\b(this essay|essay of)\b", task), task
-        # It must read well before and after the essay.
-        assert not re.search(r"\b(following|above|below|previous)\b", task), task
+        # An excerpt does not contain what a task about the whole post may need, for example its conclusion.
+        assert bool(re.search(r"\bpart of the post\b", task)) == (form == "excerpt"), task
+        assert form == "whole" or not re.search(r"\b(?:conclusion|essay|this post)\b", task), task
+        # It follows the post.
+        assert not re.search(r"\b(following|below)\b", task), task
 
 
-def test_tasks_are_chosen_by_content():
+@pytest.mark.parametrize("complete", [True, False])
+def test_tasks_are_chosen_by_content(complete):
     families = task_families()
     keys = [f"post {number}" for number in range(400)]
-    for name, family in families.items():
-        chosen = [tasks_for(key, [name])[0][1] for key in keys]
-        assert chosen == [tasks_for(key, ["argument", "complex_summary"])[name != "argument"][1] for key in keys]
-        assert set(chosen) == set(family)
-    assert tasks_for("post", []) == []
+    for name, forms in families.items():
+        chosen = [tasks_for(key, [name], complete)[0][1] for key in keys]
+        both = [tasks_for(key, ["argument", "complex_summary"], complete) for key in keys]
+        assert chosen == [tasks[name != "argument"][1] for tasks in both]
+        assert set(chosen) == set(forms["whole" if complete else "excerpt"])
+    assert tasks_for("post", [], complete) == []
     # Golden: the same post gets the same task on every machine.
-    assert [name for name, _ in tasks_for("post", ["complex_summary", "argument"])] == ["complex_summary", "argument"]
+    names = ["complex_summary", "argument"]
+    assert [name for name, _ in tasks_for("post", names, complete)] == names
 
 
 def test_another_task_in_a_family_moves_few_posts(monkeypatch):
     keys = [f"post {number}" for number in range(200)]
-    before = [tasks_for(key, ["argument"]) for key in keys]
-    more = {"argument": [*task_families()["argument"], "What else?"]}
+    before = [tasks_for(key, ["argument"], True) for key in keys]
+    more = {"argument": {"whole": [*task_families()["argument"]["whole"], "What else?"]}}
     monkeypatch.setattr("workflow_scripts.seeds.posts.task_families", lambda: more)
-    after = [tasks_for(key, ["argument"]) for key in keys]
+    after = [tasks_for(key, ["argument"], True) for key in keys]
     assert {new[0][1] for old, new in zip(before, after, strict=True) if old != new} == {"What else?"}
 
 
 def test_an_unknown_family_is_named():
     with pytest.raises(UserError, match=r"unknown tasks for posts: other\. Choose from argument, complex_summary\."):
-        tasks_for("post", ["argument", "other"])
+        tasks_for("post", ["argument", "other"], True)
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Meetup : Brussels meetup, board games", True),
+        ("Weekly LW Meetups", True),
+        ("Meet-up in Ghent on Sunday", True),
+        ("Open Thread, January 4-10, 2016", True),
+        ("Open & Welcome Thread - June 2020", True),
+        ("Monthly Bragging Thread", True),
+        ("Media Thread (May)", True),
+        ("Gratitude thread :-)", True),
+        ("Rationality Quotes: March 2012", True),
+        ("Group Rationality Diary, February 2016", True),
+        ("Rationality Reading Group: Part T", True),
+        ("Welcome to Less Wrong! (7th thread)", True),
+        ("[Moderator action] Two accounts are banned", True),
+        ("The thread that runs through all of decision theory", False),
+        ("Why meetings fail and how to meet up better", False),
+        ("How I met quotes out of context", False),
+        ("Welcome surprises in probability", False),
+        ("", False),
+    ],
+)
+def test_announcements_and_threads(title, expected):
+    assert is_announcement(title, "<p>Body.</p>") == expected
+    assert is_announcement(title, "<h2>Discussion article for the meetup : Ghent</h2>")
+
+
+def test_the_introduction_of_a_post():
+    assert introduce("T", "Body.", True) == 'This is a post titled "T":\n\nBody.'
+    assert introduce("T", "Body.", False) == 'This is the first part of a post titled "T":\n\nBody.'
+    assert introduce("", "Body.", False) == "This is the first part of a post:\n\nBody."

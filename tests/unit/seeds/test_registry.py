@@ -114,7 +114,7 @@ def read(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         # A local file in place of the published one; all other keys are as registered.
         path = write(folder, PUBLISHED[name]["kind"], PUBLISHED[name]["rows"])
-        source = sources.resolve({"registered": name, "path": str(path)}, REGISTRY)
+        source = sources.resolve({"registered": name, "path": str(path), "post_min_chars": 0}, REGISTRY)
         files = {key: folder / f"fetched.{key}" for key in ("state", "rows", "origin")}
         fetch(
             ["--settings", json.dumps(sources.subset(source, sources.FETCH))]
@@ -138,7 +138,7 @@ def test_a_source_is_read_in_its_published_columns(name, read):
     assert not file or Path(file).suffix == f".{kind}"
     assert dict(rejected) == PUBLISHED[name].get("rejected", {})
     good = [row for number, row in enumerate(rows) if number not in dict(rejected)]
-    tasks = sources.POST_TASKS if source["layout"] == "post" else [None]
+    tasks = sources.POST_DEFAULTS["post_tasks"] if source["layout"] == "post" else [None]
     assert seeds["task"].to_pylist() == tasks * len(good)
     assert set(seeds["source"].to_pylist()) == {source["label"]}
     assert set(seeds["license"].to_pylist()) == {source["license"]}
@@ -159,7 +159,7 @@ def test_a_source_is_read_in_its_published_columns(name, read):
 @pytest.mark.parametrize("name", REGISTRY)
 def test_cleaning_keeps_the_good_row_of_a_source(name, read, config):
     source, seeds, _ = read(name)
-    first = len(sources.POST_TASKS) if source["layout"] == "post" else 1
+    first = len(sources.POST_DEFAULTS["post_tasks"]) if source["layout"] == "post" else 1
     assert faults(seeds.slice(0, first), sources.cleaning(source, config["seeds"]["cleaning"])) == []
 
 

@@ -25,6 +25,9 @@ def row(opening, technique=None, answer="Its crystals interlock.", **step):
         "kind": "instruction",
         "techniques": [step["name"] for step in steps],
         "steps": steps,
+        "opening": technique if technique and technique != "orca" else "seed",
+        "fallbacks": [],
+        **dict.fromkeys(("domain", "skills", "difficulty")),
     }
     return {"id": content_id(talk), "source": "Airoboros", "conversation": talk, "provenance": provenance}
 
@@ -33,7 +36,7 @@ def row(opening, technique=None, answer="Its crystals interlock.", **step):
 def collect(tmp_path):
     """A function that joins shards of (rows, rejected rows, other statistics): (rows, rejected rows, statistics)."""
 
-    def run(*shards, settings=SETTINGS, model=""):
+    def run(*shards, settings=SETTINGS, model="", labels="none"):
         for number, (rows, rejected, metrics) in enumerate(shards):
             paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
             write_jsonl(paths[0], rows)
@@ -43,7 +46,7 @@ def collect(tmp_path):
         main(
             [
                 *("--shards", str(tmp_path), "--shard-count", str(len(shards))),
-                *("--deduplication", json.dumps(settings), f"--model={model}"),
+                *("--deduplication", json.dumps(settings), f"--model={model}", "--labels", labels),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
         )
@@ -190,7 +193,32 @@ def test_the_real_model_finds_only_near_duplicates(collect):
     assert all(0 < line["evidence"]["squared_distance"] <= 0.2 for line in rejected)
 
 
+def test_generated_openings_are_labelled_as_the_seeds_are(collect):
+    domain = row("Prove that there are infinitely many primes.", "flask")
+    known = row("How do I bake bread without yeast?", "lamini_topic")
+    known["provenance"]["domain"] = "History"
+    own = row("Why does granite erode so slowly?")
+    rows = [domain, known, own]
+    data, _, _ = collect(
+        (rows, [], {}), settings=SETTINGS | {"semantic_distance": None}, model=PACKAGE, labels="classifier"
+    )
+    found = {each["provenance"]["seed"]: each["provenance"] for each in data}
+    labelled = found[domain["provenance"]["seed"]]
+    assert labelled["domain"] == "Math" and len(labelled["skills"]) == 3 and labelled["difficulty"]
+    assert found[known["provenance"]["seed"]]["domain"] == "History" and found[known["provenance"]["seed"]]["skills"]
+    assert found[own["provenance"]["seed"]] == own["provenance"]
+    data, _, _ = collect((rows, [], {}), settings=SETTINGS | {"semantic_distance": None}, model=PACKAGE)
+    assert sorted(data, key=lambda each: each["id"]) == sorted(rows, key=lambda each: each["id"])
+
+
+def test_fallbacks_are_counted(collect):
+    rows = [row(f"Why does granite number {n} last?") for n in range(3)]
+    for each in rows[:2]:
+        each["provenance"]["fallbacks"] = [{"name": "flask", "reason": "instruction:answers"}]
+    assert collect((rows, [], {}))[2]["fallbacks"] == {"flask: instruction:answers": 2}
+
+
 def test_a_missing_file_of_a_shard_is_named(tmp_path):
-    words = ["--shards", str(tmp_path), "--shard-count", "1", "--deduplication", "{}", "--model="]
+    words = ["--shards", str(tmp_path), "--shard-count", "1", "--deduplication", "{}", "--model=", "--labels=none"]
     with pytest.raises(UserError, match=r"0000\.jsonl: missing\. Delete the other files of the shard and run again\."):
         main([*words, "--data", "x", "--rejected", "x", "--stats", "x"])

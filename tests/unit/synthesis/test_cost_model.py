@@ -84,7 +84,7 @@ def test_max_tokens_bounds_a_reply(config):
     [
         (["evol_instruct", "amplify"], {"instruction": 2, "judge": 2, "answer": 2 + 2.25, "follow_up": 2.25}),
         (["flask", "amplify"], {"instruction": 1, "answer": 1 + 2.25, "follow_up": 2.25}),
-        (["lamini_topic", "orca", "amplify"], {"instruction": 2, "answer": 1 + 2.25, "follow_up": 2.25}),
+        (["lamini_topic", "orca", "amplify"], {"instruction": 1, "answer": 1 + 2.25, "follow_up": 2.25}),
     ],
 )
 def test_requests_of_a_path(config, path, expected):
@@ -100,9 +100,21 @@ def test_attempts_of_a_technique_are_in_the_maximum(config):
 
 
 def test_a_judge_scores_every_answer(config):
-    config["synthesis"]["judge"]["min_mean"] = 3.0
-    *_, judge = estimate_calls(Group(("amplify",), 1, skilled=0.5), config["synthesis"], REPLY_TOKENS, 1.0)
-    assert (judge.kind, judge.requests) == ("judge", 3.25 / 2)
+    config["synthesis"]["judge"] |= {"min_mean": 3.0, "references": True}
+    *_, reference, judge = estimate_calls(Group(("amplify",), 1, skilled=0.5), config["synthesis"], REPLY_TOKENS, 1.0)
+    assert (judge.technique, judge.kind, judge.requests) == ("judge", "judge", 3.25 / 2)
+    assert (reference.technique, reference.kind, reference.requests) == ("judge", "answer", 3.25 / 2)
+    config["synthesis"]["judge"]["references"] = False
+    *_, before, judge = estimate_calls(Group(("amplify",), 1, skilled=0.5), config["synthesis"], REPLY_TOKENS, 1.0)
+    assert (before.technique, judge.kind) == ("amplify", "judge")
+
+
+def test_the_maximum_contains_a_second_start_after_a_failed_technique(config):
+    plain = estimate_calls(Group(("amplify",), 1), config["synthesis"], REPLY_TOKENS, 1.0)
+    path = estimate_calls(Group(("flask", "amplify"), 1), config["synthesis"], REPLY_TOKENS, 1.0)
+    follow_ups = [next(call for call in calls if call.kind == "follow_up") for calls in (plain, path)]
+    assert follow_ups[1].max_requests == 2 * follow_ups[0].max_requests
+    assert follow_ups[1].requests == follow_ups[0].requests
 
 
 def test_an_unknown_technique_is_named(config):
@@ -122,18 +134,18 @@ def test_answers_of_a_vllm_server_are_found_unless_its_options_change(config, se
     cache = RequestCache(tmp_path / config["run"] / "teacher" / "cache")
     config["teacher"] |= {"kind": "vllm", "model": "a/b", "revision": "c0ffee"}
     answer(seeds[0], seeds)
-    assert count_cached(seeds, config, cache)["finished"] == {seeds[0]["id"]}
+    assert count_cached(seeds, config, cache, [])["finished"] == {seeds[0]["id"]}
     config["teacher"]["vllm"] = {**config["teacher"]["vllm"], "dtype": "float16"}
-    assert count_cached(seeds, config, cache)["finished"] == set()
+    assert count_cached(seeds, config, cache, [])["finished"] == set()
 
 
 def test_stored_answers_are_found(config, seeds, answer, tmp_path):
     cache = RequestCache(tmp_path / config["run"] / "teacher" / "cache")
-    assert count_cached(seeds, config, cache)["finished"] == set()
+    assert count_cached(seeds, config, cache, [])["finished"] == set()
     for seed in seeds[:3]:
         answer(seed, seeds)
     answer(seeds[3], seeds, stored=2)
-    counted = count_cached(seeds, config, cache)
+    counted = count_cached(seeds, config, cache, [])
     assert counted == {
         "finished": {seed["id"] for seed in seeds[:3]},
         "requests": 2,
@@ -141,7 +153,7 @@ def test_stored_answers_are_found(config, seeds, answer, tmp_path):
         "completion_tokens": 20,
     }
     config["teacher"]["model"] = "other"
-    assert count_cached(seeds, config, cache)["finished"] == set()
+    assert count_cached(seeds, config, cache, [])["finished"] == set()
 
 
 def test_the_slowest_limit_determines_the_hours():

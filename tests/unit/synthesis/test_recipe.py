@@ -14,6 +14,7 @@ from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import TECHNIQUES, generate_conversation, sample_path
+from workflow_scripts.synthesis.techniques.lamini import TOPICS
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient, TeacherError
 
@@ -29,9 +30,10 @@ SETTINGS = {
     "answers": {"target_chars": None},
     "techniques": {
         "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},
-        "lamini_topic": {"topics": 2},
+        "know_logic": {"attempts": 1},
+        "lamini_topic": {"examples": 0},
     },
-    "judge": {"min_mean": None},
+    "judge": {"min_mean": None, "references": False, "endpoint": None},
     "attempts": 1,
     "on_length": "trim",
     "random_seed": 0,
@@ -149,27 +151,34 @@ def test_provenance_is_complete(generate, make_seed):
     recipe = [{"path": ["evol_instruct", "orca", "amplify"], "weight": 1}]
     row = generate(seed, HARDER, {"asks_for_more": True}, ANSWERS[0], ANSWERS[1], GOES_ON, ANSWERS[2], recipe=recipe)
     provenance, conversation = row["provenance"], row["conversation"]
-    assert row["id"] == content_id(conversation) and row["source"] == "Airoboros"
+    assert row["id"] == content_id(conversation) and row["source"] == "Synthetic-Evol-Instruct"
     assert [exchange["output"] for exchange in conversation] == ANSWERS[1:]
-    assert conversation[0]["input"] == HARDER and conversation[1]["input"].endswith(GOES_ON)
+    assert conversation[0]["input"].endswith(HARDER) and conversation[1]["input"].endswith(GOES_ON)
     evolved, orca, amplified = provenance.pop("steps")
     assert evolved == {"name": "evol_instruct", "operations": ["deepen"], "eliminated": []}
     assert orca["name"] == "orca" and orca["known_answer"] is True
     assert amplified["name"] == "amplify" and amplified["planned"] == 2 and len(amplified["moves"]) == 1
     used = {"evol_in_depth", "evol_gain", "expert", "orca_answer", "follow_up"}
-    if orca["theme"] != "empty":
-        used.add("orca_system")
     folder = Path(prompts.__file__).parent
     assert provenance == {
         "seed": seed["id"],
         "dataset": "a/b",
         "revision": "c0ffee",
         "license": "CC0-1.0",
+        "opening": "evol_instruct",
         "kind": "instruction",
         "domain": "Geology",
         "skills": SKILLS,
-        "difficulty": "major level",
+        "difficulty": None,
+        "seed_labels": {
+            "source": "Airoboros",
+            "kind": "instruction",
+            "domain": "Geology",
+            "skills": SKILLS,
+            "difficulty": "major level",
+        },
         "techniques": ["evol_instruct", "orca", "amplify"],
+        "fallbacks": [],
         "first_answer": "teacher",
         "stopped": None,
         "scores": None,
@@ -190,14 +199,6 @@ def test_the_origin_of_the_first_answer(generate, make_seed, response):
     assert set(row["provenance"]["prompts"]) == {"expert", "follow_up"}
 
 
-def test_an_eliminated_evolution_keeps_the_seeds_answer(generate, make_seed):
-    seed = make_seed(response=ANSWERS[0])
-    recipe = [{"path": ["evol_instruct", "amplify"], "weight": 1}]
-    row = generate(seed, HARDER, {"asks_for_more": False}, GOES_ON, ANSWERS[1], recipe=recipe)
-    assert row["conversation"][0] == {"input": seed["instruction"], "output": ANSWERS[0]}
-    assert row["provenance"]["first_answer"] == "seed"
-
-
 def test_a_row_states_why_it_ended_early(generate, make_seed):
     exchanges = [{"count": 4, "weight": 1}]
     row = generate(make_seed(response=ANSWERS[0]), GOES_ON, ANSWERS[1], "", exchanges=exchanges)
@@ -205,9 +206,107 @@ def test_a_row_states_why_it_ended_early(generate, make_seed):
     assert row["provenance"]["steps"][0]["planned"] == 4 and len(row["conversation"]) == 2
 
 
-def test_a_bad_turn_of_a_technique_ends_the_seed(generate, make_seed):
-    with pytest.raises(BadTurn, match=r"^instruction:no_list$"):
-        generate(make_seed(), "Granite.", recipe=[{"path": ["lamini_topic", "amplify"], "weight": 1}])
+PUZZLE = "Ada sits left of Ben, and Cleo sits between them. Who sits in the middle?"
+
+
+@pytest.mark.parametrize(
+    ("path", "replies", "reason"),
+    [
+        (["lamini_topic"], ("Granite.",), "instruction:too_short"),
+        (["evol_instruct"], (HARDER, {"asks_for_more": False}), "evol_instruct:no_gain"),
+        (["know_logic"], (PUZZLE, "Answer: Cleo", "Answer: Ben"), "know_logic:unverified"),
+        (["airoboros"], (), "airoboros:no_topics"),
+        (["orca"], ("See https://a.b",), "answer:url"),
+        (["flask"], ("Granite lasts for ages, as everyone can see.",), "instruction:answers"),
+        (["lamini_example"], (), "lamini_example:no_examples"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_failing_technique_is_left_out(generate, make_seed, path, replies, reason):
+    """The conversation is the one that the seed has without the technique."""
+    seed = make_seed(response=ANSWERS[0], skills=SKILLS, domain="Math")
+    techniques = SETTINGS["techniques"] | {
+        "airoboros": {"categories": {"trivia": 1}, "cull_threshold": 80},
+        "lamini_example": {"examples": 3},
+    }
+    recipe = [{"path": [*path, "amplify"], "weight": 1}]
+    row = generate(seed, *replies, GOES_ON, ANSWERS[1], recipe=recipe, techniques=techniques)
+    plain = generate(seed, GOES_ON, ANSWERS[1])
+    assert row["provenance"].pop("fallbacks") == [{"name": path[0], "reason": reason}]
+    assert plain["provenance"].pop("fallbacks") == []
+    assert row == plain
+
+
+def test_a_technique_may_fail_after_another(generate, make_seed):
+    recipe = [{"path": ["evol_instruct", "lamini_topic", "amplify"], "weight": 1}]
+    row = generate(
+        make_seed(), HARDER, {"asks_for_more": True}, ANSWERS[0], "Granite.", GOES_ON, ANSWERS[1], recipe=recipe
+    )
+    assert row["provenance"]["techniques"] == ["evol_instruct", "amplify"]
+    assert row["provenance"]["opening"] == "evol_instruct" and row["conversation"][0]["input"] == HARDER
+    assert row["provenance"]["fallbacks"] == [{"name": "lamini_topic", "reason": "instruction:too_short"}]
+
+
+def test_a_conversation_that_fails_begins_again_with_the_seed(generate, make_seed):
+    seed = make_seed(response=ANSWERS[0])
+    recipe = [{"path": ["evol_instruct", "amplify"], "weight": 1}]
+    evolved = (HARDER, {"asks_for_more": True}, "Quartz lasts.", "Thanks!")
+    row = generate(seed, *evolved, GOES_ON, ANSWERS[1], recipe=recipe)
+    plain = generate(seed, GOES_ON, ANSWERS[1])
+    (fallback,) = row["provenance"].pop("fallbacks")
+    assert fallback["name"] == "evol_instruct" and fallback["reason"].startswith("follow_up:")
+    assert row["conversation"] == plain["conversation"] and row["source"] == "Airoboros"
+    assert row["provenance"]["techniques"] == ["amplify"] and row["provenance"]["seed_labels"] is None
+    with pytest.raises(BadTurn):  # if the seed's own opening fails too, the seed is rejected
+        generate(seed, *evolved, "Thanks!", recipe=recipe)
+
+
+def test_a_low_score_of_a_rewritten_opening_is_not_the_seeds_fault(generate, make_seed):
+    seed = make_seed(response=ANSWERS[0], skills=SKILLS)
+    recipe = [{"path": ["evol_instruct", "amplify"], "weight": 1}]
+    low, high = dict.fromkeys(SKILLS, 1), dict.fromkeys(SKILLS, 5)
+    evolved = (HARDER, {"asks_for_more": True}, "Quartz lasts.", GOES_ON, ANSWERS[2], low, low)
+    row = generate(
+        seed, *evolved, GOES_ON, ANSWERS[1], high, high, recipe=recipe, judge=SETTINGS["judge"] | {"min_mean": 4}
+    )
+    assert row["provenance"]["fallbacks"] == [{"name": "evol_instruct", "reason": "judge:low_score"}]
+
+
+def test_an_opening_has_its_own_source_and_labels(generate, make_seed):
+    """A poem that a technique wrote is not a physics problem of Verified-Camel."""
+    labels = {"kind": "problem", "domain": "Natural Science", "skills": SKILLS, "difficulty": "major level"}
+    seed = make_seed("How fast is the ball?", source="Verified-Camel", **labels)
+    poem = "Write a poem about ballet shoes."
+    recipe = [{"path": ["lamini_topic", "amplify"], "weight": 1}]
+    row = generate(seed, poem, "Their satin granite is worn.", GOES_ON, ANSWERS[1], recipe=recipe)
+    provenance = row["provenance"]
+    assert row["source"] == "Synthetic-LaMini" and provenance["opening"] == "lamini_topic"
+    assert provenance["kind"] == "instruction" and provenance["skills"] is None
+    assert provenance["domain"] in TOPICS and provenance["seed"] == seed["id"]
+    assert provenance["seed_labels"] == {"source": "Verified-Camel", **labels}
+
+
+def test_the_teacher_labels_an_opening_if_it_labels_the_seeds(teacher, make_seed, tmp_path):
+    found = {"domain": "Culture", "skills": SKILLS, "difficulty": "simple lifestyle"}
+    replies = ["Write a poem about ballet shoes.", json.dumps(found), ANSWERS[0], GOES_ON, ANSWERS[1]]
+    for reply in replies:
+        teacher.says(reply)
+
+    async def run():
+        client = TeacherClient(
+            teacher.base_url, "m", {"concurrency": 1, "timeout": 10, "retries": 0}, RequestCache(tmp_path)
+        )
+        settings = SETTINGS | {"recipe": [{"path": ["lamini_topic", "amplify"], "weight": 1}]}
+        generator = Generator(client.ask, settings, prefill=True, labels_openings=True)
+        try:
+            return await generate_conversation(make_seed(domain="Math"), generator, TEACHER)
+        finally:
+            await client.close()
+
+    provenance = asyncio.run(run())["provenance"]
+    assert (provenance["skills"], provenance["difficulty"]) == (SKILLS, "simple lifestyle")
+    assert provenance["domain"] in TOPICS  # the technique knows it
+    assert len(teacher.requests) == len(replies)
 
 
 @pytest.mark.parametrize("answered", range(3))
@@ -228,28 +327,30 @@ def test_the_threshold_applies_to_the_mean_of_all_answers(generate, make_seed, s
     judged = [dict.fromkeys(SKILLS, score) for score in scores]
     replies = [GOES_ON, ANSWERS[1], *judged]
     if passes:
-        row = generate(seed, *replies, judge={"min_mean": least})
+        row = generate(seed, *replies, judge=SETTINGS["judge"] | {"min_mean": least})
         assert row["provenance"]["scores"] == [
             {"exchange": number, "scores": judgement} for number, judgement in enumerate(judged, 1)
         ]
         assert "flask_scores" in row["provenance"]["prompts"]
     else:
         with pytest.raises(BadTurn, match=r"^judge:low_score$"):
-            generate(seed, *replies, judge={"min_mean": least})
+            generate(seed, *replies, judge=SETTINGS["judge"] | {"min_mean": least})
 
 
 def test_the_mean_includes_all_skills(generate, make_seed):
     seed = make_seed(response=ANSWERS[0], skills=SKILLS)
     judged = [dict(zip(SKILLS, values, strict=True)) for values in ((5, 1, 3), (5, 5, 5))]
-    row = generate(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4})
+    row = generate(seed, GOES_ON, ANSWERS[1], *judged, judge=SETTINGS["judge"] | {"min_mean": 4})
     assert [list(judgement["scores"].values()) for judgement in row["provenance"]["scores"]] == [[5, 1, 3], [5, 5, 5]]
     with pytest.raises(BadTurn):
-        generate(seed, GOES_ON, ANSWERS[1], *judged, judge={"min_mean": 4.01})
+        generate(seed, GOES_ON, ANSWERS[1], *judged, judge=SETTINGS["judge"] | {"min_mean": 4.01})
 
 
 @pytest.mark.parametrize("skills", [None, [], ["Geology of walls"]])
 def test_seeds_without_flask_skills_are_not_judged(generate, make_seed, skills):
-    row = generate(make_seed(response=ANSWERS[0], skills=skills), GOES_ON, ANSWERS[1], judge={"min_mean": 5})
+    row = generate(
+        make_seed(response=ANSWERS[0], skills=skills), GOES_ON, ANSWERS[1], judge=SETTINGS["judge"] | {"min_mean": 5}
+    )
     assert row["provenance"]["scores"] is None
 
 

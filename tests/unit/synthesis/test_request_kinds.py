@@ -55,7 +55,7 @@ def test_kind_of_a_seed(make_seed, fields, kind):
 
 def test_a_new_request_has_a_kind_of_its_own(make_seed):
     draft = begin_draft(make_seed(kind="problem", domain="Math", meta={"category": "coding"}), 0)
-    draft.instruction = "Why do ballet shoes have flat tips?"
+    draft.instruction, draft.opening, draft.domain = "Why do ballet shoes have flat tips?", "airoboros", "Culture"
     assert kind_of_opening(draft) == "explanation"
     draft.steps.append({"name": "airoboros", "category": "writing"})
     assert kind_of_opening(draft) == "creative"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
+from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
 from workflow_scripts.synthesis.synthesize_shard import main, shard_rows, single_turn
 from workflow_scripts.teacher.runtime_settings import VARIABLE, answer_settings, export_runtime_settings
 
@@ -29,7 +29,7 @@ def seeds(make_seed):
 def shard(tmp_path, config, teacher, monkeypatch):
     """A function that runs a shard of these seeds: rows, rejected rows, statistics."""
 
-    def run(seeds, number="0000", max_failure_rate=0.0, shard_size=16, **settings):
+    def run(seeds, number="0000", max_failure_rate=0.0, shard_size=16, topics=None, labels="none", **settings):
         teacher_settings = {**config["teacher"], "kind": "endpoint", "model": "m", "base_url": teacher.base_url}
         teacher_settings |= {
             "prefill": True,
@@ -51,10 +51,12 @@ def shard(tmp_path, config, teacher, monkeypatch):
         monkeypatch.setenv(VARIABLE, "")  # restored after the test
         export_runtime_settings(teacher_settings)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
+        write_json(tmp_path / "topics.json", {"topics": topics})
         out = {name: tmp_path / name for name in ("data", "rejected", "stats")}
         main(
             [
                 *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
+                *(f"--topics={tmp_path / 'topics.json' if topics else ''}", "--labels", labels),
                 *("--settings", json.dumps(settings), "--teacher", json.dumps(answer_settings(teacher_settings))),
                 *("--teacher-folder", str(tmp_path)),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),

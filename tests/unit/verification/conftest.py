@@ -3,6 +3,7 @@
 import pytest
 
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.verification.items import question
 
 
 @pytest.fixture
@@ -34,16 +35,18 @@ def problem(make_seed):
 def grow():
     """A function that creates the conversation of a seed with `count` exchanges."""
 
-    def make(seed, count=3, first_answer="seed", answer=None, scores=None):
-        opening = f"{seed['instruction']}\n\n{seed['context']}" if seed["context"] else seed["instruction"]
-        talk = [{"input": opening, "output": answer or seed["response"]}]
+    def make(seed, count=3, first_answer="seed", answer=None, scores=None, opening="seed", **labels):
+        asked = question(seed) if opening == "seed" else f"Another request than {seed['instruction']}"
+        talk = [{"input": asked, "output": answer or seed["response"]}]
         talk += [{"input": f"And {n}?", "output": f"Then {n}."} for n in range(2, count + 1)]
         provenance = {
             "seed": seed["id"],
             **{key: seed[key] for key in ("dataset", "license", "kind", "domain")},
+            "opening": opening,
             "techniques": ["amplify"],
             "first_answer": first_answer,
             "scores": scores,
+            **labels,
         }
         return {"id": content_id(talk), "source": seed["source"], "conversation": talk, "provenance": provenance}
 

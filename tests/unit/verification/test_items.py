@@ -24,6 +24,14 @@ def test_an_item_has_the_id_of_its_seed_or_conversation(problem, grow):
     assert (item["id"], item["topic"], item["field"], len(item["conversation"])) == (talk["id"], "Optics", "physics", 3)
 
 
+def test_field_and_topic_of_a_rewritten_opening_are_its_own(problem, grow):
+    seed = problem(1)
+    item = from_conversation(grow(seed, opening="lamini_topic", domain="Math"), seed, FIELDS)
+    assert (item["field"], item["topic"]) == ("mathematics", "Math")
+    item = from_conversation(grow(seed, opening="lamini_topic", domain=None), seed, FIELDS)
+    assert (item["field"], item["topic"]) == ("other", "")
+
+
 def test_a_gold_item_looks_like_any_other():
     entry = {"instruction": "One and one?", "response": "Three.", "field": "mathematics", "verdict": "wrong"}
     item = from_gold(entry)

@@ -50,6 +50,14 @@ def test_a_faulty_seed_rejects_its_conversations(problem, grow, judged, verdict,
     assert apply_resolutions(grow(problem(1), first_answer="teacher"), {}, judged(n1=verdict)).row is None
 
 
+@pytest.mark.parametrize("verdict", ["wrong", "incoherent"])
+def test_decisions_on_a_seed_do_not_apply_to_a_rewritten_opening(problem, grow, judged, verdict):
+    row = grow(problem(1), first_answer="teacher", opening="lamini_topic")
+    assert apply_resolutions(row, {}, judged(n1=verdict)).row == row
+    own = apply_resolutions(row, judged(n1="wrong"), judged(n1="correct"))
+    assert own.status == "rejected" and own.evidence["on"] == "conversation"
+
+
 def test_a_corrected_seed_ends_the_conversation_after_it(problem, grow, judged):
     row = grow(problem(1))
     outcome = apply_resolutions(row, {}, judged(n1=("wrong", "It is 5 m.")))

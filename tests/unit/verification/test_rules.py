@@ -27,7 +27,14 @@ def grown(row, count=2):
     talk = [{"input": row["instruction"], "output": row["response"]}]
     talk += [{"input": f"And {n}?", "output": f"Then {n}."} for n in range(2, count + 1)]
     kept = {key: row[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")}
-    provenance = {"seed": row["id"], **kept, "techniques": ["amplify"], "first_answer": "seed", "scores": None}
+    provenance = {
+        "seed": row["id"],
+        **kept,
+        "opening": "seed",
+        "techniques": ["amplify"],
+        "first_answer": "seed",
+        "scores": None,
+    }
     return {"id": content_id(talk), "source": row["source"], "conversation": talk, "provenance": provenance}
 
 

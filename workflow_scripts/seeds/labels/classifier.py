@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.seeds.labels.grid import Grid, Label, names
-
-SKILLS = 3  # per seed, as in FLASK
+from workflow_scripts.seeds.labels.grid import SKILLS, Grid, Label, names
 
 
 @dataclass(frozen=True)

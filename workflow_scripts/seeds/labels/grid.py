@@ -7,6 +7,7 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.yaml_files import read_yaml
 
 FILE = package_file("seeds/labels/flask.yaml")
+SKILLS = 3  # per seed, as in FLASK
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from typing import Any
 
 from workflow_scripts.seeds.labels import prompts
-from workflow_scripts.seeds.labels.classifier import SKILLS
-from workflow_scripts.seeds.labels.grid import Grid, names
+from workflow_scripts.seeds.labels.grid import SKILLS, Grid, names
 from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3

@@ -11,15 +11,14 @@ import re
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.types import Exchange, Row, Seed
+from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.forms import content_words
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.plan import Draws, FollowUp, mean_answer_chars
+from workflow_scripts.synthesis.plan import Draws, FollowUp
 from workflow_scripts.synthesis.quality import answer_fault, first_sentence, follow_up_fault
-from workflow_scripts.synthesis.released import ANSWER_CHARS, MEAN_ANSWER_CHARS
 from workflow_scripts.synthesis.request_kinds import kind_of_opening, kind_of_text
 
-SHAPED = ("explanation", "summary")  # kinds of answers whose layout is drawn; the others have their own
 VERDICT = {
     "type": "object",
     "properties": {"fits_move": {"type": "boolean"}, "asks_something_new": {"type": "boolean"}},
@@ -38,6 +37,7 @@ class Amplify:
 
     name = "amplify"
     citation = "Daniele & Suphavadeeprasit 2023, Amplify-Instruct (announced, unpublished)"
+    source = ""  # it writes no opening
 
     def fits(self, seed: Seed) -> bool:
         return True
@@ -50,10 +50,7 @@ class Amplify:
         settings = generator.settings
         draws = Draws(draft.seed["id"], settings["random_seed"])
         kind = kind_of_opening(draft)
-        unchanged = draft.instruction == draft.seed["instruction"]
-        domain = draft.seed["domain"] if unchanged else None
-        known = (unchanged and draft.seed["meta"].get("reference")) or ""
-        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, known)
+        answer = draft.answer or await self._answer(draft, generator, draft.question, kind, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
         count = draws.exchanges(settings["exchanges"]) - 1
         done: list[FollowUp] = []
@@ -61,7 +58,7 @@ class Amplify:
         for number in range(1, count + 1):
             for alternative in range(1 + settings["follow_ups"]["replacements"]):
                 used = [follow_up.move for follow_up in done] + [row["move"] for row in replaced]
-                plan = draws.follow_up(number, count, alternative, kind, domain, used, settings["moves"])
+                plan = draws.follow_up(number, count, alternative, kind, draft.domain, used, settings["moves"])
                 try:
                     exchange = await self._exchange(draft, generator, draws, plan, kind)
                 except BadTurn as error:
@@ -92,7 +89,7 @@ class Amplify:
         question = await self._follow_up(draft, generator, draws, plan, kind)
         # A scene goes on; in other conversations, the words of the follow-up say what kind of answer it needs.
         answer_kind = plan.answer or kind_of_text(question) or ("role_play" if kind == "role_play" else "explanation")
-        return {"input": question, "output": await self._answer(draft, generator, draws, question, answer_kind)}
+        return {"input": question, "output": await self._answer(draft, generator, question, answer_kind)}
 
     async def _follow_up(self, draft: Draft, generator: Generator, draws: Draws, plan: FollowUp, kind: str) -> str:
         settings = generator.settings["follow_ups"]
@@ -141,21 +138,10 @@ class Amplify:
                 generator.faults[f"follow_up:{fault}"] += 1
                 raise BadTurn(f"follow_up:{fault}")
 
-    async def _answer(
-        self, draft: Draft, generator: Generator, draws: Draws, question: str, kind: str, known: str = ""
-    ) -> str:
+    async def _answer(self, draft: Draft, generator: Generator, question: str, kind: str, known: str = "") -> str:
         """An answer; if only the result is known, an answer that explains it."""
-        system = [draft.system or generator.prompt(draft, "expert", kind=kind)]
-        settings = generator.settings["answers"]
-        mean = mean_answer_chars(draft.seed["source"], settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
-        if mean is not None:
-            shape = draws.answer_shape(len(draft.exchanges) + 1, mean)
-            layout = shape["layout"] if kind in SHAPED and not draft.system else None
-            system.append(generator.prompt(draft, "answer_shape", **(shape | {"layout": layout})))
-        if known:
-            system.append(generator.prompt(draft, "known_result", known=known))
         messages = [
-            {"role": "system", "content": "\n\n".join(system)},
+            {"role": "system", "content": answer_system(draft, generator, kind, known)},
             *to_messages(draft.exchanges),
             {"role": "user", "content": question},
         ]

@@ -1,18 +1,16 @@
 """Evol-Instruct: in each round, make the instruction harder (in depth) or replace it by a rarer one (in breadth)."""
 
-import functools
 import re
 
+from workflow_scripts.common.conversations import request_text
+from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
+from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.techniques.instruction import (
-    generate_answer,
-    instruction_fault,
-    rewritable,
-    strip_wrapping,
-)
+from workflow_scripts.synthesis.techniques.instruction import generate_answer, rewritable, write_instruction
 
+INPUTS: list[Row] = read_yaml(package_file("synthesis/techniques/evol_inputs.yaml"))
 BREADTH, INPUT = "breadth", "complicate_input"
 # Operation: (prompt, maximum number of added words). The paper asks for 10 to 20; we allow more.
 OPERATIONS = {
@@ -46,18 +44,23 @@ class EvolInstruct:
 
     name = "evol_instruct"
     citation = "Xu et al. 2023, WizardLM, arXiv 2304.12244"
+    source = "Synthetic-Evol-Instruct"
 
     def fits(self, seed: Seed) -> bool:
         return rewritable(seed)
 
     async def apply(self, draft: Draft, generator: Generator) -> None:
-        """Replace the opening and its answer in each round that is not eliminated."""
+        """Replace the opening and its answer in each round that is not eliminated.
+
+        Raises BadTurn with the reason of the last round if all are eliminated.
+        """
         settings = generator.settings["techniques"][self.name]
         done: list[str] = []
         eliminated: list[Row] = []
         failed: set[str] = set()  # operations on the current instruction: the same request would fail again
+        has_data = bool(draft.context)
         for _ in range(settings["rounds"]):
-            excluded = failed | ({INPUT} if draft.context else set())  # an opening with context has an input already
+            excluded = failed | ({INPUT} if has_data else set())
             weights = {name: weight for name, weight in sorted(settings["operations"].items()) if name not in excluded}
             if not any(weights.values()):
                 break
@@ -70,30 +73,45 @@ class EvolInstruct:
             else:
                 failed.clear()
                 done.append(operation)
+                has_data = operation == INPUT or (has_data and operation != BREADTH)
+        if not done:
+            raise BadTurn(eliminated[-1]["reason"] if eliminated else "evol_instruct:no_operation")
         draft.steps.append({"name": self.name, "operations": done, "eliminated": eliminated})
 
     async def _evolve(self, draft: Draft, generator: Generator, operation: str) -> None:
         """Replace the opening and its answer. Raises BadTurn, without a change, by the paper's four elimination rules."""
-        prompt, max_added_words = OPERATIONS[operation]
-        content = generator.prompt(
-            draft, prompt, operation=operation, instruction=draft.instruction, context=draft.context, domain=draft.seed["domain"]
-        )  # fmt: skip
+        prompt_name, max_added_words = OPERATIONS[operation]
         in_depth = operation != BREADTH
-        check = functools.partial(
-            _evolved_fault, original=draft.instruction, max_added_words=max_added_words, in_depth=in_depth
+        length = len(draft.instruction.split())
+        prompt = generator.prompt(
+            draft,
+            prompt_name,
+            operation=operation,
+            instruction=draft.instruction,
+            context=draft.context,
+            domain=draft.domain,
+            examples=draft.rng.sample(INPUTS, 2) if operation == INPUT else [],
         )
-        evolved = await generator.write(
-            draft, "instruction", [{"role": "user", "content": content}], check, strip_wrapping
-        )
+        max_words = (length if in_depth else 2 * length) + max_added_words
+
+        def shortened(text: str) -> str | None:
+            return "shortened" if in_depth and len(text.split()) < MIN_LENGTH_RATIO * length else None
+
+        evolved = await write_instruction(draft, generator, prompt, [draft.instruction], max_words, shortened)
         content = generator.prompt(draft, "evol_gain", first=draft.instruction, second=evolved)
         judgement = await generator.judge(draft, [{"role": "user", "content": content}], GAIN_SCHEMA)
         if not judgement["asks_for_more"]:
             raise BadTurn("evol_instruct:no_gain")
         context = draft.context if in_depth else ""
-        answer = await generate_answer(draft, generator, f"{evolved}\n\n{context}" if context else evolved)
+        answer = await generate_answer(draft, generator, request_text(evolved, context, draft.kind))
         if reason := elimination(answer):
             raise BadTurn(f"evol_instruct:{reason}")
+        draft.opening = self.name
         draft.instruction, draft.context, draft.answer = evolved, context, answer
+        # Every operation keeps the field. A harder request needs the same skills, at another level.
+        draft.difficulty = None
+        if not in_depth:
+            draft.kind, draft.skills = "instruction", None
 
 
 def elimination(answer: str) -> str | None:
@@ -102,11 +120,3 @@ def elimination(answer: str) -> str | None:
     if "sorry" in words and len(words) < MAX_REFUSAL_WORDS:
         return "sorry"
     return "says_nothing" if STOP_WORDS.issuperset(words) else None
-
-
-def _evolved_fault(text: str, original: str, max_added_words: int, in_depth: bool) -> str | None:
-    """Fault of an evolved instruction: rule 4 (`prompt_words`) and more. In breadth it may be twice as long."""
-    length = len(original.split())
-    if in_depth and len(text.split()) < MIN_LENGTH_RATIO * length:
-        return "shortened"
-    return instruction_fault(text, [original], max_words=(length if in_depth else 2 * length) + max_added_words)

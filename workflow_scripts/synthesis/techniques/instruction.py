@@ -1,20 +1,21 @@
-"""Shared by the techniques that write instructions: texts extracted from replies, their faults, topics, first answers."""
+"""Shared by the techniques that write instructions: texts extracted from replies, their faults, first answers."""
 
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rapidfuzz import fuzz
 
 from workflow_scripts.common.types import Seed
+from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
+from workflow_scripts.synthesis.request_kinds import kind_of_text
 
 MIN_WORDS, MAX_WORDS = 3, 400
 MIN_NEW_WORDS = 4  # a long instruction that gained a clause is similar to its original, but not a copy
-MAX_TOPIC_WORDS = 15
 THING = r"(?:instruction|prompt|question|problem|task|request|riddle|puzzle)s?"
 LEAD_IN = re.compile(
     r"^(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[,.! ]*)?(?:here(?:'s|’s| is| are)|below is)\b"
@@ -31,7 +32,7 @@ QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"))
 # Words of our prompts that do not belong to an instruction, and words known to leak from the published prompts.
 PROMPT_WORDS = re.compile(
     r"\b(?:given|original|rewritten|created|evolved|new)[ _](?:prompt|instruction|request)s?\b"
-    r"|#[\w ]*prompt#|</?(?:request|attachment|example|answer|known)s?>",
+    r"|#[\w ]*prompt#|</?(?:request|attachment|example|before|after|answer|known)s?>",
     re.IGNORECASE,
 )
 ANSWERS = re.compile(
@@ -54,8 +55,6 @@ VERBS = (
 REQUEST = re.compile(
     rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]*(?:{VERBS})\b", re.IGNORECASE
 )
-GLOSS = re.compile(r":\s|:\*\*|\s[–—-]\s")  # between an item and its explanation
-NUMBERED = re.compile(r"^\s*(\d{1,2})[.)]\s+(\S.*)$")
 
 
 def rewritable(seed: Seed) -> bool:
@@ -100,44 +99,48 @@ def _copies(text: str, original: str) -> bool:
     return fuzz.ratio(text, original) >= NEAR_COPY_RATIO and new.total() < MIN_NEW_WORDS
 
 
-def parse_numbered_list(text: str) -> list[str]:
-    """The items of a reply that is one numbered list from 1; empty for any other reply.
-
-    A first line that ends with a colon and an incomplete last line are ignored.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if lines and lines[0].rstrip(" *").endswith(":"):
-        lines = lines[1:]
-    matches = [NUMBERED.match(line) for line in lines]
-    if matches and matches[-1] is None:
-        matches = matches[:-1]
-    if any(match is None or int(match[1]) != place for place, match in enumerate(matches, 1)):
-        return []
-    return [GLOSS.split(match[2], maxsplit=1)[0].strip('*_"“”.,;: ') for match in matches if match]
-
-
-async def generate_topics(draft: Draft, generator: Generator, prompt: str, count: int) -> list[str]:
-    """Topics, at most `count`. `prompt` asks for a list of `count` topics; a list of half of them is valid."""
-
-    def list_fault(text: str) -> str | None:
-        topics = parse_numbered_list(text)
-        valid = all(topic and len(topic.split()) <= MAX_TOPIC_WORDS for topic in topics)
-        return None if valid and len(topics) >= max(1, count // 2) else "no_list"
-
-    text = await generator.write(draft, "instruction", [{"role": "user", "content": prompt}], list_fault)
-    return parse_numbered_list(text)[:count]
-
-
 async def generate_answer(draft: Draft, generator: Generator, question: str) -> str:
     """The teacher's answer to a first message."""
     messages = [
-        {"role": "system", "content": draft.system or generator.prompt(draft, "expert")},
+        {"role": "system", "content": answer_system(draft, generator, kind_of_text(question) or "explanation")},
         {"role": "user", "content": question},
     ]
     check = functools.partial(answer_fault, conversation=[{"input": question, "output": ""}])
     return await generator.write(draft, "answer", messages, check)
 
 
-def replace_opening(draft: Draft, instruction: str, answer: str = "") -> None:
-    """Replace the draft's instruction and answer, and remove its context."""
+def replace_opening(
+    draft: Draft,
+    technique: str,
+    instruction: str,
+    answer: str = "",
+    *,
+    kind: str = "instruction",
+    domain: str | None = None,
+    skills: list[str] | None = None,
+    difficulty: str | None = None,
+) -> None:
+    """Replace the draft's opening by a new one that `technique` wrote. Labels that it does not know are None."""
+    draft.opening = technique
     draft.instruction, draft.context, draft.answer = instruction, "", answer
+    draft.kind, draft.domain, draft.skills, draft.difficulty = kind, domain, skills, difficulty
+
+
+async def write_instruction(
+    draft: Draft,
+    generator: Generator,
+    prompt: str,
+    originals: Iterable[str],
+    max_words: int = MAX_WORDS,
+    check: Callable[[str], str | None] = lambda text: None,
+) -> str:
+    """The teacher's reply to `prompt` as an instruction that differs from `originals` and has no fault of `check`.
+
+    Raises BadTurn.
+    """
+    originals = list(originals)
+
+    def fault(text: str) -> str | None:
+        return check(text) or instruction_fault(text, originals, max_words)
+
+    return await generator.write(draft, "instruction", [{"role": "user", "content": prompt}], fault, strip_wrapping)

@@ -1,4 +1,4 @@
-"""Know-Logic: a logic problem that is solved twice; the answers must agree and a judge must accept the solution.
+"""Know-Logic: a logic problem that is solved twice; the answers must agree and the judge must accept the solution.
 
 Documented: Capybara's card names the data set know_logic by knowrohit07, which has no description of its method. Ours:
 the method.
@@ -11,12 +11,7 @@ from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.techniques.instruction import (
-    instruction_fault,
-    replace_opening,
-    rewritable,
-    strip_wrapping,
-)
+from workflow_scripts.synthesis.techniques.instruction import replace_opening, rewritable, write_instruction
 
 FORMS = (
     "an order to be found from clues (who came before whom)",
@@ -30,6 +25,7 @@ FORMS = (
     "a pattern whose next member is to be found",
     "counting in how many ways something can be done",
 )
+SKILLS = ("Logical Correctness", "Logical Robustness", "Comprehension")  # that the solution needs
 FINAL = re.compile(r"^[\W_]*(?:final )?answer[*_ ]*:[*_ ]*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)}
@@ -43,10 +39,14 @@ WRONG_STEP_SCHEMA = {
 
 
 class KnowLogic:
-    """Settings: `attempts`, the maximum number of problems; each has another form."""
+    """Settings: `attempts`, the maximum number of problems; each has another form.
+
+    The judge is independent of the teacher that solves the problem if `synthesis.judge.endpoint` is configured.
+    """
 
     name = "know_logic"
     citation = "ours, after the data set know_logic, https://huggingface.co/datasets/knowrohit07/know_logic"
+    source = "Synthetic-Know-Logic"
 
     def fits(self, seed: Seed) -> bool:
         return rewritable(seed)
@@ -61,21 +61,16 @@ class KnowLogic:
             except BadTurn as error:
                 failed.append(str(error))
                 continue
-            replace_opening(draft, problem, solution)
+            replace_opening(draft, self.name, problem, solution, kind="problem", skills=list(SKILLS))
             draft.steps.append({"name": self.name, "form": form, "failed": failed})
             return
         raise BadTurn("know_logic:unverified")
 
     async def _problem(self, draft: Draft, generator: Generator, form: str) -> tuple[str, str]:
-        old = draft.instruction
-        prompt = generator.prompt(draft, "know_logic_problem", form=form, instruction=old, domain=draft.seed["domain"])
-        problem = await generator.write(
-            draft,
-            "instruction",
-            [{"role": "user", "content": prompt}],
-            lambda text: instruction_fault(text, [old]),
-            strip_wrapping,
+        prompt = generator.prompt(
+            draft, "know_logic_problem", form=form, instruction=draft.instruction, domain=draft.domain
         )
+        problem = await write_instruction(draft, generator, prompt, [draft.instruction])
 
         def check(text: str) -> str | None:
             return answer_fault(text, [{"input": problem, "output": ""}]) or (

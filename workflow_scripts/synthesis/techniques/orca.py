@@ -1,4 +1,8 @@
-"""Orca: an explained answer under one of sixteen system messages, which apply to the whole conversation."""
+"""Orca: an explained answer under one of sixteen system messages.
+
+The message is the beginning of the first request, as in every conversion of a data set with system messages to
+Capybara's layout, so that the training text contains the reason for the form of the answers.
+"""
 
 import functools
 import re
@@ -6,9 +10,11 @@ import re
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.answering import answer_system
+from workflow_scripts.synthesis.draft import SEED_OPENING, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
+from workflow_scripts.synthesis.request_kinds import kind_of_opening
 
 THEMES: list[Row] = read_yaml(package_file("synthesis/techniques/orca_themes.yaml"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons a C is required, because dialogues have A and B too.
@@ -20,8 +26,7 @@ OPTIONS = re.compile(
 
 def is_multiple_choice(draft: Draft) -> bool:
     """Whether the opening has lettered options, or is a seed whose source labels it as multiple choice."""
-    unchanged = draft.instruction == draft.seed["instruction"]
-    labelled = unchanged and draft.seed["meta"].get("category") == "multiple_choice"
+    labelled = draft.opening == SEED_OPENING and draft.seed["meta"].get("category") == "multiple_choice"
     return labelled or OPTIONS.search(draft.question) is not None
 
 
@@ -30,20 +35,21 @@ class Orca:
 
     name = "orca"
     citation = "Mukherjee et al. 2023, Orca, arXiv 2306.02707"
+    source = ""  # it writes no opening
 
     def fits(self, seed: Seed) -> bool:
         return seed["kind"] != "conversation"
 
     async def apply(self, draft: Draft, generator: Generator) -> None:
-        """Set a system message, and generate a first answer under it that explains the known answer, if there is one."""
+        """Put a message before the request, and generate an answer that explains the known one, if there is one."""
         choice = is_multiple_choice(draft)
         theme = draft.rng.choice([theme for theme in THEMES if theme["only_multiple_choice"] == choice])
-        draft.system = generator.prompt(draft, "orca_system", message=theme["message"]) if theme["message"] else ""
-        unchanged = draft.instruction == draft.seed["instruction"]
-        known = draft.answer or (unchanged and draft.seed["meta"].get("reference")) or ""
+        draft.preface = theme["message"]
+        known = draft.answer or draft.reference
+        prompt = generator.prompt(draft, "orca_answer", question=draft.question, known=known)
         messages = [
-            {"role": "system", "content": draft.system or generator.prompt(draft, "expert")},
-            {"role": "user", "content": generator.prompt(draft, "orca_answer", question=draft.question, known=known)},
+            {"role": "system", "content": answer_system(draft, generator, kind_of_opening(draft))},
+            {"role": "user", "content": prompt},
         ]
         check = functools.partial(answer_fault, conversation=[{"input": draft.question, "output": known}])
         draft.answer = await generator.write(draft, "answer", messages, check)

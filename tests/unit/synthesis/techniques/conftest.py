@@ -24,6 +24,7 @@ SETTINGS = {
     "moves": {},
     "follow_ups": {"min_chars": 10, "max_chars": 260, "replacements": 0, "judge": False},
     "answers": {"target_chars": None},
+    "judge": {"min_mean": None, "references": False, "endpoint": None},
 }
 
 
@@ -58,7 +59,7 @@ def with_generator(teacher, tmp_path):
     `http=False` calls no server, for tests of many draws.
     """
 
-    def run(use, *replies, seeds=(), prefill=False, http=True, **settings):
+    def run(use, *replies, seeds=(), topics=(), prefill=False, http=True, ask_judge=None, **settings):
         teacher.queue.clear()
         teacher.requests.clear()
         for reply in replies:
@@ -76,7 +77,12 @@ def with_generator(teacher, tmp_path):
                 return {"text": json.dumps(reply) if isinstance(reply, dict) else reply, "finish_reason": "stop"}
 
             generator = Generator(
-                client.ask if http else ask, SETTINGS | settings, prefill, sorted(seeds, key=lambda seed: seed["id"])
+                client.ask if http else ask,
+                SETTINGS | settings,
+                prefill,
+                sorted(seeds, key=lambda seed: seed["id"]),
+                list(topics),
+                ask_judge=ask_judge,
             )
             try:
                 return await use(generator), generator.faults

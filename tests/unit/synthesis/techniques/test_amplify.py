@@ -120,11 +120,11 @@ def test_a_seeds_answer_is_kept_unchanged(grow, make_seed, response):
 def test_a_posts_first_answer_is_generated(grow, make_seed):
     seed = make_seed(**POST)
     work = grow(seed, "I'm sorry, but I can't.", FIRST, QUESTIONS[0], ANSWERS[0], count=2)
-    assert work.draft.exchanges[0] == {"input": "Summarise it.\n\nA long essay about granite.", "output": FIRST}
+    assert work.draft.exchanges[0] == {"input": "A long essay about granite.\n\nSummarise it.", "output": FIRST}
     assert work.kinds == ["answer", "answer", "follow_up", "answer"]
     assert work.requests[0]["messages"] == [
         {"role": "system", "content": prompts.render("expert", kind="summary")},
-        {"role": "user", "content": "Summarise it.\n\nA long essay about granite."},
+        {"role": "user", "content": "A long essay about granite.\n\nSummarise it."},
     ]
     assert work.faults == {"answer:refusal": 1}
 
@@ -138,13 +138,18 @@ def test_a_known_result_is_explained(grow, make_seed):
 def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     draft = begin_draft(seed, 0)
     draft.instruction, draft.context, draft.answer = "Why does basalt crack?", "A map.", ""
-    draft.system = "You teach geology to children."
+    draft.opening, draft.preface = "evol_instruct", "Explain it to children."
     work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft)
-    assert work.draft.exchanges[0] == {"input": "Why does basalt crack?\n\nA map.", "output": FIRST}
-    for place in (0, 2):
-        assert work.requests[place]["messages"][0] == {"role": "system", "content": draft.system}
-    assert work.draft.prompts == {"follow_up"}
-    assert all(draft.system not in message for exchange in draft.exchanges for message in exchange.values())
+    asked = "Explain it to children.\n\nWhy does basalt crack?\n\nA map."
+    assert work.draft.exchanges[0] == {"input": asked, "output": FIRST}
+
+
+def test_a_technique_s_opening_aims_at_the_mean_of_all_and_a_preface_at_no_layout(grow, seed):
+    draft = begin_draft({**seed, "source": "EverythingLM"}, 0)
+    draft.answer, draft.opening, draft.preface = "", "evol_instruct", "Explain it to children."
+    work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft, target_chars="source")
+    assert f"Write about {Draws(seed['id'], 0).answer_shape(1, 1520)['words']} words" in work.prompts[0]
+    assert "prose and no list" not in work.prompts[0] and "numbered list" not in work.prompts[0]
 
 
 # Answers by kind, with a target length.

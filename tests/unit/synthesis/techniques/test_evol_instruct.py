@@ -4,13 +4,15 @@ from collections import Counter
 
 import pytest
 
-from workflow_scripts.synthesis.techniques.evol_instruct import OPERATIONS, EvolInstruct, elimination
+from workflow_scripts.synthesis.techniques.evol_instruct import INPUTS, OPERATIONS, EvolInstruct, elimination
+from workflow_scripts.synthesis.techniques.instruction import instruction_fault
 
 OLD = "Why does granite erode so slowly?"
 HARDER = "Why does granite erode so slowly on a rainy coast, and which of its minerals gives way first?"
 HARDEST = "Why does granite erode so slowly on a rainy coast of Brittany, and which of its minerals gives way first when frost and salt act together?"
 RARER = "Why does gabbro weather into rounded boulders?"
 ANSWER = "Feldspar turns to clay, and the quartz is left behind as sand."
+FORMATS = {"XML", "SQL", "Python", "HTML", "shell", "JSON"}  # of the paper
 MORE, SAME = {"asks_for_more": True}, {"asks_for_more": False}
 
 
@@ -53,7 +55,40 @@ def test_an_input_may_be_long_and_is_not_added_to_an_opening_with_context(apply,
     work = apply(EvolInstruct(), make_seed(OLD), table, MORE, ANSWER, settings=only("complicate_input"))
     assert work.draft.instruction == table
     work = apply(EvolInstruct(), make_seed(OLD, "A wall."), settings=only("complicate_input"))
-    assert work.step["operations"] == work.step["eliminated"] == [] and work.draft.instruction == OLD
+    assert str(work.error) == "evol_instruct:no_operation" and work.draft.instruction == OLD
+
+
+def test_an_input_is_added_once(apply, make_seed):
+    data = f"{OLD} Use these figures:\n\nfeldspar 1\nquartz 2"
+    settings = only("complicate_input", rounds=3)
+    work = apply(EvolInstruct(), make_seed(OLD), data, MORE, ANSWER, settings=settings)
+    assert work.step["operations"] == ["complicate_input"] and work.draft.instruction == data
+
+
+def test_complicated_input_has_worked_examples(apply, make_seed):
+    assert {word for example in INPUTS for word in example["name"].split()} >= FORMATS
+    data = f"{OLD} Use these figures:\n\nfeldspar 1\nquartz 2"
+    shown = set()
+    for n in range(30):
+        work = apply(
+            EvolInstruct(), make_seed(f"{OLD} {n}"), data, MORE, ANSWER, settings=only("complicate_input"), http=False
+        )
+        examples = [example for example in INPUTS if example["after"] in work.prompts[0]]
+        assert len(examples) == 2 and all(example["before"] in work.prompts[0] for example in examples)
+        shown.update(example["name"] for example in examples if f"with {example['name']}:" in work.prompts[0])
+    assert shown == {example["name"] for example in INPUTS}
+    for example in INPUTS:
+        assert instruction_fault(example["after"], [example["before"]]) is None
+        assert len(example["after"].splitlines()) <= 15
+
+
+def test_labels_of_an_evolved_opening(apply, make_seed):
+    labels = {"kind": "problem", "domain": "Natural Science", "skills": ["Factuality"], "difficulty": "major level"}
+    draft = apply(EvolInstruct(), make_seed(OLD, **labels), HARDER, MORE, ANSWER, settings=only("deepen")).draft
+    assert (draft.opening, draft.kind, draft.domain) == ("evol_instruct", "problem", "Natural Science")
+    assert (draft.skills, draft.difficulty) == (["Factuality"], None)
+    draft = apply(EvolInstruct(), make_seed(OLD, **labels), RARER, MORE, ANSWER, settings=only("breadth")).draft
+    assert (draft.kind, draft.domain, draft.skills, draft.difficulty) == ("instruction", "Natural Science", None, None)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +108,13 @@ def test_an_input_may_be_long_and_is_not_added_to_an_opening_with_context(apply,
 def test_an_eliminated_round_leaves_the_draft_unchanged(apply, make_seed, replies, reason):
     seed = make_seed(OLD, "", "Old answer.")
     work = apply(EvolInstruct(), seed, *replies, settings=only("deepen"))
-    assert work.error is None
-    assert (work.draft.instruction, work.draft.answer) == (OLD, "Old answer.")
-    assert work.step["operations"] == []
-    assert work.step["eliminated"] == [{"operation": "deepen", "reason": reason}]
+    assert str(work.error) == reason
+    assert (work.draft.instruction, work.draft.answer, work.draft.opening) == (OLD, "Old answer.", "seed")
+    # A later round may succeed.
+    settings = only("deepen", "concretise", rounds=2)
+    work = apply(EvolInstruct(), seed, *replies, HARDEST, MORE, ANSWER, settings=settings)
+    assert work.error is None and work.draft.instruction == HARDEST
+    assert [row["reason"] for row in work.step["eliminated"]] == [reason] and len(work.step["operations"]) == 1
 
 
 def test_sorry_eliminates_short_answers_only():
@@ -97,12 +135,12 @@ def test_rounds_build_on_each_other(apply, make_seed):
 def test_a_failed_operation_is_not_repeated_on_the_same_instruction(apply, make_seed):
     settings = only("deepen", "concretise", rounds=5)
     work = apply(EvolInstruct(), make_seed(OLD), HARDER, SAME, HARDEST, SAME, settings=settings)
-    assert {row["operation"] for row in work.step["eliminated"]} == {"deepen", "concretise"}
+    assert str(work.error) == "evol_instruct:no_gain" and work.kinds == ["instruction", "judge"] * 2
 
 
 def test_a_shortened_instruction_is_invalid(apply, make_seed):
     work = apply(EvolInstruct(), make_seed(HARDEST), OLD, OLD, settings=only("deepen"))
-    assert work.step["eliminated"][0]["reason"] == "instruction:shortened"
+    assert str(work.error) == "instruction:shortened"
 
 
 def test_draws_depend_only_on_weights_and_seed(apply, make_seed):

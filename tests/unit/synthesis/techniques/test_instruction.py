@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.config.sources import registry
 from workflow_scripts.synthesis.draft import begin_draft
 from workflow_scripts.synthesis.recipe import TECHNIQUES
 from workflow_scripts.synthesis.techniques.instruction import (
     generate_answer,
-    generate_topics,
     instruction_fault,
-    parse_numbered_list,
+    replace_opening,
     strip_wrapping,
 )
 
@@ -96,45 +96,25 @@ def test_near_copies_are_found_by_their_number_of_new_words():
     assert instruction_fault(f"{old}, with one dated example for each.", [old]) is None
 
 
-@pytest.mark.parametrize(
-    ("reply", "items"),
-    [
-        ("1. Kelp\n2. Tidal power", ["Kelp", "Tidal power"]),
-        ("Topics:\n\n1) **Kelp**\n2) Tidal power.\n", ["Kelp", "Tidal power"]),
-        ("1. Kelp\n2. Tidal power\n3.", ["Kelp", "Tidal power"]),
-        ("1. **Kelp:** a large alga\n2. Tidal power - old and new", ["Kelp", "Tidal power"]),
-        ("1. Kelp\n3. Tidal power", []),
-        ("Kelp\nTidal power", []),
-        ("1. Kelp\n- Tidal power\n2. Eels", []),
-        ("", []),
-    ],
-)
-def test_numbered_lists_are_parsed_strictly(reply, items):
-    assert parse_numbered_list(reply) == items
-
-
-def test_topics_are_requested_until_half_of_them_are_valid(with_generator, make_seed, teacher):
-    draft = begin_draft(make_seed(), 0)
-    topics, faults = with_generator(
-        lambda generator: generate_topics(draft, generator, "List.", 4),
-        "Kelp, eels",
-        "1. Kelp\n2. Eels\n3. Mud\n4. Sand\n5. Salt",
-    )
-    assert topics == ["Kelp", "Eels", "Mud", "Sand"]
-    assert faults == {"instruction:no_list": 1}
-
-
-def test_first_answers_use_the_expert_prompt_or_the_drafts_system_message(with_generator, make_seed, teacher):
+def test_first_answers_use_the_expert_prompt(with_generator, make_seed, teacher):
     draft = begin_draft(make_seed(), 0)
     with_generator(lambda generator: generate_answer(draft, generator, "Why?"), "Because granite interlocks.")
     assert "expert" in teacher.requests[0]["messages"][0]["content"] and draft.prompts == {"expert"}
-    draft.system = "Speak as to a child."
-    with_generator(lambda generator: generate_answer(draft, generator, "Why?"), "Because granite interlocks.")
-    assert [message["content"] for message in teacher.requests[0]["messages"]] == ["Speak as to a child.", "Why?"]
 
 
-def test_every_technique_has_a_name_and_a_citation():
+def test_a_new_opening_has_none_of_the_seeds_texts_and_labels(make_seed):
+    draft = begin_draft(make_seed("Old?", "Old.", "Old!", kind="problem", domain="Math", skills=["Factuality"]), 0)
+    replace_opening(draft, "lamini_topic", "New?", domain="Culture")
+    assert (draft.question, draft.answer, draft.opening, draft.kind) == ("New?", "", "lamini_topic", "instruction")
+    assert (draft.domain, draft.skills, draft.difficulty, draft.reference) == ("Culture", None, None, "")
+
+
+def test_every_technique_has_a_name_a_citation_and_a_source_if_it_writes_openings():
     assert all(technique.name == name and technique.citation.strip() for name, technique in TECHNIQUES.items())
+    assert {name for name, technique in TECHNIQUES.items() if not technique.source} == {"amplify", "orca"}
+    # A source of the registry would claim that the opening is one of its rows.
+    labels = {entry["label"] for entry in registry().values()}
+    assert not labels & {technique.source for technique in TECHNIQUES.values()}
 
 
 def test_which_techniques_fit_which_seeds(make_seed):
@@ -154,9 +134,9 @@ def test_an_outage_is_not_a_bad_turn(with_generator, make_seed, teacher):
     settings = {
         "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},
         "know_logic": {"attempts": 2},
-        "airoboros": {"categories": {"trivia": 1}, "topics": 2, "cull_threshold": 80},
+        "airoboros": {"categories": {"trivia": 1}, "cull_threshold": 80},
         "lamini_example": {"examples": 1},
-        "lamini_topic": {"topics": 2},
+        "lamini_topic": {"examples": 1},
     }
     others = [make_seed("Name three birds that swim well.")]
     for name in set(TECHNIQUES) - {"amplify"}:
@@ -167,4 +147,4 @@ def test_an_outage_is_not_a_bad_turn(with_generator, make_seed, teacher):
             with pytest.raises(TeacherError):
                 await TECHNIQUES[name].apply(begin_draft(make_seed(skills=["Factuality"]), 0), generator)
 
-        with_generator(use, "", techniques=settings, seeds=others)
+        with_generator(use, "", techniques=settings, seeds=others, topics=["Tides"])

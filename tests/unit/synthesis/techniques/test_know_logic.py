@@ -1,5 +1,7 @@
 """Know-Logic: the problem, its two solutions, and the judge."""
 
+import json
+
 import pytest
 
 from workflow_scripts.synthesis.techniques.know_logic import FORMS, KnowLogic, final_answer, same_answer
@@ -26,7 +28,22 @@ def test_a_problem_is_solved_twice_and_judged(apply, make_seed):
     assert not any("A wall" in prompt or "Old answer" in prompt for prompt in work.prompts)
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (PROBLEM, "", FIRST)
     assert work.step == {"name": "know_logic", "form": work.step["form"], "failed": []}
+    labels = work.draft.opening, work.draft.kind, work.draft.domain, work.draft.difficulty
+    assert labels == ("know_logic", "problem", None, None) and len(work.draft.skills) == 3
     assert work.draft.prompts == {"know_logic_problem", "know_logic_solve", "know_logic_again", "know_logic_judge"}
+
+
+def test_an_independent_judge_checks_the_solution(apply, make_seed):
+    asked = []
+
+    async def ask_judge(messages, sampling, seed, response_format=None):
+        asked.append(messages[-1]["content"])
+        return {"text": json.dumps(RIGHT), "finish_reason": "stop"}
+
+    work = apply(KnowLogic(), make_seed(), PROBLEM, FIRST, SECOND, settings={"attempts": 1}, ask_judge=ask_judge)
+    assert work.error is None and work.kinds == ["instruction", "answer", "answer"]
+    (prompt,) = asked
+    assert PROBLEM in prompt and FIRST in prompt
 
 
 @pytest.mark.parametrize(

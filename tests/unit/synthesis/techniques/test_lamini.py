@@ -2,10 +2,10 @@
 
 import pytest
 
-from workflow_scripts.synthesis.techniques.lamini import LaminiExample, LaminiTopic
+from workflow_scripts.seeds.labels.grid import load_grid, names
+from workflow_scripts.synthesis.techniques.lamini import TOPICS, LaminiExample, LaminiTopic
 
 NEW = "Describe how a lighthouse lens gathers light."
-LIST = "1. Kelp forests\n2. Tidal mills\n3. Salt marshes"
 
 
 @pytest.fixture
@@ -64,23 +64,49 @@ def test_copies_of_an_example_are_retried(apply, make_seed, others):
     assert str(work.error) == "instruction:near_copy" and not work.draft.steps
 
 
-def test_a_topic_related_to_the_seed_is_drawn(apply, make_seed, others):
-    seed = make_seed("Why does granite last?", "A wall.", "Old answer.", domain="Natural Science")
-    work = apply(LaminiTopic(), seed, LIST, f'"{NEW}"', seeds=others[0], settings={"topics": 3})
-    assert "granite" in work.prompts[0] and "Natural Science" in work.prompts[0] and "3" in work.prompts[0]
-    assert work.step["topic"] in LIST and work.step["topic"] in work.prompts[1] and "granite" not in work.prompts[1]
-    assert not any("island" in prompt or "A wall" in prompt for prompt in work.prompts)
+def test_examples_have_the_licence_of_the_seed(apply, make_seed, others):
+    """A conversation has one licence, which has to cover the texts that it derives from."""
+    stricter = [{**seed, "license": "CC-BY-NC-4.0"} for seed in others[0]]
+    work = apply(LaminiExample(), make_seed("Why?"), seeds=stricter, settings={"examples": 3})
+    assert str(work.error) == "lamini_example:no_examples"
+    work = apply(LaminiTopic(), make_seed("Why?"), NEW, seeds=stricter, settings={"examples": 3})
+    assert work.step["examples"] == []
+
+
+def test_the_opening_has_no_label_of_the_seed(apply, make_seed, others):
+    labels = {"kind": "problem", "domain": "Math", "skills": ["Factuality"], "difficulty": "major level"}
+    draft = apply(LaminiExample(), make_seed(**labels), NEW, seeds=others[0], settings={"examples": 1}).draft
+    assert (draft.opening, draft.kind, draft.domain) == ("lamini_example", "instruction", None)
+    assert (draft.skills, draft.difficulty) == (None, None)
+
+
+def test_topics():
+    grid, all_topics = load_grid(), [topic for topics in TOPICS.values() for topic in topics]
+    assert list(TOPICS) == names(grid.domains)
+    assert len(all_topics) > 500 and len({topic.casefold() for topic in all_topics}) == len(all_topics)
+    assert all(isinstance(topic, str) and len(topic.split()) <= 3 for topic in all_topics)  # as the paper's categories
+
+
+def test_a_topic_of_the_list_is_drawn(apply, make_seed, others):
+    seed = make_seed("Why does granite last?", "A wall.", "Old answer.")
+    work = apply(LaminiTopic(), seed, f'"{NEW}"', seeds=others[0], settings={"examples": 3})
+    assert work.step["topic"] in TOPICS[work.draft.domain] and work.step["topic"] in work.prompts[0]
+    shown = [other for other in others[0] if other["instruction"] in work.prompts[0]]
+    assert sorted(work.step["examples"]) == sorted(other["id"] for other in shown) and len(shown) == 3
+    assert not any(text in work.prompts[0] for text in ("granite", "A wall", "Secret"))
     assert (work.draft.instruction, work.draft.context, work.draft.answer) == (NEW, "", "")
-    assert work.draft.prompts == {"lamini_topics", "lamini_topic"}
-    assert apply(LaminiTopic(), seed, LIST, NEW, settings={"topics": 3}).step == work.step
+    assert work.kinds == ["instruction"] and work.draft.prompts == {"lamini_topic"}
+    assert work.draft.opening == "lamini_topic"
+    assert apply(LaminiTopic(), seed, NEW, seeds=others[0], settings={"examples": 3}).step == work.step
 
 
-def test_every_topic_can_be_drawn(apply, make_seed):
+def test_topics_vary_and_need_no_examples(apply, make_seed):
     seeds = [make_seed(f"Why is granite {n} grey?") for n in range(25)]
-    drawn = {apply(LaminiTopic(), seed, LIST, NEW, settings={"topics": 3}, http=False).step["topic"] for seed in seeds}
-    assert drawn == {"Kelp forests", "Tidal mills", "Salt marshes"}
+    works = [apply(LaminiTopic(), seed, NEW, settings={"examples": 0}, http=False) for seed in seeds]
+    assert len({work.step["topic"] for work in works}) > 20
+    assert all("<example>" not in work.prompts[0] for work in works)
 
 
-def test_no_list_is_a_bad_turn(apply, make_seed):
-    work = apply(LaminiTopic(), make_seed(), "Kelp!", "1. Kelp", settings={"topics": 4})
-    assert str(work.error) == "instruction:no_list" and work.draft.instruction == make_seed()["instruction"]
+def test_no_request_is_a_bad_turn(apply, make_seed):
+    work = apply(LaminiTopic(), make_seed(), "Kelp!", "1. Kelp", settings={"examples": 0})
+    assert str(work.error) == "instruction:too_short" and work.draft.instruction == make_seed()["instruction"]

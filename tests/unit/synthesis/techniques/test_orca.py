@@ -49,7 +49,7 @@ def test_multiple_choice_is_detected_in_the_text(make_seed, text, expected):
 def test_multiple_choice_is_detected_by_category_if_the_opening_is_the_seeds(make_seed):
     draft = begin_draft(make_seed(meta={"category": "multiple_choice"}), 0)
     assert is_multiple_choice(draft)
-    draft.instruction = "What is basalt?"
+    draft.instruction, draft.opening = "What is basalt?", "lamini_topic"
     assert not is_multiple_choice(draft)
 
 
@@ -58,11 +58,13 @@ def test_the_answer_is_explained_under_the_message(apply, make_seed):
     work = apply(Orca(), seed, ANSWER)
     system, user = work.requests[0]["messages"]
     theme = next(theme for theme in THEMES if theme["name"] == work.step["theme"])
-    assert system["content"] == work.draft.system and work.draft.system.startswith(theme["message"])
-    assert user["content"].startswith(CHOICE) and "A) Granite" in user["content"].removeprefix(CHOICE)
-    assert work.draft.answer == ANSWER and work.draft.instruction == CHOICE
+    assert "expert" in system["content"]
+    assert work.draft.question == f"{theme['message']}\n\n{CHOICE}"  # the message is part of the conversation
+    assert user["content"].startswith(work.draft.question)
+    assert "A) Granite" in user["content"].removeprefix(work.draft.question)
+    assert (work.draft.answer, work.draft.instruction, work.draft.opening) == (ANSWER, CHOICE, "seed")
     assert work.step == {"name": "orca", "theme": theme["name"], "known_answer": True}
-    assert work.kinds == ["answer"] and work.draft.prompts == {"orca_system", "orca_answer"}
+    assert work.kinds == ["answer"] and work.draft.prompts == {"expert", "orca_answer"}
 
 
 def test_without_a_known_answer_the_prompt_is_the_question(apply, make_seed):
@@ -75,15 +77,14 @@ def test_a_reference_is_used_only_with_the_seeds_own_question(apply, make_seed):
     seed = make_seed("How much is 6 times 7?", meta={"reference": "forty-two"})
     assert "forty-two" in apply(Orca(), seed, ANSWER).prompts[0]
     draft = begin_draft(seed, 0)
-    draft.instruction = "How much is 6 times 8?"
+    draft.instruction, draft.opening = "How much is 6 times 8?", "evol_instruct"
     assert "forty-two" not in apply(Orca(), seed, ANSWER, draft=draft).prompts[0]
 
 
-def test_the_empty_theme_uses_the_expert_prompt(apply, make_seed):
+def test_the_empty_theme_leaves_the_request_as_it_is(apply, make_seed):
     works = (apply(Orca(), make_seed(f"Why does granite {n} last?"), ANSWER, http=False) for n in range(200))
     work = next(work for work in works if work.step["theme"] == "empty")
-    assert work.draft.system == "" and "expert" in work.requests[0]["messages"][0]["content"]
-    assert "expert" in work.draft.prompts
+    assert work.draft.preface == "" and work.draft.question == work.draft.instruction
 
 
 def test_an_answer_that_repeats_the_known_one_is_retried(apply, make_seed):
