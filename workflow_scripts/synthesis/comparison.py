@@ -111,7 +111,7 @@ def _interval(values: Sequence[float], kind: str) -> tuple[float, float, float]:
 
 def _target(entry: Row) -> list[float] | None:
     if "target" in entry:
-        return entry["target"]  # type: ignore[no-any-return]
+        return entry["target"]
     released = entry["released"]
     if entry["kind"] == "share":
         return [max(released - SHARE_TOLERANCE, 0.0), min(released + SHARE_TOLERANCE, 1.0)]
