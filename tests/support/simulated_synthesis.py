@@ -30,7 +30,7 @@ KIND_DOMAINS = {"code": "Coding", "mathematics": "Math"}
 
 
 def make_seeds(count: int) -> list[dict[str, Any]]:
-    """Seeds of all kinds, most of them with an answer, some with one of a word."""
+    """Seeds of all kinds. Most have an answer as long as their source's in the released file, some one of a word."""
     rng = random.Random(count)
     seeds = []
     for number in range(count):
@@ -47,7 +47,8 @@ def make_seeds(count: int) -> list[dict[str, Any]]:
                 "id": content_id("simulated", number), "source": source, "dataset": "simulated", "revision": "0", "license": "Apache-2.0",
                 "kind": "instruction", "instruction": f"{REQUESTS[kind][1].format(*words)} (case {number})",
                 "context": _filler(rng, length - 85),
-                "response": "46" if short else f"The {words[0]} {words[1]} carries most of the weight, and the {words[3]} follows.",
+                "response": "46" if short else f"The {words[0]} {words[1]} carries most of the weight, and the {words[3]} follows. "
+                + _filler(rng, released["answer_chars"]),
                 "domain": KIND_DOMAINS.get(kind) or rng.choice(DOMAINS), "skills": ["Factuality", "Insightfulness", "Completeness"],
                 "difficulty": "formal education", "meta": {},
             }

@@ -106,11 +106,13 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     answered, first = group.answered, group.answer
     for name in group.path:
         if name == "amplify":
-            tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
-            # At most, a path with another technique fails, and Amplify-Instruct starts again with the seed.
+            # At most, every follow-up is replaced, and a path with another technique fails and starts again with the seed.
             starts = 2 if len(group.path) > 1 else 1
-            amplify = _amplify(group.opening, first, answered, settings, reply)
-            path_calls += [calls(name, *call, technique_attempts=tries * starts) for call in amplify]
+            tries = starts * (1 + settings.get("follow_ups", {}).get("replacements", 0))
+            path_calls += [
+                calls(name, *call, technique_attempts=tries)
+                for call in _amplify(group.opening, first, answered, settings, reply)
+            ]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])

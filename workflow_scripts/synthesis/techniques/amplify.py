@@ -11,15 +11,14 @@ import re
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.types import Exchange, Row, Seed
-from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft
+from workflow_scripts.synthesis.answering import answer_system
+from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.forms import content_words
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.plan import Draws, FollowUp, mean_answer_chars
+from workflow_scripts.synthesis.plan import Draws, FollowUp
 from workflow_scripts.synthesis.quality import answer_fault, first_sentence, follow_up_fault
-from workflow_scripts.synthesis.released import ANSWER_CHARS, MEAN_ANSWER_CHARS
 from workflow_scripts.synthesis.request_kinds import kind_of_opening, kind_of_text
 
-SHAPED = ("explanation", "summary")  # kinds of answers whose layout is drawn; the others have their own
 VERDICT = {
     "type": "object",
     "properties": {"fits_move": {"type": "boolean"}, "asks_something_new": {"type": "boolean"}},
@@ -51,7 +50,7 @@ class Amplify:
         settings = generator.settings
         draws = Draws(draft.seed["id"], settings["random_seed"])
         kind = kind_of_opening(draft)
-        answer = draft.answer or await self._answer(draft, generator, draws, draft.question, kind, draft.reference)
+        answer = draft.answer or await self._answer(draft, generator, draft.question, kind, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
         count = draws.exchanges(settings["exchanges"]) - 1
         done: list[FollowUp] = []
@@ -90,7 +89,7 @@ class Amplify:
         question = await self._follow_up(draft, generator, draws, plan, kind)
         # A scene goes on; in other conversations, the words of the follow-up say what kind of answer it needs.
         answer_kind = plan.answer or kind_of_text(question) or ("role_play" if kind == "role_play" else "explanation")
-        return {"input": question, "output": await self._answer(draft, generator, draws, question, answer_kind)}
+        return {"input": question, "output": await self._answer(draft, generator, question, answer_kind)}
 
     async def _follow_up(self, draft: Draft, generator: Generator, draws: Draws, plan: FollowUp, kind: str) -> str:
         settings = generator.settings["follow_ups"]
@@ -139,24 +138,10 @@ class Amplify:
                 generator.faults[f"follow_up:{fault}"] += 1
                 raise BadTurn(f"follow_up:{fault}", text)
 
-    async def _answer(
-        self, draft: Draft, generator: Generator, draws: Draws, question: str, kind: str, known: str = ""
-    ) -> str:
+    async def _answer(self, draft: Draft, generator: Generator, question: str, kind: str, known: str = "") -> str:
         """An answer; if only the result is known, an answer that explains it."""
-        system = [generator.prompt(draft, "expert", kind=kind)]
-        settings = generator.settings["answers"]
-        source = (
-            draft.seed["source"] if draft.opening == SEED_OPENING else ""
-        )  # a new request is of no published source
-        mean = mean_answer_chars(source, settings, ANSWER_CHARS, MEAN_ANSWER_CHARS)
-        if mean is not None:
-            shape = draws.answer_shape(len(draft.exchanges) + 1, mean)
-            layout = shape["layout"] if kind in SHAPED and not draft.preface else None
-            system.append(generator.prompt(draft, "answer_shape", **(shape | {"layout": layout})))
-        if known:
-            system.append(generator.prompt(draft, "known_result", known=known))
         messages = [
-            {"role": "system", "content": "\n\n".join(system)},
+            {"role": "system", "content": answer_system(draft, generator, kind, known)},
             *to_messages(draft.exchanges),
             {"role": "user", "content": question},
         ]

@@ -9,6 +9,7 @@ from rapidfuzz import fuzz
 
 from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.types import Seed
+from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
@@ -104,7 +105,7 @@ async def generate_answer(draft: Draft, generator: Generator, instruction: str, 
     kind = kind_of_text(instruction) or "explanation"  # the words of an attached text are not a request
     question = request_text(instruction, context, draft.kind)
     messages = [
-        {"role": "system", "content": generator.prompt(draft, "expert", kind=kind)},
+        {"role": "system", "content": answer_system(draft, generator, kind)},
         {"role": "user", "content": question},
     ]
     check = functools.partial(answer_fault, conversation=[{"input": question, "output": ""}])

@@ -10,6 +10,7 @@ import re
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
+from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import SEED_OPENING, Draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
@@ -47,7 +48,7 @@ class Orca:
         known = draft.answer or draft.reference
         prompt = generator.prompt(draft, "orca_answer", question=draft.question, known=known)
         messages = [
-            {"role": "system", "content": generator.prompt(draft, "expert", kind=kind_of_opening(draft))},
+            {"role": "system", "content": answer_system(draft, generator, kind_of_opening(draft))},
             {"role": "user", "content": prompt},
         ]
         check = functools.partial(answer_fault, conversation=[{"input": draft.question, "output": known}])

@@ -145,6 +145,14 @@ def test_the_opening_is_that_of_earlier_techniques(grow, seed):
     assert work.draft.prompts == {"expert", "follow_up"}
 
 
+def test_a_technique_s_opening_aims_at_the_mean_of_all_and_a_preface_at_no_layout(grow, seed):
+    draft = begin_draft({**seed, "source": "EverythingLM"}, 0)
+    draft.answer, draft.opening, draft.preface = "", "evol_instruct", "Explain it to children."
+    work = grow(seed, FIRST, QUESTIONS[0], ANSWERS[0], count=2, draft=draft, target_chars="source")
+    assert f"Write about {Draws(seed['id'], 0).answer_shape(1, 1520)['words']} words" in work.prompts[0]
+    assert "prose and no list" not in work.prompts[0] and "numbered list" not in work.prompts[0]
+
+
 # Answers by kind, with a target length.
 
 
