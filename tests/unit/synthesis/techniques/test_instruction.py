@@ -74,7 +74,7 @@ def test_stripping_is_idempotent(text):
         ("The answer is that the moon pulls at the sea.", "answers"),
         ("Tides are the rise and fall of sea levels.", "answers"),
         ("I'm sorry, but I cannot help with that.", "refusal"),
-        ("As an AI language model, what do you think of tides?", "self_reference"),
+        ("As an AI language model, I have no opinion. What do you think of tides?", "self_reference"),
     ],
 )
 def test_faults(text, fault):
