@@ -4,7 +4,7 @@
 # make check       only the linters
 # make install     only install, with uv if it is on PATH, otherwise with pip
 # make lock        resolve requirements.in and write requirements.txt, with hashes
-# make docs        generate docs/configuration.md from the schema
+# make docs        generate docs/configuration.md and docs/reasons.md
 # make review      install Label Studio into .venv-review, for expert reviews (docs/verification.md)
 
 PYTHON ?= python3
@@ -23,9 +23,8 @@ run: install
 test: install check
 	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
 
-# Each whole run uses all cores, so they run one after the other.
 test-all: test
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m slow --numprocesses 2 --dist loadfile
 
 check: install
 	$(VENV)/bin/ruff check .
@@ -57,6 +56,7 @@ lock:
 
 docs: install
 	$(VENV)/bin/python -m workflow_scripts.config.documentation > docs/configuration.md
+	$(VENV)/bin/python -m workflow_scripts.common.reasons > docs/reasons.md
 
 # A separate environment: Label Studio pins other versions than the workflow.
 review: requirements-review.txt

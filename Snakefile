@@ -13,10 +13,7 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
-configfile: "config.yaml"
-
-
-include: "rules/common.smk"
+include: "rules/common.smk"  # reads config.yaml, and the files of --configfile over it
 
 
 container: "capybara.sif"  # built from envs/image.def; used with `--sdm apptainer` only
@@ -51,5 +48,5 @@ rule all:
 rule download:
     """Everything that needs internet: `snakemake download`, then the rest on nodes without it."""
     input:
-        DOWNLOADS,
+        input_files(DOWNLOADS),
     localrule: True

@@ -15,14 +15,17 @@ if workflow.basedir not in sys.path:
 from workflow_scripts.common.model_location import model_files, on_hub
 from workflow_scripts.config import setup, sources
 from workflow_scripts.config.code import code_hash
-from workflow_scripts.config.parameters import as_json, scale_with_attempt, stage_resources, subset_json, to_json
+from workflow_scripts.config.parameters import as_json, entry_json, input_files, literal, local_file, scale_with_attempt
+from workflow_scripts.config.parameters import stage_resources, subset_json, to_json, with_versions
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
 from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
 STARTED = time.time()  # seconds of the epoch
+# Not by `configfile:`, which names neither line nor repeated key of an invalid file, and ends with a traceback.
 CONFIG_FILES = setup.prepare(workflow, config)
+workflow.configfiles.append("config.yaml")  # for `snakemake --report` and `--archive`
 export_runtime_settings(config["teacher"])
 
 
@@ -46,7 +49,7 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
-SHARDS = [f"{n:04d}" for n in range(math.ceil(config["seeds"]["limit"] / config["synthesis"]["shard_size"]))]
+SHARDS = [f"{n:04d}" for n in range(math.ceil(sources.max_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]
@@ -58,7 +61,7 @@ TEACHER_MODEL, TEACHER_KIND = config["teacher"]["model"], config["teacher"]["kin
 TEACHER_ENVIRONMENT = f"../envs/{'vllm' if TEACHER_KIND == 'vllm' else 'teacher'}.yaml"
 TEACHER_FILES = []
 if TEACHER_KIND != "endpoint":
-    TEACHER_FILES = "<results>/teacher/model.json" if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
+    TEACHER_FILES = ["<results>/teacher/model.json"] if on_hub(TEACHER_MODEL) else model_files(TEACHER_MODEL)
 
 
 wildcard_constraints:
@@ -73,8 +76,3 @@ wildcard_constraints:
 def config_subset(section, *names):
     """The named keys of a section: only these trigger a rerun when they change."""
     return {name: config[section][name] for name in names}
-
-
-def local_file(entry):
-    """The local file of an entry as an input, so that a change triggers a rerun; none for a hub dataset."""
-    return entry.get("path", [])

@@ -20,7 +20,7 @@ rule fetch_conversations:
         "../envs/data.yaml"
     params:
         code=code_hash("conversations.fetch_conversations"),
-        settings=lambda wildcards: to_json(INCLUDED[int(wildcards.included)]),
+        settings=lambda wildcards: entry_json(INCLUDED[int(wildcards.included)]),
     shell:
         """
         python -m workflow_scripts.conversations.fetch_conversations \
@@ -51,7 +51,9 @@ rule assemble_conversations:
         "../envs/data.yaml"
     params:
         code=code_hash("conversations.assemble_conversations"),
-        include=as_json(INCLUDED),
+        include=as_json(
+            [entry | {"rules": sources.cleaning(entry, config["seeds"]["cleaning"])["rules"]} for entry in INCLUDED]
+        ),
         max_chars=as_json(config["conversations"]["max_chars"]),
     shell:
         """

@@ -21,7 +21,7 @@ rule fetch_benchmark:
         "../envs/data.yaml"
     params:
         code=code_hash("decontamination.fetch_benchmark"),
-        settings=lambda wildcards: to_json(BENCHMARKS[wildcards.benchmark]),
+        settings=lambda wildcards: entry_json(BENCHMARKS[wildcards.benchmark]),
     shell:
         """
         python -m workflow_scripts.decontamination.fetch_benchmark \

@@ -38,7 +38,8 @@ adapter_option = lambda wildcards, input: f"--adapter {shlex.quote(str(input.ada
 score_settings = lambda wildcards: to_json(suites.score_settings(EVALUATION, wildcards.model))
 # The command of a scoring job: a task alone, or a batch.
 SCORE = """
-    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$(dirname {input.records[0]:q})/data}}"
+    data=$(dirname {input.records[0]:q})/data
+    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
     python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
         --name {wildcards.model:q} \
         --model {input.model:q} \
@@ -56,7 +57,7 @@ SCORE = """
 
 rule fetch_task:
     input:
-        files=TASK_FILES,
+        files=input_files(TASK_FILES),
     output:
         record="<results>/evaluation/tasks/{lm_eval_task}.json",
     log:
@@ -70,12 +71,13 @@ rule fetch_task:
     params:
         code=code_hash("evaluation.fetch_task"),
         # The data are stored with the run, where nodes without internet find them.
-        include=INCLUDE_PATH,
+        include=literal(INCLUDE_PATH),
         revisions=as_json(EVALUATION["revisions"]),
         folder=subpath(output.record, parent=True),
     shell:
         """
-        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-{params.folder:q}/data}}"
+        data={params.folder:q}/data
+        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
         python -m workflow_scripts.evaluation.fetch_task \
             --task {wildcards.lm_eval_task:q} \
             {params.include} \
@@ -87,7 +89,7 @@ rule fetch_task:
 
 rule evaluate_task:
     input:
-        files=TASK_FILES,
+        files=input_files(TASK_FILES),
         records=lambda wildcards: [f"<results>/evaluation/tasks/{ENTRIES[wildcards.task]['task']}.json"],
         model=scored_model,
         adapter=scored_adapter,
@@ -123,7 +125,7 @@ for number, batch in enumerate(BATCHES, 1):
         name:
             f"evaluate_tasks_{number}"
         input:
-            files=TASK_FILES,
+            files=input_files(TASK_FILES),
             records=list(dict.fromkeys(f"<results>/evaluation/tasks/{ENTRIES[name]['task']}.json" for name in batch)),
             model=scored_model,
             adapter=scored_adapter,
@@ -323,7 +325,7 @@ rule answer_questions:
 
 rule judge_answers:
     input:
-        teacher=TEACHER_FILES,
+        teacher=input_files(TEACHER_FILES),
         answers=expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS),
     output:
         judgements="<results>/evaluation/two_turn/judgements.jsonl",
@@ -340,7 +342,7 @@ rule judge_answers:
         **stage_resources(config["teacher"]),
     params:
         code=code_hash("evaluation.judge_answers"),
-        settings=as_json({"judge_tokens": (TWO_TURN or {}).get("judge_tokens", 512)}),
+        settings=as_json({"judge_sampling": (TWO_TURN or {}).get("judge_sampling")}),
         teacher=as_json(answer_settings(config["teacher"])),
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.stats, ancestor=3),

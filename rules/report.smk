@@ -74,6 +74,8 @@ rule render_report:
         claims="<results>/report/claims.json",
         seeds="<results>/seeds/stats.json" if SOURCES else [],
         synthesis="<results>/synthesis/stats.json" if SOURCES else [],
+        judged="<results>/synthesis/data.jsonl" if SOURCES else [],
+        reviewed="<results>/verification/items.jsonl" if SOURCES else [],
         assembled="<results>/conversations/stats.json",
         verification="<results>/verification/stats.json" if SOURCES else [],
         decontamination="<results>/decontamination/stats.json",
@@ -107,7 +109,7 @@ rule render_report:
     params:
         code=code_hash("report.render_report"),
         run=config["run"],
-        base=config["training"]["base"]["model"],
+        base=literal(config["training"]["base"]["model"]),
         teacher=config["teacher"]["model"],
         evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
         # Not inputs: run.json and benchmarks/ change with every start; the page uses them as they are when it is rendered.
@@ -122,6 +124,8 @@ rule render_report:
             --claims {input.claims:q} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
+            --judged {input.judged:q} \
+            --reviewed {input.reviewed:q} \
             --assembled {input.assembled:q} \
             --verification {input.verification:q} \
             --decontamination {input.decontamination:q} \

@@ -1,23 +1,30 @@
-"""Seeds: fetch each source as published, adapt, clean, deduplicate, label, select."""
+"""Seeds: fetch each source as published, adapt, clean, deduplicate, label, score, select."""
 
 LABELLED_BY = config["seeds"]["labels"]["by"]
+SCORED_BY = config["seeds"]["scores"]["by"]
+CLUSTERS = "cluster" in config["seeds"]["stratify_by"]
 EMBEDDER = config["seeds"]["embedding"]["model"]
 FETCH_EMBEDDER = on_hub(EMBEDDER)
-# Whether any step compares or labels seeds by their embeddings.
-EMBEDS = config["seeds"]["deduplication"]["semantic_distance"] is not None or LABELLED_BY == "classifier"
+# Whether any step compares, labels or scores seeds by their embeddings.
+EMBEDS = (
+    config["seeds"]["deduplication"]["semantic_distance"] is not None
+    or LABELLED_BY == "classifier"
+    or SCORED_BY == "model"
+    or CLUSTERS
+)
 EMBEDDER_FILES = (
-    ("<results>/seeds/embedder/modules.json" if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
+    (["<results>/seeds/embedder/modules.json"] if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
 )
 OVERSAMPLING = (
-    config_subset("seeds", "oversample", "composition", "limit")
+    config_subset("seeds", "oversample", "composition", "limit", "expected_yield")
     if config["seeds"]["oversample"]
     else {"oversample": None}
 )
 DOWNLOADS += expand("<results>/seeds/sources/{source}.parquet", source=SOURCES)
-DOWNLOADS.append(EMBEDDER_FILES if SOURCES else [])
+DOWNLOADS += EMBEDDER_FILES if SOURCES else []
 # A parameter function: the name or folder of the embedding model, empty if none is needed.
 embedder_folder = lambda wildcards, input: (
-    "" if not EMBEDS else os.path.dirname(input.model) if FETCH_EMBEDDER else EMBEDDER
+    "" if not EMBEDS else os.path.dirname(str(input.model)) if FETCH_EMBEDDER else EMBEDDER
 )
 
 
@@ -37,7 +44,7 @@ rule fetch_source:
         "../envs/data.yaml"
     params:
         code=code_hash("seeds.fetch_source"),
-        settings=lambda wildcards: to_json(sources.subset(SOURCES[wildcards.source], sources.FETCH)),
+        settings=lambda wildcards: entry_json(SOURCES[wildcards.source], sources.FETCH),
         state=subpath(output.rows, with_suffix=".state"),
     shell:
         """
@@ -87,6 +94,8 @@ rule clean_source:
     output:
         clean="<results>/seeds/clean/{source}.parquet",
         rejected="<results>/seeds/clean/{source}.rejected.parquet",
+        changes="<results>/seeds/clean/{source}.json",
+        repaired="<results>/seeds/clean/{source}.repaired.parquet",
     log:
         "<logs>/clean_source/{source}.log",
     benchmark:
@@ -103,6 +112,8 @@ rule clean_source:
             --seeds {input.seeds:q} \
             --clean {output.clean:q} \
             --rejected {output.rejected:q} \
+            --changes {output.changes:q} \
+            --repaired {output.repaired:q} \
             2>&1 | tee {log:q}
         """
 
@@ -163,7 +174,7 @@ rule fetch_embedder:
 
 rule embed_seeds:
     input:
-        model=EMBEDDER_FILES,
+        model=input_files(EMBEDDER_FILES),
         seeds="<results>/seeds/unique.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
@@ -227,8 +238,8 @@ rule deduplicate_semantic:
 
 rule label_seeds:
     input:
-        model=EMBEDDER_FILES,
-        teacher=TEACHER_FILES if LABELLED_BY == "teacher" else [],
+        model=input_files(EMBEDDER_FILES),
+        teacher=input_files(TEACHER_FILES if LABELLED_BY == "teacher" else []),
         seeds="<results>/seeds/distinct.parquet",
     output:
         labelled="<results>/seeds/labelled.parquet",
@@ -263,14 +274,56 @@ rule label_seeds:
         """
 
 
+rule score_seeds:
+    input:
+        model=EMBEDDER_FILES,
+        teacher=TEACHER_FILES if SCORED_BY == "teacher" else [],
+        seeds="<results>/seeds/labelled.parquet",
+    output:
+        scored="<results>/seeds/scored.parquet",
+        rejected="<results>/seeds/scored.rejected.parquet",
+    log:
+        "<logs>/score_seeds.log",
+    benchmark:
+        "<benchmarks>/score_seeds.tsv"
+    conda:
+        "../envs/vllm.yaml" if SCORED_BY == "teacher" and TEACHER_KIND == "vllm" else "../envs/labels.yaml"
+    threads: 8
+    resources:
+        **stage_resources(config["seeds"], *([config["teacher"]] if SCORED_BY == "teacher" else [])),
+    params:
+        code=code_hash("seeds.score_seeds"),
+        settings=as_json(config["seeds"]["scores"] | {"clusters": CLUSTERS}),
+        model=embedder_folder,
+        teacher=as_json(answer_settings(config["teacher"]) if SCORED_BY == "teacher" else {}),
+        folder=subpath(output.scored, ancestor=2),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.seeds.score_seeds \
+            --seeds {input.seeds:q} \
+            --settings {params.settings:q} \
+            --embedding-model={params.model:q} \
+            --teacher {params.teacher:q} \
+            --threads {threads} \
+            --teacher-folder {params.folder:q}/teacher \
+            --scored {output.scored:q} \
+            --rejected {output.rejected:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule select_seeds:
     input:
-        seeds="<results>/seeds/labelled.parquet",
+        seeds="<results>/seeds/scored.parquet",
         unique="<results>/seeds/unique.parquet",
         counts=expand("<results>/seeds/adapted/{source}.json", source=SOURCES),
+        changes=expand("<results>/seeds/clean/{source}.json", source=SOURCES),
         earlier=[
             *expand("<results>/seeds/{step}/{source}.rejected.parquet", step=["adapted", "clean"], source=SOURCES),
-            *expand("<results>/seeds/{step}.rejected.parquet", step=["unique", "embedded", "distinct", "labelled"]),
+            *expand(
+                "<results>/seeds/{step}.rejected.parquet",
+                step=["unique", "embedded", "distinct", "labelled", "scored"],
+            ),
         ],
     output:
         data="<results>/seeds/data.jsonl",
@@ -286,7 +339,7 @@ rule select_seeds:
         mem_mb=scale_with_attempt(max(4000, int(1024 * config["seeds"]["resources"]["memory_gb"]))),
     params:
         code=code_hash("seeds.select_seeds"),
-        settings=as_json(config_subset("seeds", "limit", "composition", "stratify_by")),
+        settings=as_json(config_subset("seeds", "limit", "composition", "stratify_by", "expected_yield")),
     shell:
         """
         python -m workflow_scripts.seeds.select_seeds \
@@ -294,6 +347,7 @@ rule select_seeds:
             --settings {params.settings:q} \
             --unique {input.unique:q} \
             --counts {input.counts:q} \
+            --changes {input.changes:q} \
             --earlier {input.earlier:q} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
@@ -309,6 +363,10 @@ rule seeds:
             step=["sources", "adapted", "clean"],
             source=SOURCES,
         ),
-        [f"<results>/seeds/{name}.parquet" for name in ("unique", "embedded", "distinct", "labelled") if SOURCES],
+        [
+            f"<results>/seeds/{name}.parquet"
+            for name in ("unique", "embedded", "distinct", "labelled", "scored")
+            if SOURCES
+        ],
         "<results>/seeds/data.jsonl" if SOURCES else [],
     localrule: True

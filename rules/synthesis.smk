@@ -1,9 +1,19 @@
-"""Synthesis: Amplify-Instruct, shard by shard, with the configured teacher."""
+"""Synthesis: Amplify-Instruct, shard by shard, with the configured teacher; then measures and a judge."""
 
+from workflow_scripts.synthesis.judging.settings import export_judge_runtime, judge_settings
+
+JUDGED = config["judge"]["by"] == "model"
+JUDGE = judge_settings(config)
+# The teacher's weights are fetched and trigger a rerun; a judge with weights of its own is a local file or an endpoint.
+JUDGE_FILES = []
+if JUDGED:
+    own = JUDGE["kind"] != "endpoint" and JUDGE["model"] != TEACHER_MODEL
+    JUDGE_FILES = model_files(JUDGE["model"]) if own else [] if JUDGE["kind"] == "endpoint" else TEACHER_FILES
+export_judge_runtime(config)
 # airoboros draws its topics once per run.
 USES_TOPICS = any("airoboros" in entry["path"] for entry in config["synthesis"]["recipe"])
 
-DOWNLOADS.append(TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else [])
+DOWNLOADS += TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else []
 
 
 rule fetch_teacher:
@@ -68,7 +78,7 @@ rule draw_topics:
 
 rule synthesize_shard:
     input:
-        teacher=TEACHER_FILES,
+        teacher=input_files(TEACHER_FILES),
         seeds="<results>/seeds/data.jsonl",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
@@ -112,11 +122,11 @@ rule synthesize_shard:
 rule collect_synthesis:
     input:
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
-        model=EMBEDDER_FILES,
+        model=input_files(EMBEDDER_FILES),
     output:
-        data="<results>/synthesis/data.jsonl",
-        rejected="<results>/synthesis/rejected.jsonl",
-        stats="<results>/synthesis/stats.json",
+        data="<results>/synthesis/collected.jsonl",
+        rejected="<results>/synthesis/collected.rejected.jsonl",
+        stats="<results>/synthesis/collected.stats.json",
     log:
         "<logs>/collect_synthesis.log",
     benchmark:
@@ -141,6 +151,47 @@ rule collect_synthesis:
             --deduplication {params.deduplication:q} \
             --model={params.model:q} \
             --labels {params.labels} \
+            --data {output.data:q} \
+            --rejected {output.rejected:q} \
+            --stats {output.stats:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule judge_conversations:
+    input:
+        model=JUDGE_FILES,
+        data="<results>/synthesis/collected.jsonl",
+        rejected="<results>/synthesis/collected.rejected.jsonl",
+        stats="<results>/synthesis/collected.stats.json",
+    output:
+        data="<results>/synthesis/data.jsonl",
+        rejected="<results>/synthesis/rejected.jsonl",
+        stats="<results>/synthesis/stats.json",
+    log:
+        "<logs>/judge_conversations.log",
+    benchmark:
+        "<benchmarks>/judge_conversations.tsv"
+    conda:
+        "../envs/vllm.yaml" if JUDGED and JUDGE["kind"] == "vllm" else "../envs/teacher.yaml"
+    threads: 8
+    resources:
+        **stage_resources(*([JUDGE] if JUDGED else [config["seeds"]])),
+    params:
+        code=code_hash("synthesis.judge_conversations"),
+        settings=as_json({name: config["judge"][name] for name in ("by", "sampling", "min_score", "best_share")}),
+        judge=as_json(answer_settings(JUDGE) if JUDGED else {}),
+        folder=subpath(output.data, ancestor=2),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.judge_conversations \
+            --conversations {input.data:q} \
+            --earlier {input.rejected:q} \
+            --collected {input.stats:q} \
+            --settings {params.settings:q} \
+            --judge {params.judge:q} \
+            --threads {threads} \
+            --teacher-folder {params.folder:q}/teacher \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

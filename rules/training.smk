@@ -9,7 +9,7 @@ AUDITED = ["max_length", "overflow", "batching", "global_batch_size", "micro_bat
 
 rule fetch_base:
     input:
-        files=model_files(config["training"]["base"]["model"]),
+        files=input_files(model_files(config["training"]["base"]["model"])),
     output:
         model=directory("<results>/training/base/final"),
     log:
@@ -22,7 +22,7 @@ rule fetch_base:
         "../envs/training.yaml"
     params:
         code=code_hash("training.fetch_base"),
-        settings=as_json(config["training"]["base"]),
+        settings=as_json(with_versions(config["training"]["base"], model_files(config["training"]["base"]["model"]))),
     shell:
         """
         python -m workflow_scripts.training.fetch_base \

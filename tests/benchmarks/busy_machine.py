@@ -3,7 +3,7 @@
     python -m tests.benchmarks.busy_machine [--busy 2] [--repeats 3]
 
 `active` is OMP_WAIT_POLICY=active, `default` sets nothing, `passive` is OMP_WAIT_POLICY=passive, and `workflow` is what
-jobs get (`workflow_scripts.config.setup`). Tokens/s are medians; they depend on the machine, compare the ratios. Teacher:
+jobs get (`workflow_scripts.config.setup.SPIN`). Tokens/s are medians; they depend on the machine, compare the ratios. Teacher:
 a text of `--tokens` tokens for each of four requests at once. Training: the rule's command on a random Llama, as in
 training_throughput.py.
 """
@@ -20,13 +20,13 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.training_throughput import prepare
-from workflow_scripts.config.setup import WAIT_POLICY
+from workflow_scripts.config.setup import SPIN
 
 POLICIES: dict[str, dict[str, str]] = {
     "active": {"OMP_WAIT_POLICY": "active"},
     "default": {},
     "passive": {"OMP_WAIT_POLICY": "passive"},
-    "workflow": WAIT_POLICY,
+    "workflow": SPIN,
 }
 TEACHER = """
 import asyncio, json, sys, time

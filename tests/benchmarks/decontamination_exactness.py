@@ -19,6 +19,7 @@ from pathlib import Path
 
 import edlib
 import numpy as np
+import regex
 from rapidfuzz.distance import Levenshtein
 
 from workflow_scripts.common.rows import read_jsonl
@@ -30,7 +31,9 @@ MAX_SYMBOLS = 256  # the size of edlib's alphabet
 
 def padded(text: str) -> str:
     """The normal form, implemented a second time from its definition, with a space at both ends."""
-    normal = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold())
+    shown = regex.sub(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u0640]", "", text)
+    folded = unicodedata.normalize("NFKC", shown).casefold()
+    normal = re.sub(r"[\W_]+", " ", regex.sub(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{M}\u0640]", "", folded))
     return f" {normal.strip()} "
 
 

@@ -78,6 +78,24 @@ def report_domains(questions: pd.DataFrame) -> None:
         print(f"    {domain:16} {recall[domain]:.3f} of {len(part):5} ({given})")
 
 
+def report_calibration(questions: pd.DataFrame) -> None:
+    """Print the logistic regression of a right domain on its margin, and the classifier's probability by fifths."""
+    from sklearn.linear_model import LogisticRegression
+
+    known = questions.assign(known=questions["subject"].map(DOMAIN)).dropna(subset="known")
+    right = known["domain"] == known["known"]
+    fitted = LogisticRegression(C=1e6).fit(known[["margin"]], right)
+    print(
+        f"probability of a right domain: intercept {fitted.intercept_[0]:.2f}, slope {fitted.coef_[0, 0]:.2f} fit best"
+    )
+    fifths = pd.qcut(known["margin"], 5, labels=False, duplicates="drop")
+    for part in range(fifths.max() + 1):
+        chosen = fifths == part
+        print(
+            f"    fifth {part + 1}: estimated {known['probability'][chosen].mean():.2f}, right {right[chosen].mean():.2f}"
+        )
+
+
 def report_difficulty(questions: pd.DataFrame) -> None:
     """Print mean ranks with standard errors; each line should increase from left to right."""
     subject, rank = questions["subject"], questions["rank"]
@@ -104,8 +122,10 @@ def main(argv: list[str] | None = None) -> None:
     model, grid = load_embedder(args.model), load_grid()
     labels = Classifier(grid, lambda texts: embed(model, texts)).classify(embed(model, questions["question"].tolist()))
     questions["domain"], questions["margin"] = labels.domain, np.array(labels.confidence["domain"])
+    questions["probability"] = labels.probability
     questions["rank"] = [names(grid.difficulties).index(level) for level in labels.difficulty]
     report_domains(questions)
+    report_calibration(questions)
     report_difficulty(questions)
     skills = Counter(skill for three in labels.skills for skill in three)
     print(

@@ -73,6 +73,7 @@ def curate(folder: Path, sources: list[Path], rows: int) -> dict:
             ],
             "deduplication": {"semantic_distance": None},
             "labels": {"by": "none"},
+            "scores": {"by": "none"},
         },
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))

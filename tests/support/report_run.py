@@ -48,11 +48,14 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         "seeds/stats.json": {
             "in": 5, "out": 3, "rejected": {label: 2}, "rows_read": 5, "composition": [seed], "per_license": {label: 3},
             "per_kind": {"conversation": 1},
+            "scores": {label: {"complexity": {"p10": 1.0, "p50": 2.0, "p90": 3.0}}},
+            "cleaning": {"shortened": {"url": 1}, "rewritten": 0},
         },
         "synthesis/stats.json": {
             "in": 2, "out": 1, "rejected": {"bad_turn": 1}, "mean_exchanges": 2.0, "mean_words": 9.0, "requests": 7, "cached": 1,
             "prompt_tokens": 90, "completion_tokens": 50, "distinct_2": 0.5, "vocabulary": 12, "mean_drift": 0.5,
-            "faults": {label: 1}, "moves_by_kind": {label: {label: 1}}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
+            "faults": {label: 1}, "judge": {"measures": {"new_words": 0.5, "score": 0.5}, "scores": {"depth": 3.0}, "model": label},
+            "moves_by_kind": {label: {label: 1}}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
         },
         "conversations/stats.json": {**stats, "split": 0, "parts": 0},
         "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},
@@ -87,7 +90,15 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         "dropped": [], "truncated": 0, "batching": "padding_free", "padding_share": 0.0, "roles": {"answer": {"tokens": 12, "with_loss": 12}},
         "sample": [{"text": text, "part": "user", "loss": False}, {"text": text, "part": "answer", "loss": True}],
     }  # fmt: skip
-    rows = {"decontamination/data.jsonl": [row, row], "dataset/train.jsonl": [row], "decontamination/hits.jsonl": []}
+    judgement = {"mean": 3.0, "scores": {"correctness": 3}}
+    judged = row | {"provenance": row["provenance"] | {"measures": {"score": 0.5}, "judgement": judgement}}
+    rows = {
+        "decontamination/data.jsonl": [row, row],
+        "dataset/train.jsonl": [row],
+        "decontamination/hits.jsonl": [],
+        "synthesis/data.jsonl": [judged] * 4,
+        "verification/items.jsonl": [{"id": "a1", "verdict": "correct"}],
+    }
     for model in MODELS:
         files |= {
             f"training/{model}/audit.json": audit,
@@ -110,7 +121,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
     _scores(folder / "evaluation", label)
     for name in (  # files that the page only links to
         "report/hits.html", "report/flips.html", "report/conversations.html", "verification/data.jsonl",
-        "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl", "synthesis/data.jsonl",
+        "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl",
         "synthesis/rejected.jsonl", "conversations/data.jsonl", "conversations/rejected.jsonl",
         "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",
         *(f"training/{model}/data.jsonl" for model in MODELS),
@@ -171,7 +182,7 @@ def render(page: Path) -> str:
         "seeds": "seeds/stats.json", "synthesis": "synthesis/stats.json", "assembled": "conversations/stats.json",
         "decontamination": "decontamination/stats.json", "conversations": "decontamination/data.jsonl",
         "hits": "decontamination/hits.jsonl", "dataset": "dataset/stats.json", "train": "dataset/train.jsonl",
-        "scores": "evaluation/scores.csv",
+        "scores": "evaluation/scores.csv", "judged": "synthesis/data.jsonl", "reviewed": "verification/items.jsonl",
     }  # fmt: skip
     for option, name in single.items():
         words += [f"--{option}", str(folder / name)]

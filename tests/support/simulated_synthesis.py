@@ -75,7 +75,8 @@ def generate(
         text = reply_text(body, fingerprint(body), careless)
         return {"text": text, "finish_reason": "stop", "prompt_tokens": 0, "completion_tokens": len(text) // 4}
 
-    generator = Generator(ask, settings, prefill=False, seeds=sorted(seeds, key=lambda seed: seed["id"]))
+    topics = [f"the {adjective} {noun}" for adjective, noun in zip(ADJECTIVES, NOUNS, strict=False)]
+    generator = Generator(ask, settings, False, sorted(seeds, key=lambda seed: seed["id"]), topics)
 
     async def run() -> list[dict[str, Any]]:
         rows = []

@@ -18,9 +18,9 @@ from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.synthesis import generator as generator_module
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.quality import answer_fault
+from workflow_scripts.synthesis.quality import answer_fault, follow_up_fault
 from workflow_scripts.synthesis.recipe import TECHNIQUES, follow
-from workflow_scripts.synthesis.techniques import airoboros, evol_instruct, know_logic
+from workflow_scripts.synthesis.techniques import airoboros, amplify, evol_instruct, know_logic
 from workflow_scripts.synthesis.techniques.instruction import instruction_fault, strip_wrapping
 from workflow_scripts.synthesis.topics import listed_topics
 
@@ -36,7 +36,12 @@ SCORES = {
     "properties": {skill: {"type": "integer", "minimum": 1, "maximum": 5} for skill in SKILLS},
     "required": SKILLS,
 }
+LAST = {
+    "input": "Why does granite erode so slowly?",
+    "output": "Granite erodes slowly because its crystals interlock and water finds few ways in.",
+}
 SCHEMAS = {
+    "follow_up_judge": amplify.VERDICT,
     "airoboros_cull": airoboros.VERDICT,
     "evol_gain": evol_instruct.GAIN_SCHEMA,
     "flask_scores": SCORES,
@@ -69,7 +74,11 @@ CHECKS = {
     ),
     **dict.fromkeys(("know_logic_problem", "lamini_example", "lamini_topic"), instruction),
     **dict.fromkeys(("know_logic_solve", "know_logic_again"), solution),
-    **dict.fromkeys(("orca_answer", "flask_reference"), lambda text: answer_fault(text, [])),
+    **dict.fromkeys(
+        ("expert", "answer_shape", "known_result", "orca_answer", "flask_reference"),
+        lambda text: answer_fault(text, []),
+    ),
+    "follow_up": lambda text: follow_up_fault(text, [LAST], min_chars=50, max_chars=260),
     "airoboros_topics": lambda text: None if listed_topics(text) else "no_list",
 }
 
@@ -82,7 +91,7 @@ def test_every_prompt_has_a_section_and_every_section_a_prompt():
 def test_a_section_has_purpose_good_and_bad_reply(name):
     section = SECTIONS[name]
     assert re.search(r"^Purpose: \w.*\.$", section, re.MULTILINE)
-    assert re.search(rf"^Good reply:\n\n{REPLY}", section, re.MULTILINE | re.DOTALL)
+    assert re.search(rf"^Good reply(?: \(.*\))?:\n\n{REPLY}", section, re.MULTILINE | re.DOTALL)
     assert re.search(rf"^Bad reply \(`\w+`.*?\): .*\n\n{REPLY}", section, re.MULTILINE | re.DOTALL)
     assert len(re.findall(REPLY, section, re.DOTALL)) == 2
 
@@ -122,7 +131,11 @@ def rendered_prompts(seed, others, config, monkeypatch):
         return found[name][-1]
 
     monkeypatch.setattr(generator_module.prompts, "render", record)
-    settings = config["synthesis"] | {"judge": {"min_mean": 1, "references": True, "endpoint": None}}
+    settings = config["synthesis"] | {
+        "judge": {"min_mean": 1, "references": True, "endpoint": None},
+        "follow_ups": config["synthesis"]["follow_ups"] | {"judge": True},
+        "answers": {"target_chars": "source"},
+    }
     settings["techniques"]["evol_instruct"]["rounds"] = 4
 
     async def ask(messages, sampling, number, response_format=None):

@@ -1,9 +1,12 @@
 """Synthesis with a teacher that fails: no row is lost, no request paid twice, no key disclosed."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +19,7 @@ from tests.support.runs import (
     DATA,
     JOBS,
     Project,
+    alive,
     configure,
     environment,
     kill,
@@ -82,6 +86,26 @@ def test_a_recorded_run_is_repeated_byte_for_byte_without_its_server(project, re
     assert json.loads((project.folder / DATA).with_name("stats.json").read_text())["requests"] == 0
 
 
+def test_forgotten_answers_are_requested_again_by_the_same_command(project, recorded, tmp_path_factory):
+    """Deleting a shard alone replays the same answers."""
+    with served(tmp_path_factory.mktemp("server")) as server:
+        words = configure(project, server.base_url)
+        shutil.copytree(recorded.project.folder / "results", project.folder / "results", dirs_exist_ok=True)
+        project.run(DATA, *words)
+        (project.folder / "results/mine/synthesis/shards/0001.jsonl").unlink()
+        project.run(DATA, *words)
+        assert server.events("reply") == []
+        before = stored(project)
+        command = [sys.executable, "-m", "workflow_scripts.cli.main", "cache", "forget", "--shard", "1", "--yes"]
+        subprocess.run([*command, "--configfile", "mine.yaml"], cwd=project.folder, check=True, env=environment())
+        forgotten = before - stored(project)
+        assert project.planned(DATA, *words) == {"collect_synthesis": 1, "synthesize_shard": 1}
+        project.run(DATA, *words)
+        assert {event["hash"] for event in server.events("reply")} == forgotten > set()
+    assert stored(project) == before
+    assert (project.folder / DATA).read_bytes() == recorded.data
+
+
 def killed_at_random(project: Project, server: Served, options: list[str]) -> list[tuple[int, set[str]]]:
     """Runs that are killed at random moments. For each kill: number of events until then, and what was on disk."""
     rng = random.Random(4)
@@ -131,6 +155,28 @@ def test_killed_ten_times_no_stored_answer_is_requested_again(project, tmp_path_
     assert twice <= lost
     assert set(replies) == stored(project)
     assert nothing_is_lost(project)["out"] >= 36
+
+
+def test_ctrl_c_twice_ends_the_jobs_at_once(project, tmp_path_factory):
+    """A terminal sends SIGINT to snakemake and its jobs. After the first, a job waits for answers that are paid for."""
+    with served(tmp_path_factory.mktemp("server"), "--delay", "120") as server:
+        words = configure(project, server.base_url, timeout=300)
+        started = subprocess.Popen(
+            project.command(DATA, *words), cwd=project.folder, start_new_session=True, env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while not server.events("arrival"):
+            assert started.poll() is None
+            time.sleep(0.1)
+        os.killpg(started.pid, signal.SIGINT)
+        time.sleep(3)
+        assert alive(project), "the first did not wait"
+        os.killpg(started.pid, signal.SIGINT)
+        deadline = time.monotonic() + 15
+        while left := alive(project):
+            started.poll()
+            assert time.monotonic() < deadline, f"still running: {left}"
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0], ids=["some refused", "all refused"])

@@ -105,3 +105,30 @@ def test_the_folder_of_another_configuration(project):
     printed = project.run("-n", *overlay(project, run="pocket", seeds=seeds(path)), check=False)
     assert "results/pocket contains the results of another configuration (config.yaml), not of config.yaml" in printed
     assert "Set another `run:` name." in printed
+
+
+def test_the_output_ends_with_the_users_file_and_line(project):
+    (project.folder / "mine.yaml").write_text("run: mine\ntraining:\n  warmup_ratio: 1\n  learning_rate: 2e-5\n")
+    printed = project.run("-n", "--configfile", "mine.yaml", check=False)
+    assert printed.endswith(
+        "Configuration errors:\n  mine.yaml, line 3: training.warmup_ratio: 1 must be less than 1 (share of the steps with warm-up).\n"
+    )
+    assert "common.smk" not in printed and "setup.py" not in printed
+
+
+def test_a_section_that_is_set_twice(project):
+    path = project.folder / "config.yaml"
+    text = path.read_text()
+    path.write_text(f"{text}\nseeds: {{limit: 3}}\n")
+    lines = text.splitlines()
+    printed = project.run("-n", check=False)
+    first, second = lines.index("seeds:") + 1, len(lines) + 2
+    assert f"config.yaml, line {second}: `seeds` is set twice, first in line {first}. Delete one of them." in printed
+    assert "Traceback" not in printed and "common.smk" not in printed
+
+
+def test_a_start_in_another_folder(project, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    printed = project.run("-n", "--directory", str(other), check=False)
+    assert "config.yaml: no such file; run the command in the folder of the workflow." in printed
+    assert "Traceback" not in printed and "common.smk" not in printed

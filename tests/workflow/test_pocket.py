@@ -1,17 +1,13 @@
 """The pocket run as a whole: its results, and which jobs rerun after which change."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.support import without_network
 from workflow_scripts.common.rows import file_sha256
 from workflow_scripts.release.files import listed, read_sums
 
@@ -32,11 +28,17 @@ AFTER_AUDIT = {
 AFTER_SEARCH = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
 AFTER_INDEX = {"index_benchmarks": 1, "search_benchmarks": 1, "run_minhash_baseline": 1, **AFTER_SEARCH}
 AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
-AFTER_SYNTHESIS = {"collect_synthesis": 1, "queue_reviews": 1, "collect_decisions": 1, **AFTER_DECISIONS}
+AFTER_SYNTHESIS = {
+    "collect_synthesis": 1,
+    "judge_conversations": 1,
+    "queue_reviews": 1,
+    "collect_decisions": 1,
+    **AFTER_DECISIONS,
+}
 
 AFTER_SELECTION = {"select_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
 AFTER_CLEANING = {
-    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, **AFTER_SELECTION,
+    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, "score_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
@@ -217,7 +219,7 @@ def test_touching_every_source_does_nothing(finished):
         ("resources/pocket/seeds/know_logic.json", "e", "E", {"fetch_source": 1, "adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
         ("config.yaml", "url, truncated", "truncated", {"clean_source": 11, **AFTER_CLEANING}),
         ("config.yaml", "jaccard_threshold: 0.8", "jaccard_threshold: 0.7", AFTER_CLEANING),
-        ("config.yaml", "prefill: true", "prefill: false", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
+        ("config.yaml", "prefill: true", "prefill: false", {"draw_topics": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "{count: 3, weight: 0.38}", "{count: 3, weight: 0.4}", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98, 97, 96]", AFTER_INDEX),
@@ -356,25 +358,9 @@ def test_lint_and_report(finished):
     assert len(plain) > 50 and not any(text in where for text in plain for where in (page, *metadata))
 
 
-def test_a_killed_run_resumes_and_repeats_no_request(project):
-    """With the teacher of the pocket run, on a quarter of its seeds."""
-    (project.folder / "small.yaml").write_text("run: small\nseeds: {limit: 16}\n")
-    target, words = "results/small/dataset/train.jsonl", ["--configfile", "small.yaml"]
-    cache = project.folder / "results" / "small" / "teacher" / "cache"
-    killed = subprocess.Popen(
-        project.command(target, *words), cwd=project.folder, start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 300
-    while sum(1 for _ in cache.glob("*/*.json")) < 10:
-        assert killed.poll() is None and time.monotonic() < deadline
-        time.sleep(0.2)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    before = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.json")}
-    project.run("--unlock", *words)
-    project.run(target, *words)
-    stats = json.loads((cache.parents[1] / "synthesis" / "stats.json").read_text())
-    assert len(rows(project.folder / target)) > 5
-    assert all(Path(path).stat().st_mtime_ns == stamp for path, stamp in before.items())
-    # The first shard may have been finished before the kill; the others read the cache first.
-    assert stats["requests"] + stats["cached"] >= len(list(cache.glob("*/*.json"))) >= len(before)
+@pytest.mark.skipif(not without_network.prefix(), reason="no network namespace can be made here: run as root")
+def test_after_the_downloads_no_job_needs_a_network(finished):
+    """Downloads and other jobs of the run are disjoint; the others had a network namespace with loopback only."""
+    downloads, rest = (set(re.findall(r"\(Rule: (\w+)\)", printed)) for printed in finished.printed)
+    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base"}
+    assert {"synthesize_shard", "train_model", "evaluate_task", "render_report"} <= rest and not downloads & rest

@@ -1,7 +1,8 @@
-"""Save all answers of a run's teacher and judge to one file, or load them, to replay the run without a key.
+"""Save all answers of a run's teacher and judge to one file, load them to replay the run without a key, or forget some.
 
 capybara cache export answers.jsonl.zst --configfile mine.yaml
 capybara cache import answers.jsonl.zst --configfile mine.yaml
+capybara cache forget --reason bad_turn --configfile mine.yaml
 """
 
 import argparse
@@ -10,7 +11,9 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,15 @@ from workflow_scripts.cli.configuration import checked_configuration, configfile
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.rows import content_id, read_rows
+from workflow_scripts.common.types import Config, Row, Seed
 from workflow_scripts.config.run_folder import run_folder
-from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.synthesis.forget import Choice, choose
+from workflow_scripts.synthesis.replay import replay
+from workflow_scripts.synthesis.topics import read_topics
+from workflow_scripts.teacher.budget import price_of
+from workflow_scripts.teacher.cache import RequestCache, usable
+from workflow_scripts.teacher.sampling import secret_fields
 
 CODECS = {".zst": "zstd", ".gz": "gzip", ".jsonl": None}
 # The fields of an answer; no other field is exported.
@@ -33,8 +41,7 @@ ANSWER_FIELDS: dict[str, type | tuple[type, ...]] = {
     "prompt_tokens": int,
     "completion_tokens": int,
 }
-# Fields that no request of this workflow has; a file with any of them is from elsewhere and may contain a key.
-SECRET_FIELDS = {"api_key", "authorization", "headers", "extra_headers", "extra_body", "extra_query"}
+LOCKS = Path(".snakemake/locks")  # of a snakemake that runs in this folder
 
 
 def codec(file: Path) -> str | None:
@@ -44,13 +51,13 @@ def codec(file: Path) -> str | None:
     return CODECS[file.suffix]
 
 
-def export_answers(cache: RequestCache, file: Path) -> int:
-    """Write all finished requests, sorted by key; their number. The same cache produces the same file.
+def export_answers(cache: RequestCache, file: Path, keys: Collection[str] | None = None) -> int:
+    """Write all finished requests, or those with these hashes, sorted by key; their number.
 
-    UserError for a cache without answers, and for a request that may contain a key.
+    The same cache produces the same file. UserError for a cache without answers, and for a request that may contain a key.
     """
     compression = codec(file)
-    total = len(cache.files())
+    total = len(cache.files() if keys is None else keys)
     if not total:
         raise UserError(
             f"no answers in {cache.folder}. Name the configuration of a finished run, or its folder with --cache."
@@ -63,7 +70,7 @@ def export_answers(cache: RequestCache, file: Path) -> int:
             pa.output_stream(str(unfinished), compression=compression) as out,
             progress(total, "export", "answer") as bar,
         ):
-            for entry in cache.rows():
+            for entry in cache.rows(keys):
                 bar.update()
                 if entry is None or not _is_complete(entry[2]):
                     invalid += 1
@@ -86,12 +93,18 @@ def export_answers(cache: RequestCache, file: Path) -> int:
 
 
 def import_answers(cache: RequestCache, file: Path) -> Row:
-    """Store the answers that are not stored yet: {new, kept}. UserError for a file with an invalid row; nothing is stored."""
+    """Store the answers that are not stored yet: {new, kept, failed}, where `failed` are replies of failed requests, which
+    earlier versions exported; they are not stored.
+
+    UserError for a file with an invalid row; nothing is stored.
+    """
     total = sum(1 for _ in _rows(file))  # checks every row before the first is stored
-    counts = {"new": 0, "kept": 0}
+    counts = {"new": 0, "kept": 0, "failed": 0}
     with progress(total, "import", "answer") as bar:
         for row in _rows(file):
-            if cache.get(row["request"]) is None:
+            if not usable(row["answer"]):
+                counts["failed"] += 1
+            elif cache.get(row["request"]) is None:
                 cache.put(row["request"], row["answer"])
                 counts["new"] += 1
             else:
@@ -141,27 +154,112 @@ def _is_complete(answer: Any) -> bool:
 
 
 def _no_secrets(where: str, request: dict[str, Any]) -> None:
-    if fields := sorted(SECRET_FIELDS & {name.lower() for name in request}):
+    if fields := sorted(secret_fields({name: value for name, value in request.items() if name != "messages"})):
         raise UserError(f"{where}: the request has {', '.join(fields)}, which may contain a key. Delete it.")
 
 
+def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
+    """Forget the answers of the chosen seeds if `confirmed`: a report of what was, or would be, forgotten.
+
+    The answers are moved to a file in `teacher/forgotten/`, which `capybara cache import` restores. The outputs of the
+    seeds' shards are deleted, so that the next run generates them again.
+    """
+    folder = run_folder(config)
+    cache, seeds_file = RequestCache(folder / "teacher" / "cache"), folder / "seeds" / "data.jsonl"
+    if not seeds_file.is_file():
+        raise UserError(f"{seeds_file}: no such file, so no seed has answers. Name the configuration of a started run.")
+    seeds = sorted(
+        (seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"), key=lambda seed: seed["id"]
+    )
+    topics_file = folder / "synthesis" / "topics.json"
+    topics = read_topics(topics_file) if topics_file.is_file() else []
+    forgotten = choose(replay(seeds, config, cache, topics), config["synthesis"]["shard_size"], choice)
+    if choice == Choice() or not forgotten.shards:
+        found = "\n".join(f"{name}: {_counts(counts)}" for name, counts in forgotten.found.items())
+        if confirmed or choice != Choice():
+            raise UserError(f"no seed is chosen. Choose with --shard, --reason and --technique from\n{found}")
+        return f"{found}\nChoose with --shard, --reason and --technique. Nothing was changed."
+    prompt_tokens, completion_tokens = forgotten.tokens()
+    price = config["teacher"]["price"]
+    money = price_of(prompt_tokens, completion_tokens, price)
+    cost = f", {money:,.2f} {price['currency']}" if money else ""
+    report = (
+        f"{counted(forgotten.shards.total(), 'seed')} of {counted(len(forgotten.shards), 'shard')} "
+        f"({_counts(forgotten.shards)}): {counted(len(forgotten.answers), 'answer')}, "
+        f"{prompt_tokens + completion_tokens:,} tokens{cost}"
+    )
+    if forgotten.shared:
+        report += f"; {counted(forgotten.shared, 'answer')} that other seeds use as well are kept"
+    if not confirmed:
+        return f"{report}.\nNothing was changed. Repeat with --yes to forget them."
+    if LOCKS.is_dir() and any(LOCKS.iterdir()):
+        raise UserError(
+            "a snakemake runs in this folder, or was killed. Wait for it, or run `snakemake --unlock`, and try again."
+        )
+    if forgotten.answers:
+        saved = folder / "teacher" / "forgotten" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.zst"
+        export_answers(cache, saved, forgotten.answers.keys())
+        report += f". They are in {saved}; `capybara cache import` restores them"
+    for key in forgotten.answers:
+        cache.path(key).unlink(missing_ok=True)
+    for shard in forgotten.shards:
+        for suffix in (".jsonl", ".rejected.jsonl", ".stats.json"):
+            (folder / "synthesis" / "shards" / f"{shard}{suffix}").unlink(missing_ok=True)
+    return f"{report}.\nThe next run of snakemake generates the shards again and requests what is missing."
+
+
+def _counts(counts: Counter[str], most: int = 12) -> str:
+    """The most frequent names with their counts, on one line."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{name} {count:,}" for name, count in ordered[:most]]
+    more = len(counts) - len(named)
+    return ", ".join([*named, *([f"{more} more"] if more else [])]) or "none"
+
+
 def main(argv: list[str]) -> None:
-    """Export or import."""
+    """Export, import or forget."""
     parser = argparse.ArgumentParser(
         prog="capybara cache", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="direction", required=True, metavar="export | import")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="export | import | forget")
     for name, purpose in {"export": "write all answers to a file", "import": "store the answers of a file"}.items():
         command = commands.add_parser(name, help=purpose, parents=[configfile_option()])
         command.add_argument("file", type=Path, metavar="FILE", help="answers.jsonl.zst, .jsonl.gz or .jsonl")
         command.add_argument(
             "--cache", type=Path, metavar="FOLDER", help="folder of the answers; default <results>/<run>/teacher/cache"
         )
+    command = commands.add_parser(
+        "forget",
+        help="forget the answers of some seeds, so that the next run requests them again",
+        description="Forget the stored answers of the seeds that all given options choose. Without --yes, only print them.",
+        parents=[configfile_option()],
+    )
+    command.add_argument("--shard", type=int, nargs="+", default=[], metavar="N", help="seeds of these shards")
+    command.add_argument(
+        "--reason", nargs="+", default=[], metavar="CODE",
+        help="seeds that were rejected, or whose conversation ended early, for such a reason (docs/reasons.md): "
+        "bad_turn, answer:url, url, teacher_error, ...",
+    )  # fmt: skip
+    command.add_argument("--technique", nargs="+", default=[], metavar="NAME", help="seeds whose path has one of these")
+    command.add_argument("--yes", action="store_true", help="forget them")
     args = parser.parse_args(argv)
-    folder = args.cache or run_folder(checked_configuration(args.configfile)) / "teacher" / "cache"
+    config = None if args.command != "forget" and args.cache else checked_configuration(args.configfile)
+    if args.command == "forget" and config is not None:
+        shards = (f"{number:04d}" for number in args.shard)
+        print(
+            forget_answers(
+                config, Choice(frozenset(shards), frozenset(args.reason), frozenset(args.technique)), args.yes
+            )
+        )
+        return
+    folder = run_folder(config) / "teacher" / "cache" if config is not None else args.cache
     cache = RequestCache(folder)
-    if args.direction == "export":
+    if args.command == "export":
         logging.info("%s in %s", counted(export_answers(cache, args.file), "answer"), args.file)
-    else:
-        counts = import_answers(cache, args.file)
-        logging.info("%s stored in %s; %d already stored", counted(counts["new"], "new answer"), folder, counts["kept"])
+        return
+    counts = import_answers(cache, args.file)
+    logging.info("%s stored in %s; %d already stored", counted(counts["new"], "new answer"), folder, counts["kept"])
+    if counts["failed"]:
+        logging.warning(
+            "%s of failed requests not stored: they are requested again", counted(counts["failed"], "reply", "replies")
+        )

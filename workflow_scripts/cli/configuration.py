@@ -7,7 +7,8 @@ from pathlib import Path
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Config
 from workflow_scripts.config.check import mistakes
-from workflow_scripts.config.files import merged_config
+from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
+from workflow_scripts.config.locations import with_locations
 
 
 def configfile_option() -> argparse.ArgumentParser:
@@ -32,5 +33,6 @@ def checked_configuration(overlays: Sequence[Path], created: tuple[str, ...] = (
     """
     config = merged_config(overlays)
     if errors := [line for line in mistakes(config, needs_key=False) if not line.startswith(created)]:
-        raise UserError("\n  ".join(["the configuration has errors:", *errors]))
+        files = [DEFAULT, *with_extended(overlays)]
+        raise UserError("\n  ".join(["the configuration has errors:", *with_locations(errors, files)]))
     return config

@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
 from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.common.yaml_files import read_yaml
+from workflow_scripts.config.locations import with_locations
 from workflow_scripts.config.schema import section_errors
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
@@ -50,6 +49,7 @@ EXAMPLES = """examples:
     capybara decontaminate --benchmarks mmlu gpt4all --index index
     capybara decontaminate data.jsonl --index index --shard 3/8 --output checked
 """
+SHOWN_ERRORS = 10  # of an invalid file
 TABLE_COLUMNS: Final = ("id", "file", "row", "benchmark", "item", "tier", "field", "removes", "level", "allowed")
 
 
@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".jsonl or .parquet files to search")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help=".jsonl (.gz, .zst) or .parquet files to search"
+    )
     parser.add_argument(
         "--benchmarks", nargs="+", default=[], metavar="NAME", help="benchmarks or suites to search for; see --list"
     )
@@ -154,8 +156,6 @@ def _yaml(path: Path, kind: type) -> Any:
         value = read_yaml(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}). Fix the file.") from error
     if not isinstance(value, kind):
         raise UserError(f"{path}: expected a {'mapping of names' if kind is dict else 'list'}. Fix the file.")
     return value
@@ -163,8 +163,14 @@ def _yaml(path: Path, kind: type) -> Any:
 
 def _validate(path: Path, key: str, value: Any) -> None:
     """UserError with all errors of a file that has the form of `decontamination.<key>` of a configuration."""
+    if isinstance(value, dict) and "decontamination" in value:
+        raise UserError(
+            f"{path}: a whole configuration. Write the entries of its `decontamination.{key}` to a file of their own."
+        )
     if errors := section_errors("decontamination", key, value):
-        raise UserError("\n  ".join([f"{path} has errors:", *errors]))
+        more = [f"and {len(errors) - SHOWN_ERRORS} more"] if len(errors) > SHOWN_ERRORS else []
+        shown = with_locations(errors[:SHOWN_ERRORS], [path])
+        raise UserError("\n  ".join([f"{path} has errors:", *shown, *more]))
 
 
 def _check_paths(files: list[Path], output: Path) -> None:
@@ -186,7 +192,11 @@ def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: 
     if args.benchmark_file:
         own = {str(name): entry for name, entry in _yaml(args.benchmark_file, dict).items()}
         _validate(args.benchmark_file, "custom", own)
-    entries, suites = catalogue.resolve(args.benchmarks or list(own), own)
+    try:
+        entries, suites = catalogue.resolve(args.benchmarks or list(own), own)
+    except UserError as error:
+        hint = "" if args.benchmark_file else " A benchmark of your own needs --benchmark-file (see --help)."
+        raise UserError(f"--benchmarks: {error}{hint}") from error
     existing = read_json(folder / "items.json") if (folder / "items.json").is_file() else None
     if not entries:
         if existing is None:

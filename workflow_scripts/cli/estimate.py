@@ -14,7 +14,7 @@ from workflow_scripts.common.rows import read_rows
 from workflow_scripts.common.types import Config, Seed
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.sources import registry, resolve
-from workflow_scripts.seeds.composition import quotas
+from workflow_scripts.seeds.composition import total_seeds, wanted_seeds
 from workflow_scripts.synthesis.cost_model import (
     CHARS_PER_TOKEN,
     FIRST_ANSWER_TOKENS,
@@ -77,12 +77,18 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
     else:
         limit = config["seeds"]["limit"]
         composition = config["seeds"].get("composition")
-        wanted = quotas(composition, limit) if composition else {}
+        expected_yield = config["seeds"]["expected_yield"]
+        wanted = wanted_seeds(composition, limit, expected_yield) if composition else {}
         ready = finished_labels(config)
-        amplified = sum(count for label, count in wanted.items() if label not in ready) if composition else limit
+        amplified = sum(count for label, count in wanted.items() if label not in ready)
+        if not composition:
+            amplified = total_seeds(limit, expected_yield)
         unfinished = groups = expected_groups(amplified, settings)
         cached = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        parts.append(f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used")
+        parts.append(
+            f"Run {config['run']}: no seeds yet ({seeds_file}); `seeds.limit` = {limit:,} is used. "
+            "`snakemake --cores all seeds` selects them without a teacher's request, unless the teacher labels them"
+        )
         if composition:
             largest = sorted(wanted.items(), key=lambda item: (-item[1], item[0]))
             sources = [[label, count, "unchanged" if label in ready else "amplified"] for label, count in largest]

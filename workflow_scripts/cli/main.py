@@ -14,7 +14,7 @@ COMMANDS = {
     "chat": "talk to a trained model",
     "decontaminate": "search any file for benchmark items, without the workflow",
     "review": "collect expert decisions in Label Studio or in a spreadsheet",
-    "cache": "save or load all answers of the teacher; replay a run without a key",
+    "cache": "save, load or forget answers of the teacher; replay a run without a key",
     "publish": "upload the model and the dataset to the Hub",
 }
 EPILOG = """\

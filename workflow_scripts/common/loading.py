@@ -1,123 +1,105 @@
-"""Local files, published files and Hub datasets, read through `datasets`, with the exact revision of the data."""
+"""Local files, published files and Hub datasets: their rows as published, with the exact revision of the data."""
 
-import codecs
-import json
+import contextlib
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
+
+from workflow_scripts.common.csv_files import csv_columns
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import file_sha256, read_jsonl
+from workflow_scripts.common.hub_files import hub_dataset, hub_file
+from workflow_scripts.common.json_files import archive_rows, json_rows
+from workflow_scripts.common.parquet_files import copy_parquet, parquet_rows, read_schema
+from workflow_scripts.common.row_tables import Columns, to_columns, write_columns
+from workflow_scripts.common.rows import file_sha256, write_json
+from workflow_scripts.common.text_files import COMPRESSIONS, KINDS, format_suffix, is_compressed
+from workflow_scripts.common.types import Config, Row
 
-BUILDERS = {".jsonl": "json", ".json": "json", ".zip": "json", ".parquet": "parquet", ".csv": "csv"}
-LINE_BYTES = 64 * 2**20  # longer lines are rejected: their line ends are probably lost
 CHUNK_BYTES = 2**20
+PACKED = (".zip", ".parquet")  # kinds that are never compressed as a whole
 
 
-def load_local(path: Path, rows: int | None = None) -> tuple[Any, dict[str, str]]:
-    """The first `rows` rows (all if None) of a local file as a `datasets.Dataset`, and {dataset, revision}.
+@dataclass(frozen=True)
+class Located:
+    """Files on this machine that contain the rows, one after the other, and {dataset, revision} of the data."""
 
-    The revision is the SHA-256 of the file. UserError if the file is missing, empty or cannot be read.
-    """
-    import datasets
+    files: list[Path]
+    origin: dict[str, str]
 
-    builder = BUILDERS.get(path.suffix)
-    if builder is None:
-        raise UserError(f"{path}: unknown kind of file. Use one of {', '.join(BUILDERS)}.")
+    def write(self, target: Path, max_rows: int | None) -> int:
+        """Write the first `max_rows` rows (all if None) as parquet; returns their number. UserError if there are none.
+
+        Columns of JSON and CSV files are texts or JSON (`row_tables`); those of parquet files keep their types.
+        """
+        if format_suffix(self.files[0]) == ".parquet":
+            count = copy_parquet(self.files, target, max_rows)
+        else:
+            count = write_columns(self._columns, target, max_rows)
+        if not count:
+            target.unlink(missing_ok=True)
+            raise UserError(f"{self.files[0]}: the file contains no rows.")
+        return count
+
+    def names(self) -> list[str]:
+        """The names of all columns."""
+        if format_suffix(self.files[0]) == ".parquet":
+            return list(dict.fromkeys(name for path in self.files for name in read_schema(path).names))
+        return list(dict.fromkeys(name for batch in self._columns() for name in batch))
+
+    def rows(self, columns: set[str]) -> Iterator[Row]:
+        """Every row with those of `columns` that the data have; a value that a row lacks is None."""
+        if format_suffix(self.files[0]) == ".parquet":
+            yield from parquet_rows(self.files, columns)
+            return
+        batches = list(self._columns())
+        names = list(dict.fromkeys(name for batch in batches for name in batch))
+        for batch in batches:
+            count = len(next(iter(batch.values())))
+            found = [batch.get(name, [None] * count) for name in names]
+            values = [column.to_pylist() if isinstance(column, pa.Array) else column for column in found]
+            yield from (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+
+    def _columns(self) -> Iterator[Columns]:
+        for path in self.files:
+            yield from file_columns(path)
+
+
+def file_columns(path: Path) -> Iterator[Columns]:
+    """The columns of a text file in batches, with values as published. UserError with file and line for an invalid row."""
+    match format_suffix(path):
+        case ".csv":
+            batches: Iterator[Columns] = csv_columns(path)
+        case ".zip":
+            batches = map(to_columns, archive_rows(path))
+        case _:
+            batches = map(to_columns, json_rows(path))
+    return filter(None, batches)
+
+
+def local_file(path: Path) -> Located:
+    """A local file; the revision is its SHA-256. UserError if it is missing, empty, or of an unknown kind."""
+    kind = format_suffix(path)
+    if kind not in KINDS or (is_compressed(path) and kind in PACKED):
+        kinds = f"{', '.join(KINDS)}; a text file may be compressed ({', '.join(COMPRESSIONS)})"
+        raise UserError(f"{path}: unknown kind of file. Use one of {kinds}.")
     if not path.is_file():
         raise UserError(f"{path}: no such file. Correct the path in the config.")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty.")
-    if path.suffix in (".jsonl", ".json", ".csv"):
-        check_lines(path, max_bytes=None if path.suffix == ".json" else LINE_BYTES)
-    # The data stay memory-mapped after the folder is deleted, so memory does not grow with the file.
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            reader = datasets.load_dataset_builder(builder, data_files=str(path), cache_dir=cache)
-            reader.download_and_prepare()
-            data = reader.as_dataset("train") if reader.info.splits["train"].num_examples else ()
-        except Exception as error:  # datasets wraps arrow, csv and json errors in several of its own classes
-            if path.suffix == ".jsonl":
-                explain_jsonl(path)  # datasets does not report the line
-            cause = error.__cause__ or error
-            message = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
-            raise UserError(f"{path}: cannot be read as {builder}: {message}. Fix the file.") from error
-    if not len(data):
-        raise UserError(f"{path}: the file contains no rows.")
-    origin = {"dataset": path.as_posix(), "revision": f"sha256:{file_sha256(path)}"}
-    return _head(data, rows), origin
+    return Located([path], {"dataset": path.as_posix(), "revision": f"sha256:{file_sha256(path)}"})
 
 
-def check_lines(path: Path, max_bytes: int | None) -> None:
-    """Read a file in chunks. UserError with the number of a line that is not UTF-8 or longer than `max_bytes` bytes."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line, length = 1, 0
-    with open(path, "rb") as file:
-        chunk = b"-"
-        while chunk:
-            chunk = file.read(CHUNK_BYTES)
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                before = error.object[: error.start].count(b"\n")
-                raise UserError(
-                    f"{path}, line {line + before}: not valid UTF-8 ({error.reason}). Fix or delete the line."
-                ) from error
-            first, *others = chunk.split(b"\n")
-            lengths = [length + len(first), *map(len, others)]
-            if max_bytes is not None and max(lengths) > max_bytes:
-                number = line + next(place for place, size in enumerate(lengths) if size > max_bytes)
-                raise UserError(
-                    f"{path}, line {number}: longer than {max_bytes // 2**20} MiB; its line ends are probably lost. "
-                    "Fix or delete the line."
-                )
-            line, length = line + len(others), lengths[-1]
-
-
-def explain_jsonl(path: Path) -> None:
-    """UserError with the number of the first line that is not a JSON object or contains half of a surrogate pair."""
-    for number, row in enumerate(read_jsonl(path), 1):
-        try:
-            json.dumps(row, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise UserError(
-                f"{path}, row {number}: half of a surrogate pair (\\ud800 to \\udfff), which is not a character. "
-                "Fix or delete the line."
-            ) from error
-
-
-def load_hub(dataset: str, revision: str, name: str | None, split: str, rows: int | None) -> tuple[Any, dict[str, str]]:
-    """The same from a Hub dataset at `revision`; the returned revision is the commit that the Hub resolved."""
-    import datasets
-    from huggingface_hub import HfApi
-
-    try:
-        commit = HfApi().dataset_info(dataset, revision=revision).sha or revision
-        data = datasets.load_dataset(dataset, name, split=split, revision=commit)
-    except Exception as error:  # Hub, network and loader raise many classes of errors
-        raise _not_loaded(f"dataset {dataset} (config {name}, split {split}, revision {revision})", error) from error
-    return _head(data, rows), {"dataset": dataset, "revision": commit}
-
-
-def load_hub_file(dataset: str, revision: str, file: str, rows: int | None) -> tuple[Any, dict[str, str]]:
-    """The same from one file of a Hub dataset, read like a local file."""
-    from huggingface_hub import HfApi, hf_hub_download
-
-    try:
-        commit = HfApi().dataset_info(dataset, revision=revision).sha or revision
-        path = hf_hub_download(dataset, file, repo_type="dataset", revision=commit)
-    except Exception as error:
-        raise _not_loaded(f"file {file} of dataset {dataset} (revision {revision})", error) from error
-    return load_local(Path(path), rows)[0], {"dataset": dataset, "revision": commit}
-
-
-def load_url(url: str, rows: int | None) -> tuple[Any, dict[str, str]]:
-    """The same from a URL; the returned revision is the SHA-256 of the downloaded file."""
+@contextlib.contextmanager
+def _downloaded(url: str) -> Iterator[Located]:
+    """The file at a URL; it is deleted when the block ends. Its errors name the URL."""
     import requests
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(urlsplit(url).path).name or "no name")
+        path = Path(folder) / (Path(unquote(urlsplit(url).path)).name or "no name")
         try:
             with requests.get(url, stream=True, timeout=60) as response, open(path, "wb") as file:
                 response.raise_for_status()
@@ -126,30 +108,42 @@ def load_url(url: str, rows: int | None) -> tuple[Any, dict[str, str]]:
         except requests.RequestException as error:
             raise UserError(f"{url} cannot be downloaded: {error}. Check the address and the network.") from error
         try:
-            data, origin = load_local(path, rows)
+            found = local_file(path)
+            yield Located(found.files, {**found.origin, "dataset": url})
         except UserError as error:
             raise UserError(str(error).replace(str(path), url)) from error
-    return data, {**origin, "dataset": url}
 
 
-def load(entry: dict[str, Any], rows: int | None) -> tuple[Any, dict[str, str]]:
-    """The same from a config entry with `path`, `url`, or `hub: {dataset, revision, name, split}` or `{dataset, revision, file}`."""
+@contextlib.contextmanager
+def located(entry: Config) -> Iterator[Located]:
+    """The data of an entry with `path`, `url`, or `hub: {dataset, revision, name, split}` or `{dataset, revision, file}`.
+
+    UserError if they cannot be loaded.
+    """
     if "path" in entry:
-        return load_local(Path(entry["path"]), rows)
-    if "url" in entry:
-        return load_url(entry["url"], rows)
-    hub = entry["hub"]
-    if "file" in hub:
-        return load_hub_file(hub["dataset"], hub["revision"], hub["file"], rows)
-    return load_hub(hub["dataset"], hub["revision"], hub.get("name"), hub.get("split", "train"), rows)
+        yield local_file(Path(entry["path"]))
+    elif "url" in entry:
+        with _downloaded(entry["url"]) as found:
+            yield found
+    elif "file" in entry["hub"]:
+        hub = entry["hub"]
+        path, origin = hub_file(hub["dataset"], hub["revision"], hub["file"])
+        yield Located(local_file(path).files, origin)
+    else:
+        hub = entry["hub"]
+        with tempfile.TemporaryDirectory() as folder:
+            split = hub.get("split", "train")
+            files, origin = hub_dataset(hub["dataset"], hub["revision"], hub.get("name"), split, Path(folder))
+            yield Located(files, origin)
 
 
-def _not_loaded(what: str, error: Exception) -> UserError:
-    return UserError(
-        f"{what} cannot be loaded: {' '.join(str(error).split())[:400]}. "
-        "Check the names, the network, HF_ENDPOINT, and HF_TOKEN for a gated dataset."
-    )
+def fetch(entry: Config, rows: Path, origin: Path) -> Row:
+    """Write the rows of an entry as parquet, and their dataset, revision and number as JSON; returns the latter.
 
-
-def _head(data: Any, rows: int | None) -> Any:
-    return data if rows is None or rows >= len(data) else data.select(range(rows))
+    `rows` of the entry limits their number.
+    """
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    with located(entry) as found:
+        facts = {**found.origin, "rows": found.write(rows, entry.get("rows"))}
+    write_json(origin, facts)
+    return facts

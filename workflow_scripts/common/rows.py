@@ -1,5 +1,6 @@
 """Rows on disk: a reader that reports file and line, an atomic writer, a content hash."""
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -27,33 +28,39 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def parse_line(path: Path, number: int, line: bytes) -> Row:
+def parse_line(path: Path | str, number: int, line: bytes) -> Row:
     """One line of a JSON Lines file as a dict.
 
     UserError with file and line for invalid UTF-8, invalid JSON, or a line that is not an object.
     """
     try:
-        row = json.loads(line)
+        row = json.loads(line.rstrip(b"\r\n"))  # an error at the end of the line is in its last column
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Fix or delete the line.") from error
+        raise UserError(f"{path}, line {number}: not valid UTF-8 ({error.reason}). Fix the line.") from error
     except json.JSONDecodeError as error:
         truncated = "" if line.endswith(b"\n") else " The file ends here: if a job wrote it, delete it and run again."
         raise UserError(
-            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Fix or delete the line.{truncated}"
+            f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Fix the line.{truncated}"
         ) from error
     if not isinstance(row, dict):
-        raise UserError(
-            f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Fix or delete the line."
-        )
+        raise UserError(f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Fix the line.")
     return row
 
 
-def read_jsonl(path: Path) -> Iterator[Row]:
-    """Each line of a JSON Lines file as a dict (`parse_line`); blank lines are skipped."""
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
+    """(line number, row) of a JSON Lines file (`parse_line`); blank lines and a byte order mark are skipped."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
-                yield parse_line(path, number, line)
+                yield number, parse_line(path, number, line)
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """The rows of a JSON Lines file (`numbered_jsonl`)."""
+    for _, row in numbered_jsonl(path):
+        yield row
 
 
 def read_rows(path: Path, kind: type[T]) -> Iterator[T]:
@@ -113,8 +120,21 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document. UserError with the file if it is not valid JSON."""
+    """Read a JSON document that a job wrote. UserError with the file if it is not valid JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}). Delete it and run again.") from error
+
+
+def read_user_json(path: Path) -> Any:
+    """Read a JSON document that a user wrote or exported, with or without a byte order mark. UserError with file and line."""
+    try:
+        return json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: not valid UTF-8 ({error.reason}). Save the file as UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}, line {error.lineno}: not valid JSON ({error.msg} at column {error.colno}). Fix the file."
+        ) from error

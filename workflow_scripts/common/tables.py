@@ -45,12 +45,14 @@ def count_rows(paths: Iterable[Path]) -> int:
 class TableWriter:
     """Writes a parquet file table by table; the file appears when the block ends without an error."""
 
-    def __init__(self, path: Path, schema: pa.Schema):
+    def __init__(self, path: Path, schema: pa.Schema, compression: str = "zstd"):
         self.path = Path(path)
         self.rows = 0
         self._schema = schema
         self._block = contextlib.ExitStack()
-        self._writer = pq.ParquetWriter(self._block.enter_context(atomically(self.path)), schema, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            self._block.enter_context(atomically(self.path)), schema, compression=compression
+        )
 
     def write(self, table: pa.Table) -> None:
         """Append rows, with columns in the order and of the types of the schema."""

@@ -14,7 +14,10 @@ class Exchange(TypedDict):
 
 
 class Seed(TypedDict):
-    """A row of `seeds/data.jsonl`. `meta` contains fields of some seeds only: task, reference, category, conversation."""
+    """A row of `seeds/data.jsonl`. `meta` contains fields of some seeds only: task, reference, category, conversation, scores.
+
+    `score` is complexity times quality, 1 to 36, or None.
+    """
 
     id: str
     source: str
@@ -28,6 +31,7 @@ class Seed(TypedDict):
     domain: str | None
     skills: list[str] | None
     difficulty: str | None
+    score: float | None
     meta: Row
 
 

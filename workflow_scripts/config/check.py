@@ -10,11 +10,12 @@ from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.config.run_folder import run_folder
-from workflow_scripts.config.schema import schema, validation_errors
+from workflow_scripts.config.schema import infinite_numbers, schema, validation_errors
 from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
+from workflow_scripts.teacher.sampling import sampling_mistakes
 
 
 def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
@@ -22,7 +23,7 @@ def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
 
     With `needs_key`, a teacher's key that is missing in the environment is an error.
     """
-    return validation_errors(config, schema()) or [
+    return [*infinite_numbers(config), *validation_errors(config, schema())] or [
         *_content(config, needs_key),
         *training_mistakes(config["training"]),
     ]
@@ -37,6 +38,8 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
     if not config["seeds"]["sources"] and not config["conversations"]["include"]:
         yield "seeds.sources: empty, and so is conversations.include. Name a source in one of them."
     yield from _teacher(config, needs_key)
+    yield from _judge(config, needs_key)
+    yield from _sampling(config)
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
             yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
@@ -113,6 +116,39 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
         yield f"teacher.model: {teacher['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
 
 
+def _judge(config: Config, needs_key: bool) -> Iterator[str]:
+    """The judge's server: complete and valid keys, a key in the environment, a model that is here."""
+    section = config["judge"]
+    if section["by"] != "model":
+        if section["min_score"] is not None:
+            yield "judge.min_score: there are no scores without a judge. Set `judge.by: model`."
+        return
+    own = section["teacher"]
+    settings = config["teacher"] | own
+    rules = {**schema()["properties"]["teacher"], "$defs": schema()["$defs"]}
+    if errors := validation_errors(settings, rules, name="judge.teacher", key="teacher"):
+        yield from errors
+        return
+    variable = own.get("api_key_env") if needs_key and settings["kind"] == "endpoint" else None
+    if variable and not os.environ.get(variable):
+        yield "judge.teacher.api_key_env: the environment variable that it names is not set. Export it."
+    if settings["kind"] != "endpoint" and "model" in own and on_hub(own["model"]):
+        yield f"judge.teacher.model: {own['model']} is not downloaded. Set a local path, or serve it and set `kind: endpoint`."
+    elif settings["kind"] != "endpoint":
+        yield from _local_model(settings["model"], "judge.teacher.model")
+
+
+def _sampling(config: Config) -> Iterator[str]:
+    """The parameters of all requests to the teacher."""
+    for kind, sampling in config["synthesis"]["sampling"].items():
+        yield from sampling_mistakes(sampling, f"synthesis.sampling.{kind}")
+    yield from sampling_mistakes(config["seeds"]["labels"]["sampling"], "seeds.labels.sampling")
+    yield from sampling_mistakes(config["seeds"]["scores"]["sampling"], "seeds.scores.sampling")
+    yield from sampling_mistakes(config["judge"]["sampling"], "judge.sampling")
+    if sampling := (config["evaluation"]["two_turn"] or {}).get("judge_sampling"):
+        yield from sampling_mistakes(sampling, "evaluation.two_turn.judge_sampling")
+
+
 def _verification(section: Config) -> Iterator[str]:
     """Files that exist, and adjudicators where they decide."""
     named = [(f"decisions[{number}]", path) for number, path in enumerate(section["decisions"])]
@@ -121,6 +157,7 @@ def _verification(section: Config) -> Iterator[str]:
     for key, path in [*named, ("queue.gold.path", section["queue"]["gold"]["path"])]:
         if path is not None:
             yield from _file({"path": path}, f"verification.{key}")
+            yield from _no_braces(path, f"verification.{key}")
     for number, path in enumerate(section["decisions"]):
         if Path(path).suffix not in (".json", ".csv", ".jsonl"):
             yield f"verification.decisions[{number}]: {path} must end in .json (Label Studio), .csv or .jsonl."
@@ -188,6 +225,8 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield "evaluation.backend_args.trust_remote_code: code from a model repository is never executed. Delete the key."
     if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
         yield f"evaluation.two_turn.questions: no such file: {two_turn['questions']}."
+    if two_turn:
+        yield from _no_braces(two_turn["questions"], "evaluation.two_turn.questions")
 
 
 def _evaluated_tasks(evaluation: Config) -> list[str]:
@@ -214,6 +253,12 @@ def _license(source: Config, where: str, allowed: list[str]) -> Iterator[str]:
 def _file(entry: Config, where: str) -> Iterator[str]:
     if "path" in entry and not Path(entry["path"]).is_file():
         yield f"{where}: no such file: {entry['path']}."
+
+
+def _no_braces(path: str, where: str) -> Iterator[str]:
+    """A file that is an input of a rule and read under this name: Snakemake would take {name} for a wildcard."""
+    if "{" in path:
+        yield f"{where}: {path} contains a brace, which Snakemake reads as a wildcard. Rename the file."
 
 
 def _local_model(name: str, where: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
@@ -22,8 +21,6 @@ def read_file(path: Path) -> Config:
         raise UserError(f"{path}: no such file; {_advice(path)}") from error
     except (IsADirectoryError, NotADirectoryError) as error:
         raise UserError(f"{path}: not a file. Name a YAML file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}). Fix the file.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys to values. Fix the file.")
     return content

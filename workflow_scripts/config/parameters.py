@@ -1,6 +1,7 @@
 """Values that rules take from the configuration: parameters as JSON, resources that scale with the attempt."""
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,6 +38,33 @@ class JsonParameter(dict[str, str]):
 def as_json(value: Any) -> JsonParameter:
     """A parameter that is JSON in the command of a job."""
     return JsonParameter(value)
+
+
+def literal(value: Any) -> Callable[..., Any]:
+    """A value of the configuration as a parameter function: Snakemake parses the braces of any other string as wildcards."""
+    return lambda wildcards: value
+
+
+def input_files(paths: Iterable[str]) -> list[str]:
+    """The paths that a rule may have as inputs, so that a change triggers a rerun: Snakemake parses braces as wildcards."""
+    return [path for path in paths if "{" not in path]
+
+
+def local_file(entry: Config) -> list[str]:
+    """The local file of an entry as an input; none for a Hub dataset or a URL."""
+    return input_files([entry["path"]] if "path" in entry else [])
+
+
+def entry_json(entry: Config, keys: Iterable[str] | None = None) -> str:
+    """An entry with a `path`, `url` or `hub`, or those of its keys that it has, as JSON with the version of its file."""
+    settings = entry if keys is None else {key: entry[key] for key in keys if key in entry}
+    return to_json(with_versions(settings, [entry["path"]] if "path" in entry else []))
+
+
+def with_versions(settings: Config, files: Iterable[str]) -> Config:
+    """The settings with size and time of change (ns) of those files that cannot be inputs, so that a change triggers a rerun."""
+    stats = [os.stat(path) for path in files if "{" in path]
+    return settings | ({"versions": [[stat.st_size, stat.st_mtime_ns] for stat in stats]} if stats else {})
 
 
 def scale_with_attempt(amount: int) -> Callable[..., int]:

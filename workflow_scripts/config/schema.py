@@ -1,6 +1,7 @@
 """The schema of the configuration, and its validation errors as one line each."""
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,19 @@ LIMITS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+# What the patterns of the schema accept, in words.
+PATTERNS = {
+    "^[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -, beginning with a letter or a digit",
+    "^[A-Za-z0-9][A-Za-z0-9_.-]*$": "use letters, digits, . _ and -, beginning with a letter or a digit",
+    "^(?!base$)[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -; `base` is the name of the base model",
+    "^https?://": "it must begin with http:// or https://",
+    "^https?://[^@?]+$": "it must begin with http:// or https:// and contain neither @ nor ?",
+    "^[A-Za-z_][A-Za-z0-9_]*$": "it must be the name of an environment variable",
+    "^(python|accelerate launch|torchrun)": "it must begin with python, accelerate launch or torchrun",
+    "^[^{}<>]+$": "it must not be empty and not contain { } < or >, which Snakemake replaces in file names",
+    "^auto": "write a number, or auto",
+    "^[a-z0-9][a-z0-9.-]*$": "use lower-case letters, digits, . and -",
+}
 SHOWN_CHARS = 80  # a longer value is shortened in a message
 
 
@@ -53,6 +67,18 @@ def validation_errors(value: Any, part: Config, *, name: str = "", key: str = ""
     errors = jsonschema.Draft202012Validator(part).iter_errors(value)
     ordered = sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
     return list(dict.fromkeys(line for error in ordered for line in _explain(error, name, key)))
+
+
+def infinite_numbers(value: Any, key: str = "") -> Iterator[str]:
+    """One line for each number that is infinite or not a number: comparisons with limits do not find it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from infinite_numbers(inner, _dotted(key, str(name)))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from infinite_numbers(inner, _dotted(key, place))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{key}: {value} is not a finite number."
 
 
 def renamed_key(name: str, key: str) -> str | None:
@@ -104,7 +130,7 @@ def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             yield f"{where}: {value} must be {LIMITS[validator]} {limit}{because}."
         case "pattern":
-            yield f"{where}: {value} does not match the pattern {limit}{because}."
+            yield f"{where}: {value} is not valid: {PATTERNS[limit]}{because}."
         case _:
             yield f"{where}: {error.message}{because}."
 

@@ -1,10 +1,10 @@
 """What a start of Snakemake does with the configuration before any rule is read."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
@@ -13,41 +13,44 @@ from workflow_scripts.config import check, record, run_folder
 from workflow_scripts.config.code import use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
+from workflow_scripts.config.locations import with_locations
 
-# For the OpenMP threads of the embedded teacher, training and evaluation. By default they spin while they wait for each
-# other, which takes the cores from other processes and, where those are busy, from the thread that all wait for.
-WAIT_POLICY = {"OMP_WAIT_POLICY": "passive"}
+# How long the OpenMP threads of the embedded teacher, training and evaluation spin before they sleep while they wait for
+# each other. GNU's default of 300,000 rounds, some milliseconds, takes busy cores from the thread that all wait for.
+# tests/benchmarks/busy_machine.py compares the values.
+SPIN = {"GOMP_SPINCOUNT": "4000"}
 
 
 def prepare(workflow: Any, config: Config) -> list[str]:
-    """Resolve `extends` in `config` (in place), check it and the results folder; return the files it was merged from.
+    """Fill `config` (in place) from its files and what they extend, check it and the results folder; return the files.
 
-    WorkflowError with one line for each configuration error.
+    Snakemake's own values are replaced, because its YAML reader accepts repeated keys and reads 2e-5 as text. Configuration
+    errors are printed, one line each, and end the program with status 1: an exception would be shown with the line of the
+    rules file that called this function.
     """
     use_this_python()
-    for name, value in WAIT_POLICY.items():
-        os.environ.setdefault(name, value)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(SPIN | os.environ)
     overlays = [
         path for name in workflow.overwrite_configfiles or [] if (path := Path(os.path.relpath(name))) != DEFAULT
     ]
     try:
-        with_bases = with_extended(overlays)
-        if with_bases != overlays:
-            resolved = merged_config(overlays)
-            update_config(resolved, workflow.config_settings.config)  # `--config key=value`
-            config.clear()
-            config.update(resolved)
+        files = [DEFAULT, *with_extended(overlays)]
+        resolved = merged_config(overlays)
     except UserError as error:
-        raise WorkflowError(f"Configuration error:\n  {error}") from error
-    files = [str(DEFAULT), *map(str, with_bases)]
+        sys.exit(f"Configuration error:\n  {error}")
+    update_config(resolved, workflow.config_settings.config)  # `--config key=value`
+    config.clear()
+    config.update(resolved)
     if mistakes := check.mistakes(config):
-        raise WorkflowError("Configuration errors:", *(f"  {line}" for line in mistakes))
+        sys.exit("\n  ".join(["Configuration errors:", *with_locations(mistakes, files)]))
+    names = list(map(str, files))
     if workflow.is_main_process:
-        if mistake := run_folder.folder_mistake(config, files):
-            raise WorkflowError(f"Configuration error:\n  {mistake}")
+        if mistake := run_folder.folder_mistake(config, names):
+            sys.exit(f"Configuration error:\n  {with_locations([mistake], files)[0]}")
         if not workflow.output_settings.dryrun:
             wait_for_earlier_jobs()
-    return files
+    return names
 
 
 def record_start(config: Config, files: list[str], project: str) -> None:

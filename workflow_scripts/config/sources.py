@@ -1,6 +1,7 @@
 """Seed sources: an entry of `seeds.sources`, completed by its entry in the registry."""
 
 import functools
+import math
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Config
@@ -11,7 +12,7 @@ PLACES = ("path", "hub", "url", "graphql")
 # Defaults of sources of the layout `post`.
 POST_DEFAULTS: Config = {"post_tasks": ["complex_summary", "argument"], "post_min_chars": 1000, "post_min_score": 30}
 # The keys that the rules fetch_source and adapt_source depend on.
-FETCH = ("id", *PLACES, "rows")
+FETCH = ("id", *PLACES, "rows", "sample_by")
 ADAPT = (
     *("id", "label", "license", "layout", "columns", "as_is", "benchmark", "domain"),
     *("post_chars", "post_tasks", "post_min_chars", "post_min_score"),
@@ -53,3 +54,11 @@ def subset(source: Config, keys: tuple[str, ...]) -> Config:
 def cleaning(source: Config, settings: Config) -> Config:
     """`seeds.cleaning`, overridden by the source's own settings."""
     return {**settings, **source.get("cleaning", {})}
+
+
+def max_seeds(seeds: Config) -> int:
+    """The largest number of seeds of the section `seeds`: `limit` conversations at the lowest `expected_yield`."""
+    expected = seeds["expected_yield"]
+    lowest: float = min([1.0, *expected.values()]) if isinstance(expected, dict) else expected
+    limit: int = seeds["limit"]
+    return math.ceil(round(limit / lowest, 9))

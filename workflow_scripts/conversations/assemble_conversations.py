@@ -5,16 +5,16 @@ import json
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import ASSISTANT_ROLES, LAYOUTS, read_exchanges
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load_local
+from workflow_scripts.common.parquet_files import parquet_rows, read_schema
+from workflow_scripts.common.published import LAYOUTS, read_published, readable_turns
 from workflow_scripts.common.rows import content_id, read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
+from workflow_scripts.seeds.cleaning.conversations import first_faulty_exchanges
 
 EVIDENCE_CHARS = 200  # of the first answer
 
@@ -22,29 +22,34 @@ EVIDENCE_CHARS = 200  # of the first answer
 def from_seed(seed: Seed) -> Conversation:
     """The conversation of a conversation seed, unchanged: an in-house conversation needs no teacher."""
     origin = {key: seed[key] for key in ("dataset", "revision", "license", "kind", "domain", "skills", "difficulty")}
-    provenance = {**origin, "seed": seed["id"]}
-    return _conversation(seed["meta"]["conversation"], seed["source"], provenance)
+    facts: Row = {key: seed["meta"][key] for key in ("row", "changes", "shortened") if key in seed["meta"]}
+    return _conversation(seed["meta"]["conversation"], seed["source"], {**origin, "seed": seed["id"], **facts})
 
 
 def from_file(entry: Config, fetched: Path) -> tuple[list[Conversation], Rejections]:
-    """The conversations of one entry of `conversations.include` in any of the three layouts, and the unreadable rows."""
-    data = load_local(fetched)[0]
+    """The conversations of one entry of `conversations.include` in any of the three layouts, and the unusable rows."""
     origin = {key: read_json(fetched.with_suffix(".json"))[key] for key in ("dataset", "revision")}
-    provenance = {**origin, "license": entry["license"], "kind": "conversation", "domain": None, "seed": None}
+    names = read_schema(fetched).names
+    if not set(LAYOUTS) & set(names):
+        raise UserError(
+            f"{origin['dataset']}: no column {' or '.join(LAYOUTS)}; the columns are {', '.join(names)}. "
+            "Rename the column that contains the conversation."
+        )
     conversations, rejections = [], Rejections()
-    for number, row in enumerate(data, 1):
+    for number, row in enumerate(parquet_rows([fetched], {"source", *LAYOUTS}), 1):
         source = str(row.get("source") or entry["label"])
+        provenance = {
+            **origin, "row": number, "license": entry["license"], "kind": "conversation", "domain": None, "seed": None
+        }  # fmt: skip
         try:
-            conversations.append(_conversation(read_exchanges(row), source, provenance))
-        except KeyError as error:
-            raise UserError(
-                f"{origin['dataset']}, row {number}: no column {error.args[0]}; the columns are {', '.join(row)}. "
-                "Rename the column that contains the conversation."
-            ) from error
-        except ValueError as error:
-            unreadable = {**_conversation(readable_turns(row), source, provenance), "id": content_id(row)}
+            read = read_published(row)
+            changes = {"changes": ", ".join(read.changes)} if read.changes else {}
+            conversations.append(_conversation(read.exchanges, source, provenance | changes))
+        except (KeyError, ValueError) as error:
+            reason = "no_exchange" if isinstance(error, KeyError) else str(error).replace(" ", "_")
+            unusable = _conversation(readable_turns(row), source, provenance)
             evidence = {"file": origin["dataset"], "row": number}
-            rejections.add(unreadable, str(error).replace(" ", "_"), evidence)
+            rejections.add(unusable | {"id": content_id(row)}, reason, evidence)
     return conversations, rejections
 
 
@@ -57,23 +62,29 @@ def _conversation(exchanges: list[Exchange], source: str, provenance: Row) -> Co
     }
 
 
-def readable_turns(row: Row) -> list[Exchange]:
-    """The texts of a row that `read_exchanges` cannot read; messages stay unpaired, each in an exchange of its own."""
-    turns = next((row[name] for name in LAYOUTS if row.get(name) is not None), None)
-    exchanges = [_readable_turn(turn) for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
-    return [exchange for exchange in exchanges if exchange["input"] or exchange["output"]]
+def _place(row: Conversation, start: str) -> Row:
+    """Source, file and row of a conversation, as evidence; file and row are None where no file contains it."""
+    provenance = row["provenance"]
+    places = {"source": row["source"], "file": provenance.get("dataset"), "row": provenance.get("row")}
+    return {f"{start}{name}": value for name, value in places.items()}
 
 
-def _readable_turn(turn: dict[str, Any]) -> Exchange:
-    role = turn.get("role", turn.get("from"))
-    if role is not None:
-        text = turn.get("content", turn.get("value"))
-        turn = {"output" if role in ASSISTANT_ROLES else "input": text}
-    return {"input": _text(turn.get("input")), "output": _text(turn.get("output"))}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def apply_rules(conversations: list[Conversation], names: list[str]) -> tuple[list[Conversation], Rejections]:
+    """The conversations, each up to the exchange before its first that breaks a rule, and those with no exchange left."""
+    kept, rejections = [], Rejections()
+    found = first_faulty_exchanges([row["conversation"] for row in conversations], names)
+    for row, fault in zip(conversations, found, strict=True):
+        if fault is None:
+            kept.append(row)
+            continue
+        place, (rule, text) = fault
+        if not place:
+            rejections.add(row, rule, {"source": row["source"], "text": text})
+            continue
+        shortened = {"reason": rule, "text": text, "exchanges": len(row["conversation"])}
+        provenance = {**row["provenance"], "shortened": shortened}
+        kept.append(_conversation(row["conversation"][:place], row["source"], provenance))
+    return kept, rejections
 
 
 def clean_and_split(
@@ -116,7 +127,10 @@ def main(argv: list[str] | None = None) -> None:
         "--seeds", required=True, type=Path, nargs="*", help="JSONL file of select_seeds, if any: conversation seeds"
     )
     parser.add_argument(
-        "--include", required=True, type=json.loads, help="`conversations.include` of the config, as JSON"
+        "--include",
+        required=True,
+        type=json.loads,
+        help="`conversations.include` of the config, as JSON, with the cleaning `rules` of each entry",
     )
     parser.add_argument(
         "--fetched",
@@ -140,19 +154,20 @@ def main(argv: list[str] | None = None) -> None:
     rejections = Rejections()
     for entry, fetched in zip(args.include, args.fetched, strict=True):
         included, unreadable = from_file(entry, fetched)
+        included, unfit = apply_rules(included, entry["rules"])
         conversations += included
-        rejections.rows += unreadable.rows
+        rejections.rows += unreadable.rows + unfit.rows
     conversations, unfit, counts = clean_and_split(conversations, args.max_chars)
     rejections.rows += unfit.rows
     rows_in = len(conversations) + len(rejections.rows)  # each part of a split conversation is a row
     unique: dict[str, Conversation] = {}
     for row in conversations:
         if row["id"] in unique:
-            evidence = {"source": row["source"], "kept": unique[row["id"]]["source"]}
+            evidence = {"source": row["source"], "kept": row["id"], **_place(unique[row["id"]], "kept_")}
             rejections.add(row, "exact_duplicate", evidence)
         else:
             unique[row["id"]] = row
-    if not unique:
+    if not rows_in:
         raise UserError(
             "there are no conversations. Name sources in `seeds.sources` or files in `conversations.include`."
         )
@@ -164,8 +179,13 @@ def main(argv: list[str] | None = None) -> None:
         rejections,
         rows_in,
         **counts,
+        changes=dict(
+            Counter(row["provenance"]["changes"] for row in unique.values() if "changes" in row["provenance"])
+        ),
         per_source=dict(Counter(row["source"] for row in unique.values()).most_common()),
     )
+    if not unique:
+        logging.warning("all %d conversations are rejected; %s gives a reason for each", rows_in, args.rejected)
     logging.info("%d conversations, rejected %s", len(unique), rejections.by_reason())
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import write_json
+from workflow_scripts.common.loading import fetch
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,13 +20,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     try:
-        data, origin = load(args.settings, args.settings.get("rows"))
+        origin = fetch(args.settings, args.rows, args.origin)
     except UserError as error:
         raise UserError(f"conversations.include[{args.number}]: {error}") from error
-    args.rows.parent.mkdir(parents=True, exist_ok=True)
-    data.to_parquet(args.rows)
-    write_json(args.origin, {**origin, "rows": len(data)})
-    logging.info("%d rows of %s at %s", len(data), origin["dataset"], origin["revision"])
+    logging.info("%d rows of %s at %s", origin["rows"], origin["dataset"], origin["revision"])
 
 
 if __name__ == "__main__":

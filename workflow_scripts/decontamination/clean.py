@@ -1,5 +1,6 @@
 """Write copies of files without the removed rows."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.rows import atomically
 from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.common.text_files import BLOCK_BYTES, COMPRESSIONS, is_compressed
 from workflow_scripts.decontamination.corpus import Block, parquet_batches, raw_lines, rows_before
 
 
@@ -20,7 +22,8 @@ def write_clean(
     for path in files:
         own_blocks = [block for block in blocks if block.path == path]
         removed_rows = {row for name, row in removed if name == str(path)}
-        target = folder / f"{path.stem}{suffix}{path.suffix}"
+        endings = "".join(path.suffixes[-2:]) if is_compressed(path) else path.suffix
+        target = folder / f"{path.name.removesuffix(endings)}{suffix}{endings}"
         row = rows_before(own_blocks[0]) if own_blocks else 0
         if path.suffix == ".parquet":
             with TableWriter(target, pq.read_schema(path)) as writer:
@@ -30,7 +33,22 @@ def write_clean(
                     row += batch.num_rows
         else:
             with atomically(target) as file:
-                for line in (line for block in own_blocks for line in raw_lines(block)):
-                    row += 1
-                    if row not in removed_rows:
-                        file.write(line + b"\n")
+                lines = (line for block in own_blocks for lines in raw_lines(block) for line in lines)
+                kept_lines = (line + b"\n" for place, line in enumerate(lines, row + 1) if place not in removed_rows)
+                for part in _encoded(kept_lines, path):
+                    file.write(part)
+
+
+def _encoded(lines: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    """The lines as the suffix of `path` says: as they are, or compressed in several frames, which readers take for one."""
+    if not is_compressed(path):
+        yield from lines
+        return
+    codec = pa.Codec(COMPRESSIONS[path.suffix.lower()])
+    part = bytearray()
+    for line in lines:
+        part += line
+        if len(part) >= BLOCK_BYTES:
+            yield codec.compress(bytes(part), asbytes=True)
+            part.clear()
+    yield codec.compress(bytes(part), asbytes=True)

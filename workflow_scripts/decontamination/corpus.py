@@ -1,7 +1,7 @@
 """Read files of texts block by block: JSON Lines and parquet, in the usual layouts of conversations.
 
-A block is the unit of work of one process: the lines that begin in a range of bytes, or one row group. Rows are read in
-batches, so memory does not grow with the file, and any subset of the blocks can be a shard.
+A block is the unit of work of one process: the lines that begin in a range of bytes, one row group, or a compressed file.
+Rows are read in batches, so memory does not grow with the file, and any subset of the blocks can be a shard.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import LINE_BYTES
+from workflow_scripts.common.parquet_files import to_rows
 from workflow_scripts.common.rows import parse_line
+from workflow_scripts.common.text_files import (
+    BYTE_ORDER_MARK,
+    LINE_BYTES,
+    format_suffix,
+    is_compressed,
+    line_blocks,
+    open_bytes,
+)
 from workflow_scripts.common.types import Row
 
 BLOCK_BYTES = 4 * 2**20
@@ -28,7 +36,8 @@ MESSAGES = ("conversations", "messages")
 class Block:
     """The lines of `path` that begin at bytes [start, end).
 
-    In a parquet file, row group `group`; `start` and `end` are then its place among the bytes of all row groups.
+    In a parquet file, row group `group`; `start` and `end` are then its place among the bytes of all row groups. A compressed
+    file is one block.
     """
 
     path: Path
@@ -53,17 +62,31 @@ def blocks(paths: list[Path]) -> list[Block]:
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: {'is a folder. Name its files' if path.is_dir() else 'no such file'}.")
+        kind = format_suffix(path)
         if path.suffix == ".parquet":
             place = 0
             for group, size in enumerate(_group_sizes(path)):
                 found.append(Block(path, place, place + size, group))
                 place += size
-        elif path.suffix in (".jsonl", ".json", ".ndjson"):
+        elif kind in (".jsonl", ".json", ".ndjson"):
+            _require_lines(path)
             size = path.stat().st_size
+            if is_compressed(path):
+                found.append(Block(path, 0, size))
+                continue
             found += [Block(path, start, min(start + BLOCK_BYTES, size)) for start in range(0, size, BLOCK_BYTES)]
         else:
-            raise UserError(f"{path}: unknown file type. Use JSON Lines (.jsonl) or .parquet.")
+            raise UserError(f"{path}: unknown file type. Use JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst) or .parquet.")
     return found
+
+
+def _require_lines(path: Path) -> None:
+    """UserError for a file that begins with an array: the rows without those to remove are written line by line."""
+    with open_bytes(path) as file:
+        if file.read(BLOCK_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"["):
+            raise UserError(
+                f"{path}: a JSON array, not JSON Lines. Write one row per line, for example with `jq -c '.[]' FILE.json > FILE.jsonl`."
+            )
 
 
 def shard(all_blocks: list[Block], number: int, count: int) -> list[Block]:
@@ -96,7 +119,7 @@ def read_block(block: Block, columns: list[str]) -> Iterator[tuple[list[SearchTe
     `columns` contain the texts; without any, the usual layouts are read. UserError with file and row for invalid rows.
     """
     number = 0
-    for rows in _parquet_rows(block, columns) if block.group is not None else [_lines(block)]:
+    for rows in _parquet_rows(block, columns) if block.group is not None else _line_rows(block):
         texts, first = [], number
         for row in rows:
             if row is not None:
@@ -138,6 +161,8 @@ def read_turns(row: Row, columns: list[str]) -> list[Turn]:
                 return [_message(message) for message in messages]
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"a turn does not fit the layout ({type(error).__name__} {error}). Fix the row.") from error
+    if "conversation" in row or any(layout in row for layout in MESSAGES):  # null: a row without a conversation
+        return []
     raise KeyError(_no_layout(row))
 
 
@@ -175,8 +200,12 @@ def _part(part: Any, name: str) -> str:
     return _text(part["text"] if isinstance(part, dict) and "text" in part else part, name)
 
 
-def raw_lines(block: Block) -> Iterator[bytes]:
-    """The lines that begin in a block, without line ends, blank ones included. UserError for a line above LINE_BYTES."""
+def raw_lines(block: Block) -> Iterator[list[bytes]]:
+    """The lines that begin in a block, in lists, without line ends, blank ones included. UserError for a line above LINE_BYTES."""
+    if is_compressed(block.path):
+        with open_bytes(block.path) as file:
+            yield from line_blocks(file, str(block.path))
+        return
     with open(block.path, "rb") as file:
         start = block.start
         if start:
@@ -191,27 +220,41 @@ def raw_lines(block: Block) -> Iterator[bytes]:
             return
         if not data.endswith(b"\n"):
             data += file.readline(LINE_BYTES + 1)
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n")):
+    lines = data.removesuffix(b"\n").split(b"\n")
+    for number, line in enumerate(lines):
         if len(line) > LINE_BYTES:
             raise UserError(
-                f"{_where(block, number)}: longer than {LINE_BYTES // 2**20} MiB. Line ends may be missing. "
-                "Fix or delete the line."
+                f"{_where(block, number)}: longer than {LINE_BYTES // 2**20} MiB. Line ends may be missing. Fix the line."
             )
-        yield line
+    yield lines
 
 
-def _lines(block: Block) -> Iterator[Row | None]:
-    """The row of each line that begins in the block; None for a blank line."""
-    for number, line in enumerate(raw_lines(block)):
-        row = None
-        if line.strip():
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:  # a surrogate, NaN, or an error that json explains
-                row = parse_line(block.path, row_number(block, number), line)
-            if not isinstance(row, dict):
-                row = parse_line(block.path, row_number(block, number), line)
-        yield row
+def _is_truncated(block: Block) -> bool:
+    """Whether the file ends in this block without a line end, as after an interrupted write."""
+    with open(block.path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 1))
+        return block.end >= size and file.read() != b"\n"
+
+
+def _line_rows(block: Block) -> Iterator[list[Row | None]]:
+    """The row of each line that begins in the block, in lists; None for a blank line and for `null`."""
+    number = 0
+    for lines in raw_lines(block):
+        rows: list[Row | None] = []
+        for line in lines:
+            row = None
+            if line.strip() not in (b"", b"null"):
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError:  # a surrogate, NaN, or an error that json explains
+                    row = None
+                if not isinstance(row, dict):
+                    end = b"" if line is lines[-1] and _is_truncated(block) else b"\n"
+                    row = parse_line(block.path, row_number(block, number), line + end)
+            rows.append(row)
+            number += 1
+        yield rows
 
 
 def _parquet_rows(block: Block, columns: list[str]) -> Iterator[list[Row]]:
@@ -225,7 +268,7 @@ def _parquet_rows(block: Block, columns: list[str]) -> Iterator[list[Row]]:
             raise UserError(f"{block.path}: {_no_layout(names)}")
         required = [name for name in names if name in ("id", "source", *text_columns)]
         for batch in parquet_batches(block, required):
-            yield batch.to_pylist()
+            yield to_rows(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         message = " ".join(str(error).split())
         raise UserError(

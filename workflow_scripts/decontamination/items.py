@@ -7,11 +7,10 @@ a novel) and is public text, so finding it proves no contamination.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load_hub, load_local
+from workflow_scripts.common.loading import located
 from workflow_scripts.common.types import Row
 
 # The label before a choice, which is not part of it: "(A)" in AGIEval.
@@ -71,27 +70,73 @@ def _answer(row: Row, choices: list[str], entry: Row, name: str, turn: int) -> s
     if "answer" not in entry:
         return ""
     value = column(row, entry["answer"], name)
+    hidden = value is None or str(value).strip() == ""  # in some test splits
     match entry["answer_is"]:
         case "text" if isinstance(value, list):  # one for each turn of the question
             return _text(value[turn]) if turn < len(value) else ""
         case "text":
             return _text(value)
-        case "index" | "index1" if value is None or str(value).strip() == "":  # hidden labels of some test splits
+        case "index" | "index1" | "label" if hidden:
             return ""
         case "index" if isinstance(value, list):  # with several correct choices there is no single gold answer
-            return _choice(choices, int(value[0])) if len(value) == 1 else ""
+            return _choice(choices, _whole(value[0])) if len(value) == 1 else ""
         case "index":
-            return _choice(choices, int(value))
+            return _choice(choices, _whole(value))
         case "index1":
-            return _choice(choices, int(value) - 1)
+            return _choice(choices, _whole(value) - 1)
         case _:
             labels = list(column(row, entry["labels"], name))
-            return choices[labels.index(value)] if value in labels else ""
+            return _choice(choices, _label_place(value, labels))
+
+
+def _whole(value: Any) -> int:
+    """An index: a number, or a number as text. Raises ValueError if it is not whole."""
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError(f"`answer`: {value} is not the number of a choice")
+    return int(number)
 
 
 def _choice(choices: list[str], number: int) -> str:
-    """A choice; empty for -1, which marks a hidden label and would be the last choice in Python."""
-    return choices[number] if 0 <= number < len(choices) else ""
+    """A choice; empty for -1, which marks a hidden label. Raises ValueError if there is no such choice."""
+    if number >= len(choices):
+        raise ValueError(f"`answer`: there is no choice {number}, counted from 0; the row has {len(choices)}")
+    return choices[number] if number >= 0 else ""
+
+
+def _label_place(value: Any, labels: list[Any]) -> int:
+    """The place of an answer's label among the labels: the same text, or the same without case and punctuation.
+
+    "b", "B." and "(B)" are the label B, and the number 4 is the label "4". Raises ValueError if there is no such label, or
+    more than one.
+    """
+    for form in (_text, _bare_label):
+        places = [place for place, label in enumerate(labels) if form(label) == form(value)]
+        if len(places) == 1:
+            return places[0]
+    known = ", ".join(map(_text, labels))
+    raise ValueError(f"`answer`: {value!r} is not one of the labels {known}")
+
+
+def _bare_label(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return re.sub(r"[\W_]+", "", _text(int(value) if whole else value).casefold())
+
+
+def needed_columns(entry: Row) -> set[str]:
+    """The columns that an entry reads; of a dotted path the first name."""
+    choices = entry.get("choices", [])
+    paths = [*(choices if isinstance(choices, list) else [choices])]
+    keys = ("id", "question", "answer", "passage", *(["labels"] if entry.get("answer_is") == "label" else []))
+    paths += [entry[key] for key in keys if key in entry]
+    return {name for path in paths for name in (path, path.split(".")[0])}
+
+
+def require_columns(entry: Row, columns: list[str]) -> None:
+    """UserError if the data of a benchmark lack a column that its entry names."""
+    for path in sorted(needed_columns(entry)):
+        if path.split(".")[0] not in columns:
+            raise UserError(f"no column {path}; the columns are {', '.join(columns)}. Correct its entry.")
 
 
 def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
@@ -104,15 +149,18 @@ def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
     except re.error as error:
         raise UserError(f"benchmark {name}: `pattern` is not a regular expression ({error}). Fix it.") from error
     entry = {**entry, "id_of_benchmark": name}
+    places = [entry]
+    if "hub" in entry:
+        hub = {key: value for key, value in entry["hub"].items() if key != "splits"}
+        places = [{"hub": {**hub, "split": split}} for split in entry["hub"]["splits"]]
+    parts, origin = [], {}
     try:
-        if "path" in entry:
-            data, origin = load_local(Path(entry["path"]))
-            parts = [("items", data)]
-        else:
-            hub, parts = entry["hub"], []
-            for split in hub["splits"]:
-                data, origin = load_hub(hub["dataset"], hub["revision"], hub.get("name"), split, None)
-                parts.append((split, data))
+        for place in places:
+            with located(place) as found:
+                origin = found.origin
+                split = place["hub"]["split"] if "hub" in place else "items"
+                require_columns(entry, found.names())
+                parts.append((split, list(found.rows(needed_columns(entry)))))
     except UserError as error:
         raise UserError(f"benchmark {name}: {error}") from error
     items: list[Row] = []
@@ -125,9 +173,10 @@ def read_benchmark(name: str, entry: Row) -> tuple[list[Row], dict[str, str]]:
                     # Items are counted and allowed by id, so ids must be unique.
                     suffix = f"#{seen[item['id']]}" if seen[item["id"]] > 1 else ""
                     items.append({**item, "id": item["id"] + suffix})
-            except (KeyError, ValueError, TypeError, IndexError) as error:
+            except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
+                kind = "" if isinstance(error, ValueError) else f"{type(error).__name__} "
                 raise UserError(
-                    f"benchmark {name}, {split}, row {number + 1}: {type(error).__name__} {error}. "
+                    f"benchmark {name}, {split}, row {number + 1} of {origin['dataset']}: {kind}{error}. "
                     "The entry does not fit the columns. Correct `answer_is`, `labels`, `choices` or `pattern`."
                 ) from error
     if not items:

@@ -1,14 +1,19 @@
 """Map positions in the normal form to positions in the original turns."""
 
 import bisect
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from workflow_scripts.decontamination import text_kernels
-from workflow_scripts.decontamination.text import character_table, code_points, has_boundary_before
+from workflow_scripts.decontamination.text import (
+    character_table,
+    code_points,
+    format_characters,
+    has_boundary_before,
+    letters_of,
+)
 
 
 @dataclass(frozen=True)
@@ -63,29 +68,34 @@ def _normal_letters(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     places = np.arange(len(raw))
     parts, place = [], 0
     for start, end in _pieces(text, np.flatnonzero(letters == text_kernels.COMPLEX).tolist()):
-        normal = unicodedata.normalize("NFKC", text[start:end]).casefold()
-        codes = code_points("".join(letter if letter.isalnum() else " " for letter in normal))
+        codes = code_points("".join(letter if letter.isalnum() else " " for letter in letters_of(text[start:end])))
         parts.append((letters[place:start], places[place:start], places[place:start] + 1))
         parts.append((codes, np.full(len(codes), start), np.full(len(codes), end)))
         place = end
     parts.append((letters[place:], places[place:], places[place:] + 1))
     letters, starts, ends = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return letters, starts, ends
+    kept = letters != text_kernels.DELETED
+    return letters[kept], starts[kept], ends[kept]
 
 
 def _pieces(text: str, complex_places: list[int]) -> Iterator[tuple[int, int]]:
     """[start, end) of the parts of a text around its complex characters that can be normalised separately.
 
-    A part begins with a character that has a normalisation boundary before it.
+    A part begins with a character that is not removed and has a normalisation boundary before it.
     """
+    removed = format_characters()
+
+    def begins(letter: str) -> bool:
+        return ord(letter) not in removed and has_boundary_before(letter)
+
     done = 0
     for place in complex_places:
         if place < done:
             continue
         start = place
-        while start > done and not has_boundary_before(text[start]):
+        while start > done and not begins(text[start]):
             start -= 1
         done = place + 1
-        while done < len(text) and not has_boundary_before(text[done]):
+        while done < len(text) and not begins(text[done]):
             done += 1
         yield start, done

@@ -1,7 +1,9 @@
 """The normal form in which items and conversations are compared.
 
-NFKC, casefold, then every run of characters that are neither letters nor digits becomes one space. Line breaks, markdown,
-quotes and capitals therefore cost no edit.
+Format characters are removed (soft hyphens, zero-width characters, direction marks, tatweel; Unicode's
+Default_Ignorable_Code_Point), then NFKC and casefold, as in Unicode's NFKC_Casefold. The combining marks that are left are
+removed, and every run of other characters than letters and digits becomes one space. Line breaks, markdown, quotes, capitals,
+vowel points and invisible characters inside words therefore cost no edit.
 """
 
 import functools
@@ -18,9 +20,41 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _TABLE_END = 0x20000
 
 
+# Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, and the tatweel, which only stretches a word.
+_IGNORABLE = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x640, 0x640), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+
+
+@functools.cache
+def format_characters() -> dict[int, None]:
+    """The characters that are removed before NFKC, as a table for `str.translate`: they show nothing."""
+    listed = {code for first, last in _IGNORABLE for code in range(first, last + 1)}
+    return dict.fromkeys(listed | {code for code in range(_TABLE_END) if unicodedata.category(chr(code)) == "Cf"})
+
+
+@functools.cache
+def _removed() -> dict[int, None]:
+    """The characters that are removed after NFKC: format characters and combining marks."""
+    marks = (code for code in range(_TABLE_END) if unicodedata.category(chr(code)).startswith("M"))
+    return format_characters() | dict.fromkeys(marks)
+
+
+def folded(text: str) -> str:
+    """The text without format characters, in NFKC and casefolded; combining marks are still in it."""
+    return unicodedata.normalize("NFKC", text.translate(format_characters())).casefold()
+
+
+def letters_of(text: str) -> str:
+    """The normal form of a text before runs of separators become one space."""
+    return folded(text).translate(_removed())
+
+
 def normalise(text: str) -> str:
     """The normal form of a text, without padding."""
-    return _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return _SEPARATORS.sub(" ", letters_of(text)).strip()
 
 
 def is_long_text(normal: str) -> bool:
@@ -60,14 +94,19 @@ def has_boundary_before(letter: str) -> bool:
 def character_table() -> np.ndarray:
     """The normal form of each single character, uint32, shape (0x20000,): a letter or digit, a space for anything else.
 
-    `text_kernels.COMPLEX` marks characters whose normal form has several characters or depends on its neighbours.
+    `text_kernels.DELETED` marks characters that are removed, `text_kernels.COMPLEX` characters whose normal form has
+    several characters or depends on its neighbours.
     """
     table = np.full(_TABLE_END, text_kernels.COMPLEX, dtype=np.uint32)
     for code in range(_TABLE_END):
         letter = chr(code)
-        normal = unicodedata.normalize("NFKC", letter).casefold()
-        if letter.isascii() or has_boundary_before(letter):
-            if not any(map(str.isalnum, normal)):
+        if code in format_characters():
+            table[code] = text_kernels.DELETED
+        elif letter.isascii() or has_boundary_before(letter):
+            normal = letters_of(letter)
+            if not normal:
+                table[code] = text_kernels.DELETED
+            elif not any(map(str.isalnum, normal)):
                 table[code] = text_kernels.SPACE
             elif len(normal) == 1:
                 table[code] = ord(normal)
@@ -77,11 +116,12 @@ def character_table() -> np.ndarray:
 
 @functools.cache
 def _identity_table() -> np.ndarray:
-    """The table for texts that are already in NFKC and casefolded, uint32, shape (0x110000,)."""
+    """The table for texts that are already `folded`, uint32, shape (0x110000,)."""
     codes = np.arange(0x110000, dtype=np.uint32)
     table = np.full(len(codes), text_kernels.SPACE, dtype=np.uint32)
     alphanumeric = np.fromiter((chr(code).isalnum() for code in range(len(codes))), bool, len(codes))
     table[alphanumeric] = codes[alphanumeric]
+    table[list(_removed())] = text_kernels.DELETED
     return table
 
 
@@ -106,7 +146,7 @@ def normal_texts(texts: list[str]) -> list[NormalTexts]:
     """The padded normal forms (` ` + `normalise(text)` + ` `) of all texts, in up to three groups.
 
     ASCII texts and most others take one pass over their characters. Texts with a character that depends on its
-    neighbours are normalised by `unicodedata` first.
+    neighbours are `folded` first.
     """
     ascii_only = np.fromiter(map(str.isascii, texts), bool, len(texts))
     groups = []
@@ -119,8 +159,7 @@ def normal_texts(texts: list[str]) -> list[NormalTexts]:
         groups.append(normal)
         if not simple.all():
             numbers = numbers[~simple]
-            normalised = [unicodedata.normalize("NFKC", texts[number]).casefold() for number in numbers]
-            groups.append(_normal_texts(normalised, _identity_table(), numbers)[0])
+            groups.append(_normal_texts([folded(texts[number]) for number in numbers], _identity_table(), numbers)[0])
     return groups
 
 

@@ -12,6 +12,8 @@ from workflow_scripts.decontamination.numba_cache import compiled
 SPACE, ASCII_END = 32, 128
 # Entry of the character table for a character whose normal form depends on its neighbours.
 COMPLEX = np.uint32(0xFFFFFFFF)
+# Entry of the character table for a character that is removed.
+DELETED = np.uint32(0xFFFFFFFE)
 # Zeros at the end of an array of folds: the search reads 8 bytes before and up to 20 bytes after a position.
 PADDING = 24
 
@@ -20,8 +22,8 @@ PADDING = 24
 def compact(raw, ends, table, codes, bounds, simple):
     """Write the padded normal forms of consecutive texts in `raw` (code points), text t ending at ends[t].
 
-    `table[c]` is the normal form of a character, a space for anything but letters and digits, or COMPLEX; its last entry
-    is for all characters beyond it. The normal form of text t is written to `codes`, [bounds[t], bounds[t + 1]), and
+    `table[c]` is the normal form of a character, a space for anything but letters and digits, DELETED or COMPLEX; its last
+    entry is for all characters beyond it. The normal form of text t is written to `codes`, [bounds[t], bounds[t + 1]), and
     simple[t] = True. A text with a complex character gets an empty range and False.
     """
     one, zero, last = np.uint64(1), np.uint64(0), np.uint32(len(table) - 1)
@@ -34,11 +36,12 @@ def compact(raw, ends, table, codes, bounds, simple):
         while place < end:
             code = table[min(np.uint32(raw[place]), last)]
             place += one
-            # Without branches: a space after a space is overwritten.
+            # Without branches: a space after a space and a deleted character are overwritten.
             codes[written] = code
             is_space = one if code == SPACE else zero
-            written += one - (is_space & after_space)
-            after_space = is_space
+            is_deleted = one if code == DELETED else zero
+            written += one - ((is_space & after_space) | is_deleted)
+            after_space = is_space | (after_space & is_deleted)
             highest = max(highest, code)
         if not after_space:
             codes[written] = SPACE

@@ -28,7 +28,7 @@ def read_questions(path: Path) -> list[Row]:
             or len(turns) != TURNS
             or not all(isinstance(turn, str) and turn.strip() for turn in turns)
         ):
-            raise UserError(f"{path}, row {number}: `turns` must be a list of {TURNS} texts. Fix or delete the row.")
+            raise UserError(f"{path}, row {number}: `turns` must be a list of {TURNS} texts. Fix the row.")
         references = row.get("reference") or []
         if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
             raise UserError(f"{path}, row {number}: `reference` must be a list of texts, one per turn. Fix the row.")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import read_exchanges
+from workflow_scripts.common.conversations import from_messages
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import write_jsonl
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     held_out = pd.read_parquet(args.test, columns=["id", "messages"]).to_dict("records")
     with progress(len(held_out), "losses of held-out conversations", "conversation") as bar:
         for row in held_out:
-            conversation = read_exchanges({"messages": list(row["messages"])})
+            conversation = from_messages(row["messages"])
             losses = exchange_losses(model, encoder.encode(conversation), args.settings["max_length"])
             rows += [{"id": row["id"], **loss} for loss in losses]
             complete += len(losses) == len(conversation)

@@ -9,11 +9,12 @@ from collections import Counter
 
 from scipy import stats
 
-from workflow_scripts.common.types import Row
+from workflow_scripts.common.types import Config, Row
 from workflow_scripts.evaluation.prompts import PROMPTS
 from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3
+SAMPLING = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}  # unless `evaluation.two_turn.judge_sampling` is set
 SCHEMA = {
     "type": "object",
     "properties": {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": ["A", "B", "tie"]}},
@@ -24,7 +25,7 @@ SCORE = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 CONFIDENCE = 0.95
 
 
-async def judge(ask: Ask, first: list[Row], second: list[Row], reference: str, max_tokens: int) -> Row:
+async def judge(ask: Ask, first: list[Row], second: list[Row], reference: str, sampling: Config) -> Row:
     """{reason, verdict} on the last answers of two conversations with the same requests; `first` is A.
 
     Raises InvalidReply if no attempt gives a valid judgement.
@@ -34,7 +35,6 @@ async def judge(ask: Ask, first: list[Row], second: list[Row], reference: str, m
         for one, other in zip(first, second, strict=True)
     ]
     prompt = PROMPTS.render("judge_pair", exchanges=exchanges, reference=reference)
-    sampling = {"temperature": 0.0, "top_p": 1.0, "max_tokens": max_tokens}
     messages = [{"role": "user", "content": prompt}]
     return await ask_structured(ask, messages, sampling, "judgement", SCHEMA, ATTEMPTS)
 

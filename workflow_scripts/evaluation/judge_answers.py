@@ -16,7 +16,8 @@ from workflow_scripts.evaluation import judge
 from workflow_scripts.evaluation.prompts import PROMPTS
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import Refused, TeacherError
 from workflow_scripts.teacher.servers import Teacher, serve
 from workflow_scripts.teacher.structured import InvalidReply
 
@@ -63,21 +64,27 @@ async def judge_all(
     slots = asyncio.Semaphore(args.teacher["concurrency"])
     judged: list[Row] = []
     rejected: list[Rejected] = []
+    sampling = args.settings["judge_sampling"] or judge.SAMPLING
+    failures = 0  # without those that a content filter refused
 
     async def judge_pair(pair: Row) -> None:
-        tokens = args.settings["judge_tokens"]
+        nonlocal failures
         row = {key: pair[key] for key in ("model", "id", "category", "turn")}
         async with slots:
             try:
-                tuned_first = await judge.judge(client.ask, pair["tuned"], pair["base"], pair["reference"], tokens)
-                base_first = await judge.judge(client.ask, pair["base"], pair["tuned"], pair["reference"], tokens)
+                tuned_first = await judge.judge(client.ask, pair["tuned"], pair["base"], pair["reference"], sampling)
+                base_first = await judge.judge(client.ask, pair["base"], pair["tuned"], pair["reference"], sampling)
+            except Refused as error:
+                rejected.append(unjudged(pair, str(error)))
+                return
             except (InvalidReply, TeacherError) as error:
                 rejected.append(unjudged(pair, str(error)))
-                if len(rejected) > args.teacher["max_failure_rate"] * len(todo):
+                failures += 1
+                if failures > args.teacher["max_failure_rate"] * len(todo):
                     raise UserError(
-                        f"the teacher at {teacher.base_url} gave no judgement for {len(rejected)} of {len(todo)} answers (last "
+                        f"the teacher at {teacher.base_url} gave no judgement for {failures} of {len(todo)} answers (last "
                         f"error: {error}), more than `teacher.max_failure_rate` allows. Use a stronger teacher or raise "
-                        "`evaluation.two_turn.judge_tokens`, and run again: finished requests are kept."
+                        "`max_tokens` of `evaluation.two_turn.judge_sampling`, and run again: finished requests are kept."
                     ) from error
                 return
             finally:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from workflow_scripts.common.conversations import seed_as_conversation, turns
+from workflow_scripts.common.reasons import explain
 from workflow_scripts.common.types import Conversation, Hit, Rejected, Row, Seed
 from workflow_scripts.report.contamination import verdict
 
@@ -30,7 +31,7 @@ def _units(text: str) -> int:
 def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, hits: list[Hit]) -> Row:
     """A row of the page. `stage` is one of `STAGES`; reason and evidence are None for a row of the data set.
 
-    A conversation whose opening differs from its seed also gets the exchanges of the seed.
+    `meaning` explains the reason, or why a conversation ended early. A conversation whose opening differs from its seed also gets the exchanges of the seed.
     """
     texts = turns(row["conversation"])
     shown = {
@@ -38,6 +39,7 @@ def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, h
         "stage": stage,
         "reason": row.get("reason"),
         "evidence": row.get("evidence"),
+        "meaning": meaning(row),
         "source": row["source"],
         "conversation": row["conversation"],
         "provenance": row["provenance"],
@@ -48,6 +50,13 @@ def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, h
         if original[0]["input"] != texts[0]:
             shown["seed"] = original
     return shown
+
+
+def meaning(row: Conversation | Rejected) -> str:
+    """A sentence on a row's reason, and on its fault or the one that ended it early; empty if there is none."""
+    evidence = row.get("evidence")
+    fault = evidence.get("fault") if isinstance(evidence, dict) else row["provenance"].get("stopped")
+    return " ".join(filter(None, [explain(str(code)) for code in (row.get("reason"), fault) if code]))
 
 
 def flags(row: Row) -> list[str]:

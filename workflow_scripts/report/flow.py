@@ -50,6 +50,7 @@ def section(chain: list[Step], dataset: Row, variants: list[tuple[str, Row, Row]
     return {
         "figure": flow_chart(chain, dataset["train"], dataset["test"]),
         "steps": chain,
+        "reasons": sorted({reason for step in chain for reason in step.rejected}),
         "dataset": dataset,
         "variants": [{"name": name, "stats": stats, "audit": audit} for name, stats, audit in variants],
     }

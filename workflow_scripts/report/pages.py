@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from workflow_scripts.common.plural import counted
+from workflow_scripts.common.reasons import explain
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # single ones are valid in JSON strings, but not in UTF-8
 
@@ -27,7 +28,7 @@ def render(template: Path, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["counted"] = counted
+    environment.globals |= {"counted": counted, "explain": explain}
     quote = environment.filters["urlencode"]
     environment.filters["urlencode"] = lambda text: quote(_replace_surrogates(text))  # the filter encodes to UTF-8
     return _replace_surrogates(environment.get_template(template.name).render(**values))

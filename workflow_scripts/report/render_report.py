@@ -17,6 +17,7 @@ from workflow_scripts.report import (
     data,
     evaluation,
     flow,
+    quality,
     training,
     verification,
 )
@@ -53,6 +54,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="stats.json of the seeds stage, if it ran")
     parser.add_argument(
         "--synthesis", required=True, type=Path, nargs="*", help="stats.json of the synthesis stage, if it ran"
+    )
+    parser.add_argument(
+        "--judged", required=True, type=Path, nargs="*", help="JSONL file of judge_conversations, if it ran"
+    )
+    parser.add_argument(
+        "--reviewed", required=True, type=Path, nargs="*", help="items.jsonl of the verification stage, if it ran"
     )
     parser.add_argument("--assembled", required=True, type=Path, help="stats.json of the conversations stage")
     parser.add_argument(
@@ -110,6 +117,12 @@ def main(argv: list[str] | None = None) -> None:
             synthesis,
             models[0]["audit"],
             example_conversations(args.train, MAX_EXAMPLES),
+        ),
+        quality=quality.section(
+            seeds,
+            synthesis,
+            [row for path in args.judged for row in read_rows(path, Conversation)],
+            [row for path in args.reviewed for row in read_jsonl(path)],
         ),
         flow=flow.section(
             flow.steps(seeds, generated, assembled, decontamination, dataset),

@@ -9,41 +9,45 @@ import pyarrow as pa
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.parquet_files import ROW, parquet_tables, read_schema
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, write_json
-from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches
+from workflow_scripts.common.tables import RejectedWriter, TableWriter
 from workflow_scripts.common.types import Config, Rejected, Row
-from workflow_scripts.seeds.layouts import WrongType, adapt
+from workflow_scripts.seeds.layouts import WrongType, adapt, needed_columns
 from workflow_scripts.seeds.schema import SEED
 
 
-def adapt_table(table: pa.Table, first: int, source: Config, origin: Row) -> tuple[pa.Table, list[Rejected]]:
+def adapt_table(
+    table: pa.Table, first: int, source: Config, origin: Row, names: list[str]
+) -> tuple[pa.Table, list[Rejected]]:
     """The seeds of a table whose first row has number `first` (from 1), and the rows that contain no seed.
 
-    Raises UserError for a missing column or a wrong type.
+    `names` are all columns of the source, for the message about a missing one. Raises UserError for a missing column or a wrong type.
     """
+    numbers = table.column(ROW).to_pylist() if ROW in table.column_names else range(first, first + table.num_rows)
     where = f"seed source {source['id']} ({origin['dataset']})"
     try:
-        seeds, rejected = adapt(table, source, origin)
+        seeds, rejected = adapt(table, source, origin, first)
     except KeyError as error:
         raise UserError(
             f"{where}: no column {error.args[0]}, which the layout `{source['layout']}` needs; the columns are "
-            f"{', '.join(table.column_names)}. Name yours under `columns` of the source, or choose another `layout`."
+            f"{', '.join(names)}. Name yours under `columns` of the source, or choose another `layout`."
         ) from error
     except WrongType as error:
-        row = "" if error.row is None else f", row {first + error.row}"
+        row = "" if error.row is None else f", row {numbers[error.row]}"
         raise UserError(
             f"{where}{row}: {error}. Name another column under `columns` of the source, or fix the file."
         ) from error
     provenance = {"dataset": origin["dataset"], "revision": origin["revision"], "license": source["license"]}
     return seeds, [
         {
-            "id": content_id(source["id"], first + row),
+            "id": content_id(source["id"], numbers[row]),
             "reason": reason,
-            "evidence": {"source": source["label"], "row": first + row},
+            "evidence": {"source": source["label"], "file": origin["dataset"], "row": numbers[row]},
             "source": source["label"],
             "conversation": [],
-            "provenance": provenance,
+            "provenance": provenance | {"row": numbers[row]},
         }
         for row, reason in rejected
     ]
@@ -67,8 +71,9 @@ def main(argv: list[str] | None = None) -> None:
         RejectedWriter(args.rejected) as rejected,
         progress(origin["rows"], f"reading {args.settings['id']}", "row") as bar,
     ):
-        for table in batches(args.rows):
-            adapted, unreadable = adapt_table(table, done + 1, args.settings, origin)
+        names = read_schema(args.rows).names
+        for table in parquet_tables(args.rows, needed_columns(names, args.settings)):
+            adapted, unreadable = adapt_table(table, done + 1, args.settings, origin, names)
             seeds.write(adapted)
             rejected.add(unreadable)
             done += table.num_rows

@@ -20,9 +20,15 @@ EVIDENCE_CHARS = 200  # of each request
 
 
 def rejected_duplicate(seed: Row, number: int, duplicates: Duplicates, heads: pa.Table) -> Rejected:
-    """The rejected row of seed `number`. The evidence names the survivor; for a near duplicate also their similarity."""
+    """The rejected row of seed `number`. The evidence names the survivor, with file and row; for a near duplicate also their similarity."""
     survivor = heads.slice(int(duplicates.survivor[number]), 1).to_pylist()[0]
-    evidence = {"source": seed["source"], "kept": survivor["id"], "kept_source": survivor["source"]}
+    evidence = {
+        "source": seed["source"],
+        "kept": survivor["id"],
+        "kept_source": survivor["source"],
+        "kept_file": survivor["dataset"],
+        "kept_row": survivor["row"],
+    }
     if duplicates.exact[number]:
         return rejected_seed(seed, "exact_duplicate", evidence)
     similarity = round(float(duplicates.jaccard[number]), 4)
@@ -44,10 +50,10 @@ def main(argv: list[str] | None = None) -> None:
     collection, parts = Collection(), []
     with progress(count_rows(args.seeds), "reading seeds", "seed") as bar:
         for path in args.seeds:
-            for seeds in batches(path, COLUMNS):
+            for seeds in batches(path, [*COLUMNS, "row"]):
                 collection.add(seeds)
                 head = pc.utf8_slice_codeunits(seeds["instruction"], 0, EVIDENCE_CHARS)
-                parts.append(seeds.select(["id", "source"]).append_column("head", head))
+                parts.append(seeds.select(["id", "source", "dataset", "row"]).append_column("head", head))
                 bar.update(seeds.num_rows)
     duplicates = collection.duplicates(args.threshold)
     heads = pa.concat_tables(parts).combine_chunks() if parts else pa.table({})

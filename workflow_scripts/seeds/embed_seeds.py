@@ -27,7 +27,7 @@ def pool_mask(path: Path, settings: Config) -> np.ndarray:
     seeds = pq.read_table(path, columns=["id", "source"]).to_pandas()
     if settings["oversample"] is None:
         return np.ones(len(seeds), dtype=bool)
-    limits = source_limits(seeds["source"], settings["composition"], settings["limit"])
+    limits = source_limits(seeds["source"], settings["composition"], settings["limit"], settings["expected_yield"])
     rank = seeds.sort_values("id", kind="stable").groupby("source", sort=False).cumcount().reindex(seeds.index)
     return (rank < np.ceil(seeds["source"].map(limits) * settings["oversample"])).to_numpy()
 
@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     """Write the seeds of the pool with their embeddings, and the seeds outside the pool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", required=True, type=Path, help="parquet file of deduplicate_seeds")
-    parser.add_argument("--settings", required=True, type=json.loads, help="oversample, composition and limit, as JSON")
+    parser.add_argument(
+        "--settings", required=True, type=json.loads, help="oversample, composition, limit and expected_yield, as JSON"
+    )
     parser.add_argument("--model", required=True, help="sentence-transformers model, or an empty text to embed nothing")
     parser.add_argument("--batch-size", required=True, type=int, help="texts per batch of the model")
     parser.add_argument("--embedded", required=True, type=Path, help="parquet file to write")

@@ -5,13 +5,17 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.loading import load
-from workflow_scripts.common.rows import file_sha256, write_json
-from workflow_scripts.common.tables import TableWriter
+from workflow_scripts.common.loading import fetch
+from workflow_scripts.common.parquet_files import keep_rows
+from workflow_scripts.common.rows import content_id, file_sha256, write_json
+from workflow_scripts.common.tables import TableWriter, count_rows
 from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds.lesswrong import fetch_posts
 
@@ -39,6 +43,31 @@ def fetch_forum(settings: Config, max_rows: int | None, state: Path, path: Path)
     return {"dataset": settings["url"], "revision": f"sha256:{file_sha256(path)}", "rows": table.rows}
 
 
+def sample_rows(path: Path, settings: Config) -> np.ndarray | None:
+    """Numbers, ascending from 0, of `rows` rows of a parquet file: a random sample, even over the values of `sample_by`.
+
+    Of the columns in `sample_by` the first that exists is read. The sample is seeded by the source's id. None for all
+    rows. UserError if no column exists.
+    """
+    rows, by = settings.get("rows"), settings.get("sample_by")
+    count = count_rows([path])
+    if rows is None or rows >= count:
+        return None
+    order = np.random.default_rng(int(content_id("sample", settings["id"]), 16)).permutation(count)
+    if by:
+        names = pq.read_schema(path).names
+        column = next((name for name in by if name in names), None)
+        if column is None:
+            raise UserError(
+                f"no column {' or '.join(by)}, which `sample_by` names; the columns are {', '.join(names)}."
+            )
+        values = pd.Series(pq.read_table(path, columns=[column])[column].to_pylist(), dtype=object).map(str)
+        values = values.iloc[order].reset_index(drop=True)
+        rank = values.groupby(values, sort=False).cumcount().to_numpy()
+        order = order[np.argsort(rank, kind="stable")]
+    return np.sort(order[:rows])
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write the rows of the source as parquet, and their dataset, revision and number as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -51,17 +80,19 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     source = args.settings
-    args.rows.parent.mkdir(parents=True, exist_ok=True)
     try:
         if "graphql" in source:
             origin = fetch_forum(source["graphql"], source.get("rows"), args.state, args.rows)
+            write_json(args.origin, origin)
         else:
-            data, origin = load(source, source.get("rows"))
-            data.to_parquet(args.rows)
-            origin = {**origin, "rows": len(data)}
+            origin = fetch({name: value for name, value in source.items() if name != "rows"}, args.rows, args.origin)
+            chosen = sample_rows(args.rows, source)
+            if chosen is not None:
+                keep_rows(args.rows, chosen)
+                origin = {**origin, "rows": len(chosen)}
+                write_json(args.origin, origin)
     except UserError as error:
         raise UserError(f"seed source {source['id']}: {error}") from error
-    write_json(args.origin, origin)
     logging.info("%s: %d rows of %s at %s", source["id"], origin["rows"], origin["dataset"], origin["revision"])
 
 

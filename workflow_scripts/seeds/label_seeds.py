@@ -1,12 +1,11 @@
 """Label every seed with FLASK's skills, domain and difficulty (arXiv 2307.10928)."""
 
 import argparse
-import asyncio
 import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,34 +19,30 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
+from workflow_scripts.seeds.asking import AskAll, AskOne, asking
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.labels.classifier import Classifier
 from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.seeds.labels.teacher import label
-from workflow_scripts.seeds.schema import rejected_seed
+from workflow_scripts.seeds.schema import CONFIDENCE, rejected_seed
 from workflow_scripts.teacher.arguments import add_teacher_arguments
-from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
-from workflow_scripts.teacher.servers import Teacher, serve
-from workflow_scripts.teacher.structured import InvalidReply
+from workflow_scripts.teacher.servers import serve
+from workflow_scripts.teacher.structured import Ask
 
 LABEL_TYPES = {"domain": pa.string(), "skills": pa.list_(pa.string()), "difficulty": pa.string()}
-MAX_PROMPT_CHARS = 3000  # of a seed in the prompt; the prompt then fits into 2048 tokens
-
-# From a table of seeds to the labels of each row, or the error that prevented them.
-Labeller = Callable[[pa.Table], list[Row | Exception]]
+Labeller = AskAll
 
 
 def labelled_schema(path: Path) -> pa.Schema:
-    """The columns of the seeds without the embedding; label columns have the types of `LABEL_TYPES`."""
-    fields = [field for field in pq.read_schema(path).remove_metadata() if field.name != "embedding"]
-    return pa.schema([pa.field(field.name, LABEL_TYPES.get(field.name, field.type)) for field in fields])
+    """The columns of the seeds and the confidence; label columns have the types of `LABEL_TYPES`."""
+    fields = pq.read_schema(path).remove_metadata()
+    return pa.schema([*(pa.field(field.name, LABEL_TYPES.get(field.name, field.type)) for field in fields), CONFIDENCE])
 
 
 def no_labels(seeds: pa.Table) -> list[Row | Exception]:
     """Null labels for every row."""
-    return [dict.fromkeys(LABEL_TYPES)] * seeds.num_rows
+    return [{**dict.fromkeys(LABEL_TYPES), "confidence": 1.0}] * seeds.num_rows
 
 
 def vectors(seeds: pa.Table, embed_function: Callable[[list[str]], np.ndarray], dimensions: int) -> np.ndarray:
@@ -84,54 +79,27 @@ def by_classifier(model_name: str) -> Labeller:
 
     def labeller(seeds: pa.Table) -> list[Row | Exception]:
         labels = classifier.classify(vectors(seeds, embed_function, dimensions))
-        rows = zip(labels.domain, labels.skills, labels.difficulty, strict=True)
-        return [dict(zip(LABEL_TYPES, row, strict=True)) for row in rows]
+        rows = zip(labels.domain, labels.skills, labels.difficulty, labels.probability, strict=True)
+        return [dict(zip((*LABEL_TYPES, "confidence"), row, strict=True)) for row in rows]
 
     return labeller
 
 
-@contextlib.contextmanager
-def by_teacher(teacher: Teacher, settings: Row, cache: Path, total: int, bar: tqdm) -> Iterator[Labeller]:
-    """A labeller that asks the teacher.
-
-    It raises UserError if more than `max_failure_rate` of all `total` seeds cannot be labelled.
-    """
-    client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity)
+def by_teacher(sampling: Row) -> AskOne:
+    """A function that asks the teacher for the labels of one seed, which are not weighted by a confidence."""
     grid = load_grid()
-    # Limits the seeds in progress, so that a teacher that never answers is detected after a few seeds.
-    slots = asyncio.Semaphore(settings["concurrency"])
-    failures = 0
 
-    async def label_text(text: str) -> Row | Exception:
-        nonlocal failures
-        async with slots:
-            try:
-                return await label(client.ask, text[:MAX_PROMPT_CHARS], grid)
-            except (InvalidReply, TeacherError) as error:
-                failures += 1
-                if failures > settings["max_failure_rate"] * total:
-                    raise UserError(
-                        f"the teacher at {teacher.base_url} could not label {failures} of {total} seeds (last error: "
-                        f"{error}), more than `teacher.max_failure_rate` allows. Fix the teacher, or set `seeds.labels.by` "
-                        "to classifier, and run again; stored answers are reused."
-                    ) from error
-                return error
-            finally:
-                bar.set_postfix_str(f"{client.usage.requests} requests, {client.usage.cached} cached")
-                bar.update()
+    async def label_one(ask: Ask, text: str, seed: Row) -> Row:
+        return {**await label(ask, text, grid, sampling), "confidence": 1.0}
 
-    async def label_texts(texts: list[str]) -> list[Row | Exception]:
-        return await asyncio.gather(*(label_text(text) for text in texts))
-
-    with asyncio.Runner() as runner:
-        try:
-            yield lambda seeds: runner.run(label_texts(embedded_text(seeds).to_pylist()))
-        finally:
-            runner.run(client.close())
+    return label_one
 
 
 def fill(seeds: pa.Table, labels: list[Row]) -> pa.Table:
-    """The seeds with their labels. Labels that a seed already has are kept."""
+    """The seeds with their labels and the confidence in the domain. Labels that a seed already has are kept."""
+    known_domain = seeds["domain"].is_valid()
+    confidence = pa.array([row["confidence"] for row in labels], pa.float32())
+    seeds = seeds.append_column(CONFIDENCE, pc.if_else(known_domain, pa.scalar(1.0, pa.float32()), confidence))
     for name, kind in LABEL_TYPES.items():
         known, new = seeds[name].cast(kind), pa.array([row[name] for row in labels], kind)
         seeds = seeds.set_column(seeds.column_names.index(name), name, pc.coalesce(known, new))
@@ -191,8 +159,10 @@ def main(argv: list[str] | None = None) -> None:
                 teacher = stack.enter_context(
                     serve(args.teacher, args.threads, args.teacher_folder / "servers" / "label_seeds.log")
                 )
+                task = ("label", "`seeds.labels.by` to classifier")
+                cache = args.teacher_folder / "cache"
                 labeller = stack.enter_context(
-                    by_teacher(teacher, args.teacher, args.teacher_folder / "cache", total, bar)
+                    asking(teacher, args.teacher, cache, total, bar, by_teacher(args.settings["sampling"]), task)
                 )
             case other:
                 raise UserError(f"`seeds.labels.by` is {other!r}. Use classifier, teacher or none.")

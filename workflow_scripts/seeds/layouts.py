@@ -16,8 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.common.conversations import LAYOUTS as CONVERSATIONS
-from workflow_scripts.common.conversations import read_exchanges
+from workflow_scripts.common.parquet_files import ROW, to_rows
+from workflow_scripts.common.published import INVISIBLE, read_published
+from workflow_scripts.common.published import LAYOUTS as CONVERSATIONS
+from workflow_scripts.common.row_tables import json_array, parse_json, text_array
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds import posts
@@ -53,6 +55,9 @@ COLUMNS: dict[str, dict[str, list[str]]] = {
         "address": ["pageUrl", "url"],
     },
 }
+PICTURE = {"bytes", "path"}  # the parts of a picture as `datasets` stores it
+# Nothing that is visible: white space, zero-width and control characters, empty letters.
+BLANK = rf"^[\pZ\pC{''.join(sorted(INVISIBLE))}]*$"
 SCORES = ["baseScore", "score", "karma"]  # columns of a post's score, which is a number
 REQUIRED = {"instruction", "response", "reference", "body"}
 NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # an empty input in data sets derived from Alpaca
@@ -66,30 +71,86 @@ class Adapted:
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
 
+def needed_columns(names: list[str], source: Config) -> list[str]:
+    """Those of a table's columns that the source's layout may read; all others stay undecoded."""
+    wanted = {name for options in _wanted(source).values() for name in options}
+    if source["layout"] == "post":
+        wanted.update(_score_columns(source))
+    return [
+        name for name in names if name == ROW or name in wanted or any(other.startswith(f"{name}.") for other in wanted)
+    ]
+
+
+def _wanted(source: Config) -> dict[str, list[str]]:
+    """The columns that the layout of a source reads, by the column of a seed."""
+    if source["layout"] == "conversation":
+        standard = {name: [name] for name in CONVERSATIONS}
+    else:
+        standard = COLUMNS[source["layout"]]
+    named = {key: _as_list(names) for key, names in source.get("columns", {}).items() if key != "score"}
+    return standard | named
+
+
+def _score_columns(source: Config) -> list[str]:
+    return _as_list(source.get("columns", {}).get("score")) or SCORES
+
+
 def read_columns(table: pa.Table, source: Config) -> dict[str, pa.Array]:
     """The layout's columns that the table has, as trimmed texts. Raises KeyError (missing column) or WrongType."""
-    table = _flatten_structs(table)
-    named = {key: _as_list(names) for key, names in source.get("columns", {}).items() if key != "score"}
-    wanted = COLUMNS[source["layout"]] | named
     columns = {}
-    for key, names in wanted.items():
-        present = [pc.utf8_trim_whitespace(_text_column(table, name)) for name in names if name in table.column_names]
+    for key, names in _wanted(source).items():
+        found = [values for name in names if (values := _column(table, name)) is not None]
+        present = [pc.utf8_trim_whitespace(_text_column(values, name)) for values, name in found]
         if present:
-            filled = [pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts) for texts in present]
-            columns[key] = pc.coalesce(*filled, *present)
+            blank = [pc.match_substring_regex(texts, BLANK) for texts in present]
+            filled = [
+                pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+                for empty, texts in zip(blank, present, strict=True)
+            ]
+            shown = [pc.if_else(empty, "", texts) for empty, texts in zip(blank, present, strict=True)]
+            columns[key] = pc.coalesce(*filled, *shown)
         elif names and (key in REQUIRED or key in source.get("columns", {})):
             raise KeyError(" or ".join(names))
     return columns
 
 
-def _flatten_structs(table: pa.Table) -> pa.Table:
-    """{"user": {"displayName": …}} as `user.displayName`; an image of `datasets` {bytes, path} as the text "image"."""
-    for place, kind in enumerate(table.schema):
-        if pa.types.is_struct(kind.type) and {inner.name for inner in kind.type} == {"bytes", "path"}:
-            parts = table.column(place).combine_chunks().flatten()
-            present = pc.or_(*(part.is_valid() for part in parts))
-            table = table.set_column(place, kind.name, pc.if_else(present, "image", pa.scalar(None, pa.string())))
-    return table.flatten()
+def _column(table: pa.Table, name: str) -> tuple[pa.Array, str] | None:
+    """The column `name`, or the value inside a column at a dotted path such as `user.displayName`; None if there is none."""
+    if name in table.column_names:
+        values = table.column(name).combine_chunks()
+        return None if _is_nested(values) else (values, name)
+    head, _, path = name.partition(".")
+    if not path or head not in table.column_names:
+        return None
+    values = table.column(head).combine_chunks()
+    if isinstance(values, pa.ExtensionArray):
+        return json_array([_inside(value, path.split(".")) for value in _parsed(values)]), name
+    for step in path.split("."):
+        if not pa.types.is_struct(values.type) or step not in [inner.name for inner in values.type]:
+            return None
+        values = pc.struct_field(values, step)
+    return values, name
+
+
+def _is_nested(values: pa.Array) -> bool:
+    """Whether all values are objects other than pictures: only a dotted path reads them."""
+    if pa.types.is_struct(values.type):
+        return {inner.name for inner in values.type} != PICTURE
+    if not isinstance(values, pa.ExtensionArray):
+        return False
+    filled = [value for value in _parsed(values) if value is not None]
+    return bool(filled) and all(isinstance(value, dict) and set(value) != PICTURE for value in filled)
+
+
+def _parsed(values: pa.Array) -> list[Any]:
+    """The values of a JSON column."""
+    return [None if text is None else parse_json(text) for text in values.to_pylist()]
+
+
+def _inside(value: Any, path: list[str]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def _as_list(names: str | list[str] | None) -> list[str]:
@@ -104,23 +165,46 @@ class WrongType(TypeError):
         self.row = row
 
 
-def _text_column(table: pa.Table, name: str) -> pa.Array:
-    values = table.column(name).combine_chunks()
-    if isinstance(values, pa.ExtensionArray):  # `datasets` stores a column of mixed types as JSON
-        texts = [None if value is None else json.loads(value) for value in values.to_pylist()]
-        for row, value in enumerate(texts):
-            if not isinstance(value, str | None):
-                raise WrongType(name, type(value).__name__, row)
-        values = pa.array(texts, pa.string())
-    if pa.types.is_null(values.type) or pa.types.is_dictionary(values.type) or pa.types.is_large_string(values.type):
+def _text_column(values: pa.Array, name: str) -> pa.Array:
+    """A column as texts. Raises WrongType for a value that is neither text, a list of texts, nor a time of a parquet file."""
+    kind = values.type
+    if pa.types.is_struct(kind) and {inner.name for inner in kind} == PICTURE:
+        present = pc.or_(*(part.is_valid() for part in values.flatten()))
+        return pc.if_else(present, "image", pa.scalar(None, pa.string()))
+    if isinstance(values, pa.ExtensionArray):
+        return _json_texts(_parsed(values), name)
+    if (
+        pa.types.is_null(kind)
+        or pa.types.is_dictionary(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+    ):
         values = values.cast(pa.string())
-    if pa.types.is_timestamp(values.type):  # `datasets` reads dates in a JSON file as time stamps
+    if pa.types.is_timestamp(kind):
         values = pc.strftime(values.cast(pa.timestamp("s"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
-    if values.type in (pa.list_(pa.string()), pa.list_(pa.null())):  # several authors
+    if kind in (pa.list_(pa.string()), pa.list_(pa.null())):  # several authors
         values = pc.binary_join(values.cast(pa.list_(pa.string())), ", ")
     if not pa.types.is_string(values.type):
         raise WrongType(name, str(values.type))
     return values
+
+
+def _json_texts(values: list[Any], name: str) -> pa.Array:
+    """Values of a JSON column as texts: a list of texts is joined, a picture is the text "image". Raises WrongType."""
+    texts = []
+    for row, value in enumerate(values):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = ", ".join(value)
+        elif isinstance(value, dict) and set(value) == PICTURE:
+            value = "image" if any(value.values()) else None
+        if not isinstance(value, str | None):
+            raise WrongType(name, type(value).__name__, row)
+        texts.append(value)
+    array = text_array(texts)
+    if array is None:
+        row = next(row for row, text in enumerate(texts) if text_array([text]) is None)
+        raise WrongType(name, "text with half of a surrogate pair (\\ud800 to \\udfff)", row)
+    return array
 
 
 def _conversation_columns(table: pa.Table, columns: dict[str, list[str]]) -> pa.Table:
@@ -137,8 +221,8 @@ def _conversation_columns(table: pa.Table, columns: dict[str, list[str]]) -> pa.
 
 
 def _complete_rows(columns: dict[str, pa.Array], *required: str) -> tuple[dict[str, pa.Array], list[tuple[int, str]]]:
-    """The rows with a value in every required column, and the others as (row, reason)."""
-    nulls = {name: columns[name].is_null().to_numpy(zero_copy_only=False) for name in required}
+    """The rows with a visible text in every required column, and the others as (row, reason)."""
+    nulls = {name: pc.fill_null(pc.equal(columns[name], ""), True).to_numpy(zero_copy_only=False) for name in required}
     if not any(mask.any() for mask in nulls.values()):
         return columns, []
     rejected = {int(row): f"missing_{name}" for name in reversed(required) for row in np.flatnonzero(nulls[name])}
@@ -193,7 +277,9 @@ def _post(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adap
         context = posts.introduce(title, body, complete)
         meta = {key: post.get(key) for key in ("title", "author", "date", "address")} | {"excerpt": not complete}
         for task, instruction in posts.tasks_for(content_id(context), source["post_tasks"], complete):
-            seeds.append({"task": task, "instruction": instruction, "context": context, "meta": _json(meta)})
+            seeds.append(
+                {"row": row, "task": task, "instruction": instruction, "context": context, "meta": _json(meta)}
+            )
     return Adapted({key: pa.array([seed[key] for seed in seeds]) for key in (seeds[0] if seeds else ())}, rejected)
 
 
@@ -201,7 +287,7 @@ def _scores(table: pa.Table, source: Config) -> list[float | None] | None:
     """The posts' scores, None where a row has no number; None if `post_min_score` is null. KeyError without a column."""
     if source["post_min_score"] is None:
         return None
-    names = _as_list(source.get("columns", {}).get("score")) or SCORES
+    names = _score_columns(source)
     name = next((name for name in names if name in table.column_names), None)
     if name is None:
         raise KeyError(" or ".join(names))
@@ -216,29 +302,20 @@ def _number(value: Any) -> float | None:
 
 
 def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:
-    conversations, rejected = [], []
-    kinds = {name: table.schema.field(name).type for name in CONVERSATIONS if name in table.column_names}
-    for row, layouts in enumerate(table.select(list(kinds)).to_pylist()):
+    conversations, changes, kept, rejected = [], [], [], []
+    for row, layouts in enumerate(to_rows(table)):
         try:
-            conversations.append(read_exchanges({name: _parsed(layouts[name], kind) for name, kind in kinds.items()}))
+            read = read_published(layouts)
         except KeyError:
             rejected.append((row, "no_exchange"))
         except ValueError as error:
             rejected.append((row, str(error).replace(" ", "_")))
-    return Adapted(_conversation_seeds(pa.array(conversations, EXCHANGES)), rejected)
-
-
-def _parsed(value: Any, kind: pa.DataType) -> Any:
-    """A value as in the published file. `datasets` stores values of mixed types as JSON, at any depth."""
-    if value is None:
-        return None
-    if isinstance(kind, pa.BaseExtensionType):
-        return json.loads(value)
-    if pa.types.is_struct(kind):
-        return {inner.name: _parsed(value[inner.name], inner.type) for inner in kind}
-    if pa.types.is_list(kind):
-        return [_parsed(item, kind.value_type) for item in value]
-    return value
+        else:
+            conversations.append(read.exchanges)
+            changes.append(", ".join(read.changes))
+            kept.append(row)
+    seeds = _conversation_seeds(pa.array(conversations, EXCHANGES))
+    return Adapted(seeds | {"changes": pa.array(changes, pa.string()), "row": pa.array(kept, pa.int64())}, rejected)
 
 
 def _conversation_seeds(conversations: pa.Array) -> dict[str, pa.Array]:
@@ -274,17 +351,18 @@ LAYOUTS: dict[str, Callable[[dict[str, pa.Array], pa.Table, Row], Adapted]] = {
 KINDS = {name: name for name in LAYOUTS} | {"question": "problem"}
 
 
-def adapt(table: pa.Table, source: Config, origin: Row) -> tuple[pa.Table, list[tuple[int, str]]]:
+def adapt(table: pa.Table, source: Config, origin: Row, first: int = 1) -> tuple[pa.Table, list[tuple[int, str]]]:
     """Published rows as seeds (columns: `schema.SEED`), and the rows that contain no seed as (row from 0, reason).
 
-    `source` is the resolved entry of the config, `origin` the JSON file of `fetch_source`. Raises KeyError (missing
-    column) or WrongType.
+    `source` is the resolved entry of the config, `origin` the JSON file of `fetch_source`, `first` the number of the
+    table's first row in the source, from 1, unless the table has the column `ROW`. Raises KeyError (missing column) or WrongType.
     """
     columns = {}
+    numbers = table.column(ROW).combine_chunks() if ROW in table.column_names else None
     if source["layout"] == "conversation":
         table = _conversation_columns(table, {key: _as_list(names) for key, names in source.get("columns", {}).items()})
     else:
-        columns = read_columns(table, source)
+        columns = read_columns(table, source) | {"row": pa.array(range(table.num_rows), pa.int64())}
     adapted = LAYOUTS[source["layout"]](columns, table, source)
     columns = adapted.columns
     if source.get("as_is") and "conversation" not in columns:
@@ -309,6 +387,7 @@ def adapt(table: pa.Table, source: Config, origin: Row) -> tuple[pa.Table, list[
     }  # fmt: skip
     other = {key: values for key, values in columns.items() if key not in SEED.names}
     seeds["meta"] = columns.get("meta", _meta(other, source.get("benchmark"), count))
+    seeds["row"] = pc.add(seeds["row"], first) if numbers is None else numbers.take(seeds["row"])
     identity = [seeds[name].to_pylist() for name in ("instruction", "context", "response", "conversation")]
     seeds["id"] = pa.array([content_id(*parts) for parts in zip(*identity, strict=True)], pa.string())
     return pa.table({name: seeds[name] for name in SEED.names}, schema=SEED), adapted.rejected

@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import logging
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,18 +20,28 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, write_json, write_jsonl
 from workflow_scripts.common.tables import BATCH, RejectedWriter, batches, read_rejected
-from workflow_scripts.common.types import Rejected, Seed
+from workflow_scripts.common.types import Rejected, Row, Seed
 from workflow_scripts.seeds.composition import choose, composition_table
-from workflow_scripts.seeds.schema import LARGE, rejected_seed, to_row
+from workflow_scripts.seeds.schema import LARGE, NEUTRAL_QUALITY, rejected_seed, to_row
 
+SAFETY = 1.1  # more seeds than the measured yield asks for
 SORTED_ROWS = 50_000  # rejected rows sorted at once
 LENGTH_BINS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800]  # characters of a request with its context
 
 
-def stratification(seeds: pa.Table) -> pd.DataFrame:
-    """The columns that seeds are stratified by, one row per seed: id, source, domain, difficulty, and its first skill."""
-    frame = seeds.select(["id", "source", "domain", "difficulty"]).to_pandas()
+COLUMNS = ["id", "source", "domain", "difficulty", "skills", "confidence", "complexity", "quality", "cluster"]
+
+
+def stratification(path: Path, strata: Sequence[str]) -> pd.DataFrame:
+    """What seeds are ranked and stratified by: id, source, domain, difficulty, first skill, cluster, topic, confidence, score."""
+    seeds = pq.read_table(path, columns=[*COLUMNS, *(["meta"] if "topic" in strata else [])])
+    frame = seeds.select(["id", "source", "domain", "difficulty", "cluster"]).to_pandas()
     frame["skill"] = [(skills or [None])[0] for skills in seeds["skills"].to_pylist()]
+    frame["confidence"] = seeds["confidence"].to_numpy().astype(float)
+    quality = pc.fill_null(seeds["quality"], NEUTRAL_QUALITY).to_numpy().astype(float)
+    frame["score"] = pc.fill_null(seeds["complexity"], np.nan).to_numpy().astype(float) * quality
+    if "topic" in strata:
+        frame["topic"] = [json.loads(meta).get("topic") for meta in seeds["meta"].to_pylist()]
     return frame
 
 
@@ -45,9 +56,42 @@ def metrics(chosen: pa.Table) -> dict[str, dict[str, int]]:
     histogram, _ = np.histogram(lengths, [*LENGTH_BINS, np.inf])
     names = [f"{low}-{high}" for low, high in itertools.pairwise(LENGTH_BINS)] + [f"{LENGTH_BINS[-1]}-"]
     return counts | {
+        "scores": score_summary(chosen),
         "per_skill": dict(skills.most_common()),
         "per_length": dict(zip(names, map(int, histogram), strict=True)),
     }
+
+
+def shortfall_message(row: Row) -> str:
+    """What a source lacks, and from its yield so far the number of rows that would suffice."""
+    message = f"{row['source']}: {row['chosen']} of {row['wanted']} wanted seeds; other sources do not fill the gap"
+    if not row["chosen"]:
+        return message
+    needed = math.ceil(SAFETY * row["read"] * row["wanted"] / row["chosen"])
+    return f"{message}. {row['chosen']} of {row['read']} were kept: about {needed} would suffice"
+
+
+def score_summary(chosen: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """Deciles 10, 50 and 90 of complexity and quality of the chosen seeds that have scores, by source."""
+    frame = chosen.select(["source", "complexity", "quality"]).to_pandas()
+    summary: dict[str, dict[str, dict[str, float]]] = {}
+    for source, rows in frame.groupby("source"):
+        deciles = {
+            name: {f"p{part}": round(float(np.percentile(values, part)), 2) for part in (10, 50, 90)}
+            for name in ("complexity", "quality")
+            if len(values := rows[name].dropna())
+        }
+        if deciles:
+            summary[str(source)] = deciles
+    return summary
+
+
+def cleaning_changes(changes: Sequence[Row]) -> Row:
+    """The number of conversations shortened, by rule, and of short answers that the teacher rewrites, of all sources."""
+    shortened: Counter[str] = Counter()
+    for change in changes:
+        shortened.update(change["shortened"])
+    return {"shortened": dict(shortened.most_common()), "rewritten": sum(change["rewritten"] for change in changes)}
 
 
 def seed_rows(seeds: pa.Table) -> Iterator[Seed]:
@@ -71,12 +115,13 @@ def sorted_rejected(paths: Sequence[Path]) -> Iterator[Rejected]:
 def main(argv: list[str] | None = None) -> None:
     """Write `data.jsonl`, `rejected.jsonl` and `stats.json` of the stage."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", required=True, type=Path, help="parquet file of label_seeds")
+    parser.add_argument("--seeds", required=True, type=Path, help="parquet file of score_seeds")
     parser.add_argument(
-        "--settings", required=True, type=json.loads, help="limit, composition and stratify_by, as JSON"
+        "--settings", required=True, type=json.loads, help="limit, composition, stratify_by and expected_yield, as JSON"
     )
     parser.add_argument("--unique", required=True, type=Path, help="parquet file of deduplicate_seeds, for its counts")
     parser.add_argument("--counts", required=True, type=Path, nargs="+", help="JSON files of adapt_source")
+    parser.add_argument("--changes", required=True, type=Path, nargs="+", help="JSON files of clean_source")
     parser.add_argument("--earlier", required=True, type=Path, nargs="+", help="rejected rows of the earlier steps")
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
@@ -84,12 +129,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     limit, composition = args.settings["limit"], args.settings["composition"]
-    frame = stratification(pq.read_table(args.seeds, columns=["id", "source", "domain", "difficulty", "skills"]))
+    frame = stratification(args.seeds, args.settings["stratify_by"])
     if frame.empty:
         raise UserError(
             "no seed is left after cleaning and deduplication. The files seeds/**/*.rejected.parquet contain the reasons."
         )
-    keep = choose(frame, composition, limit, args.settings["stratify_by"])
+    expected_yield = args.settings["expected_yield"]
+    keep = choose(frame, composition, limit, args.settings["stratify_by"], expected_yield)
     reason = "over_share" if composition else "over_limit"
     counts = [read_json(path) for path in args.counts]
     read: Counter[str] = Counter()
@@ -113,15 +159,12 @@ def main(argv: list[str] | None = None) -> None:
             reasons.update(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
         if read.total() != chosen.num_rows + reasons.total():
             raise ValueError(f"rows lost: in {read.total()}, out {chosen.num_rows}, rejected {reasons.total()}")
-        composed = composition_table(read, unique, Counter(chosen["source"].to_pylist()), composition, limit)
+        composed = composition_table(
+            read, unique, Counter(chosen["source"].to_pylist()), composition, limit, expected_yield
+        )
         for row in composed:
             if row["shortfall"]:
-                logging.warning(
-                    "%s: %d of %d wanted seeds; other sources do not fill the gap",
-                    row["source"],
-                    row["chosen"],
-                    row["wanted"],
-                )
+                logging.warning(shortfall_message(row))
         write_jsonl(args.data, seed_rows(chosen))
         write_jsonl(args.rejected, sorted_rejected(files))
     write_json(
@@ -131,6 +174,7 @@ def main(argv: list[str] | None = None) -> None:
             "out": chosen.num_rows,
             "rejected": dict(reasons.most_common()),
             "rows_read": sum(count["rows"] for count in counts),  # a post becomes one seed per task
+            "cleaning": cleaning_changes([read_json(path) for path in args.changes]),
             "composition": composed,
             **metrics(chosen),
         },

@@ -25,6 +25,15 @@ class Texts:
     answers: np.ndarray
     texts: pa.Array
 
+    def first(self, row: int) -> int:
+        """The number of the first text of a row."""
+        return int(np.searchsorted(self.rows, row))
+
+    def asked(self, number: int) -> str:
+        """The texts of the user that precede text `number` in its row."""
+        first = self.first(self.rows[number])
+        return "\n".join(self.texts[place].as_py() for place in range(first, number) if not self.answers[place])
+
 
 def flatten_texts(seeds: pa.Table) -> Texts:
     """The texts ordered by row and, within a row, by turn.

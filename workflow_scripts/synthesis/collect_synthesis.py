@@ -1,4 +1,4 @@
-"""Join the shards of the synthesis: remove near-duplicate openings, label openings, compute and compare metrics."""
+"""Join the shards, remove near-duplicates among generated openings, label them, compute metrics, warn if they are off."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from workflow_scripts.synthesis.comparison import compare, off_target
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
 
-SUMMED = ("requests", "cached", "prompt_tokens", "completion_tokens", "seconds", "money")
+SUMMED = ("requests", "cached", "failed", "prompt_tokens", "completion_tokens", "seconds", "money")
 MAX_EVIDENCE_CHARS = 200  # of each of two similar openings
 
 

@@ -1,23 +1,18 @@
 """Cost model of a synthesis: expected and maximum requests and tokens by technique, before any request is sent."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Config, Row, Seed
-from workflow_scripts.synthesis.draft import BadTurn, begin_draft
-from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.recipe import generate_conversation, sample_path
-from workflow_scripts.teacher.cache import Answer, RequestCache
-from workflow_scripts.teacher.client import TeacherError, request_for, stored_form
-from workflow_scripts.teacher.runtime_settings import answer_settings
-from workflow_scripts.teacher.servers import identity, served_name
-from workflow_scripts.teacher.structured import Ask, Messages
+from workflow_scripts.synthesis.draft import begin_draft
+from workflow_scripts.synthesis.recipe import sample_path
+from workflow_scripts.synthesis.replay import replay
+from workflow_scripts.teacher.cache import RequestCache
+from workflow_scripts.teacher.sampling import max_tokens
 
 CHARS_PER_TOKEN = 4  # of English text
 PROMPT_TOKENS = 200  # that a prompt file adds to its values
@@ -99,25 +94,23 @@ def estimate_calls(group: Group, settings: Config, reply: dict[str, int], reques
     attempts = settings["attempts"]
 
     def calls(technique: str, kind: str, number: float, prompt: float, technique_attempts: int = 1) -> Calls:
-        max_tokens = settings["sampling"].get(kind, {}).get("max_tokens", reply[kind])
+        limit = max_tokens(settings["sampling"].get(kind, {})) or reply[kind]
         expected, most = number * requests_per_text, number * technique_attempts * attempts
         return Calls(
             technique, kind,
-            expected, expected * prompt, expected * min(reply[kind], max_tokens),
-            most, most * prompt, most * max_tokens,
+            expected, expected * prompt, expected * min(reply[kind], limit),
+            most, most * prompt, most * limit,
         )  # fmt: skip
 
     path_calls = []
     answered, first = group.answered, group.answer
     for name in group.path:
         if name == "amplify":
-            # At most, every follow-up is replaced, and a path with another technique fails and starts again with the seed.
+            tries = 1 + settings.get("follow_ups", {}).get("replacements", 0)
+            # At most, a path with another technique fails, and Amplify-Instruct starts again with the seed.
             starts = 2 if len(group.path) > 1 else 1
-            tries = starts * (1 + settings.get("follow_ups", {}).get("replacements", 0))
-            path_calls += [
-                calls(name, *call, technique_attempts=tries)
-                for call in _amplify(group.opening, first, answered, settings, reply)
-            ]
+            amplify = _amplify(group.opening, first, answered, settings, reply)
+            path_calls += [calls(name, *call, technique_attempts=tries * starts) for call in amplify]
             continue
         if name not in STEPS:
             known = ", ".join(["amplify", *sorted(STEPS)])
@@ -212,53 +205,14 @@ def count_cached(seeds: list[Seed], config: Config, cache: RequestCache, topics:
     Returns {finished, requests, prompt_tokens, completion_tokens}: the ids of finished seeds, and the stored answers
     of unfinished ones. `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
     """
-    teacher = answer_settings(config["teacher"])
-    endpoint = config["synthesis"]["judge"]["endpoint"]
-    judge = teacher if endpoint is None else {"kind": "endpoint", **endpoint}
-    labels_openings = config["seeds"]["labels"]["by"] == "teacher"
     counted: dict[str, Any] = {"finished": set(), "requests": 0, "prompt_tokens": 0, "completion_tokens": 0}
-
-    def cached_ask(settings: Config, answers: list[Answer]) -> Ask:
-        """`TeacherClient.ask` of a model, from the cache; it adds every answer to `answers`."""
-        model, model_identity = served_name(settings), identity(settings)
-
-        async def ask(messages: Messages, sampling: Config, number: int, response_format: Row | None = None) -> Answer:
-            request = request_for(model, messages, sampling, number, response_format)
-            answer = cache.get(stored_form(request, model_identity))
-            if answer is None:
-                raise TeacherError("not in the cache")
-            answers.append(answer)
-            return answer
-
-        return ask
-
-    async def count(seed: Seed) -> None:
-        answers: list[Answer] = []
-        generator = Generator(
-            cached_ask(teacher, answers),
-            config["synthesis"],
-            teacher["prefill"],
-            seeds,
-            topics,
-            ask_judge=cached_ask(judge, answers),
-            labels_openings=labels_openings,
-        )
-        try:
-            await generate_conversation(seed, generator, {})
-        except BadTurn:
-            pass  # rejected: it needs no further request
-        except TeacherError:
-            counted["requests"] += len(answers)
-            for tokens in ("prompt_tokens", "completion_tokens"):
-                counted[tokens] += sum(answer.get(tokens, 0) for answer in answers)
-            return
-        counted["finished"].add(seed["id"])
-
-    if cache.folder.is_dir():
-        with progress(len(seeds), "reading the cache", "seed") as bar, asyncio.Runner() as runner:
-            for seed in seeds:
-                runner.run(count(seed))
-                bar.update()
+    for replayed in replay(seeds, config, cache, topics) if cache.folder.is_dir() else ():
+        if replayed.finished:
+            counted["finished"].add(replayed.seed["id"])
+            continue
+        counted["requests"] += len(replayed.answers)
+        for tokens in ("prompt_tokens", "completion_tokens"):
+            counted[tokens] += sum(answer.get(tokens, 0) for answer in replayed.answers.values())
     return counted
 
 

@@ -13,7 +13,14 @@ MAX_LABELLED_CHARS = 3000  # of an opening, when it is labelled as a seed is
 
 
 class BadTurn(Exception):
-    """A text that was invalid in all attempts. The message is `<kind of text>:<fault>`, for example `answer:url`."""
+    """A text that was invalid in all attempts. The message is `<kind of text>:<fault>`, for example `answer:url`.
+
+    `text` is the last reply, empty if the fault is not that of a reply. common/reasons.yaml explains every fault.
+    """
+
+    def __init__(self, fault: str, text: str = ""):
+        super().__init__(fault)
+        self.text = text
 
 
 @dataclass

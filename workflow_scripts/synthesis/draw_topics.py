@@ -12,7 +12,8 @@ from workflow_scripts.common.rows import write_json
 from workflow_scripts.synthesis.topics import PROMPT, PROMPTS, draw_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 from workflow_scripts.teacher.servers import serve
 
 

@@ -9,8 +9,10 @@ from workflow_scripts.common.types import Config, Row, Seed
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.quality import last_sentence
-from workflow_scripts.teacher.cache import Answer
-from workflow_scripts.teacher.structured import Ask, InvalidReply, Messages, ask_structured, strip_reasoning
+from workflow_scripts.teacher.errors import Refused, TeacherError
+from workflow_scripts.teacher.replies import LENGTH, Answer
+from workflow_scripts.teacher.sampling import max_tokens
+from workflow_scripts.teacher.structured import Ask, InvalidReply, Messages, ask_structured
 
 SAMPLING = {"reference": "answer"}  # kinds of text without a key of their own in `synthesis.sampling`
 
@@ -71,20 +73,34 @@ class Generator:
             extract: function from a reply to the text it contains.
             judge: whether the judge writes the text, not the teacher.
 
-        A reply that reached max_tokens is trimmed to its last complete sentence, or is empty, as `synthesis.on_length`
-        says. Raises BadTurn after `synthesis.attempts` attempts.
+        A reply that reached max_tokens is trimmed to its last complete sentence, or has the fault `max_tokens`, as
+        `synthesis.on_length` says. A refusal by a content filter is a fault as well. Raises BadTurn after
+        `synthesis.attempts` attempts; TeacherError if every reply ended within its reasoning.
         """
-        fault = None
+        ask = self.ask_judge if judge else self._ask
+        sampling = self.settings["sampling"][SAMPLING.get(kind, kind)]
+        texts: list[str] = []
+        fault = ""
         for attempt in range(self.settings["attempts"]):
-            seed = _sampling_seed(draft, kind, messages, attempt)
-            ask = self.ask_judge if judge else self._ask
-            answer = await ask(messages, self.settings["sampling"][SAMPLING.get(kind, kind)], seed)
-            text = extract(self._complete_text(answer))
-            fault = check(text)
-            if fault is None:
-                return text
+            try:
+                answer = await ask(messages, sampling, _sampling_seed(draft, kind, messages, attempt))
+            except Refused as error:
+                fault = "content_filter"
+                reply = error.text
+            else:
+                reply, text = answer["text"], extract(self._complete_text(answer))
+                found = check(text)
+                if found is None:
+                    return text
+                fault = "max_tokens" if answer["finish_reason"] == LENGTH and not text else found
             self.faults[f"{kind}:{fault}"] += 1
-        raise BadTurn(f"{kind}:{fault}")
+            texts.append(reply)
+        if fault == "max_tokens" and not any(texts):
+            raise TeacherError(
+                f"every reply reached its maximum of {max_tokens(sampling)} tokens within the reasoning. Raise it in "
+                f"`synthesis.sampling.{SAMPLING.get(kind, kind)}`, or lower `reasoning_effort`"
+            )
+        raise BadTurn(f"{kind}:{fault}", texts[-1])
 
     async def judge(self, draft: Draft, messages: Messages, schema: Row) -> Row:
         """A judgement that fits the JSON schema. Raises BadTurn after `synthesis.attempts` attempts."""
@@ -100,11 +116,15 @@ class Generator:
                 on_fault=lambda _: self.faults.update(["judge:malformed"]),
             )
         except InvalidReply as error:
-            raise BadTurn("judge:malformed") from error
+            raise BadTurn("judge:malformed", error.text) from error
+        except Refused as error:
+            self.faults["judge:content_filter"] += 1
+            raise BadTurn("judge:content_filter", error.text) from error
 
     def _complete_text(self, answer: Answer) -> str:
-        text = strip_reasoning(answer["text"])
-        if answer["finish_reason"] != "length":
+        """The text of an answer that is complete; of one that reached max_tokens, what `synthesis.on_length` keeps."""
+        text: str = answer["text"]
+        if answer["finish_reason"] != LENGTH:
             return text
         return last_sentence(text) if self.settings["on_length"] == "trim" else ""
 

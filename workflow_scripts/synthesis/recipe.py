@@ -50,7 +50,7 @@ async def judge(draft: Draft, generator: Generator) -> list[Row] | None:
     if not scored:  # the skills are not FLASK's
         return None
     if mean(value for answer in scored for value in answer["scores"].values()) < min_mean:
-        raise BadTurn("judge:low_score")
+        raise BadTurn("judge:low_score", draft.exchanges[-1]["output"])
     return scored
 
 

@@ -67,11 +67,13 @@ def kind_of_text(text: str) -> str | None:
 
 
 def kind_of_opening(draft: Draft) -> str:
-    """The kind of the draft's opening: by the category that its technique or its seed names, else by its words and domain."""
-    own = draft.opening == SEED_OPENING
-    stepped = (step.get("category") for step in draft.steps if step["name"] == draft.opening)
-    meta = draft.seed["meta"] if own else {"category": next(stepped, None)}
-    named = CATEGORY_KINDS.get(meta.get("category") or "") or TASK_KINDS.get(meta.get("task") or "")
+    """The kind of the draft's opening: by the category that a technique or the seed names, else by its words and domain.
+
+    Category and task of a seed apply only while its request is unchanged.
+    """
+    stepped = next((step["category"] for step in reversed(draft.steps) if "category" in step), None)
+    meta = draft.seed["meta"] if draft.opening == SEED_OPENING else {}
+    named = CATEGORY_KINDS.get(stepped or meta.get("category") or "") or TASK_KINDS.get(meta.get("task") or "")
     if named:
         return named
     # The words of an attached text are not a request.

@@ -20,10 +20,11 @@ from workflow_scripts.synthesis.recipe import generate_conversation
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 from workflow_scripts.teacher.servers import Teacher, identity, serve, served_name
 
-COUNTED = ("requests", "cached", "prompt_tokens", "completion_tokens")  # of `Usage`, in the statistics
+COUNTED = ("requests", "cached", "failed", "prompt_tokens", "completion_tokens")  # of `Usage`, in the statistics
 
 
 def single_turn(seeds: Iterable[Seed]) -> list[Seed]:
@@ -88,7 +89,7 @@ async def generate_all(
         try:
             rows.append(await generate_conversation(seed, generator, provenance))
         except BadTurn as error:
-            evidence = {"source": seed["source"], "fault": str(error)}
+            evidence = {"source": seed["source"], "fault": str(error), "text": error.text}
             rejections.add(seed_as_conversation(seed), "bad_turn", evidence)
         except TeacherError as error:
             failures += 1

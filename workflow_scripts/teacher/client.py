@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import openai
@@ -16,14 +17,15 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.budget import Budget, BudgetSpent, Ledger
-from workflow_scripts.teacher.cache import Answer, Request, RequestCache
+from workflow_scripts.teacher.cache import Request, RequestCache
+from workflow_scripts.teacher.errors import FailedReply, Refused, TeacherError, failure, redact
 from workflow_scripts.teacher.rate_limit import RateLimit, RateLimitedHttp
+from workflow_scripts.teacher.replies import REFUSED, Answer, complete, read_reply
+from workflow_scripts.teacher.sampling import parameters
+from workflow_scripts.teacher.structured import in_form
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class TeacherError(Exception):
-    """A request that failed after all retries. The message names the failure and never contains the key."""
+RETRY_SECONDS, MAX_RETRY_SECONDS = 0.25, 8.0  # before the first retry of a failed reply; doubled for each further one
 
 
 class _NotSent(openai.APIConnectionError):
@@ -75,10 +77,11 @@ def request_for(
     sampling: Config,
     seed: int,
     response_format: dict[str, Any] | None = None,
+    structured: str = "json_schema",
 ) -> Request:
-    """The body of a request."""
-    request: Request = {"model": model, "messages": messages, "seed": seed, **sampling}
-    return request if response_format is None else {**request, "response_format": response_format}
+    """The body of a request, with every parameter of `sampling`; `structured` is `teacher.structured`."""
+    form = {"messages": messages} if response_format is None else in_form(messages, response_format, structured)
+    return {"model": model, "seed": seed, **parameters(sampling), **form}
 
 
 def stored_form(request: Request, identity: str) -> Request:
@@ -108,6 +111,7 @@ class TeacherClient:
         self._idle.set()
         self._closing = False
         self._opened: openai.AsyncOpenAI | None = None
+        self._key = ""
 
     async def ask(
         self,
@@ -116,32 +120,36 @@ class TeacherClient:
         seed: int,
         response_format: dict[str, Any] | None = None,
     ) -> Answer:
-        """Return {text, finish_reason, prompt_tokens, completion_tokens}.
+        """Return {text, finish_reason, prompt_tokens, completion_tokens}; finish_reason is STOP or LENGTH.
+
+        The text is without reasoning.
 
         Args:
             messages: `role` and `content` of each message.
-            sampling: temperature, top_p and max_tokens.
+            sampling: parameters of the request, such as temperature and max_tokens.
             seed: sampling seed; another seed is another request.
-            response_format: JSON schema that servers enforce while they decode.
+            response_format: `structured.response_format` of a JSON schema.
 
         Raises:
             TeacherError: all retries failed.
+            Refused: the server's content filter refused the request. A stored refusal is not requested again.
             BudgetSpent: the budget is used up. Raised after requests in flight have been answered and stored.
         """
-        request = request_for(self.model, messages, sampling, seed, response_format)
+        structured = self._settings.get("structured", "json_schema")
+        request = request_for(self.model, messages, sampling, seed, response_format, structured)
         stored_as = stored_form(request, self.identity)
         key = content_id(stored_as)
         task = self._pending.get(key)
         if task is None:
             if (answer := self.cache.get(stored_as)) is not None:
                 self.usage.cached += 1
-                return answer
+                return complete(answer)
             task = self._pending[key] = asyncio.create_task(self._fetch(request, stored_as))
             task.add_done_callback(lambda done: self._finish(key, done))
         else:  # the same request is pending
             self.usage.cached += 1
         # The caller may be cancelled; the request is paid for and continues.
-        return await asyncio.shield(task)
+        return complete(await asyncio.shield(task))
 
     def _finish(self, key: str, task: asyncio.Task[Answer]) -> None:
         del self._pending[key]
@@ -149,35 +157,47 @@ class TeacherClient:
             task.exception()  # retrieved, because the caller may have been cancelled
 
     async def _fetch(self, request: Request, stored_as: Request) -> Answer:
-        """Send and store. The openai package retries error statuses, this loop malformed answers: `retries` times each."""
-        # vLLM continues a final assistant message only on request; llama.cpp always does.
-        continuation = (
-            {"continue_final_message": True, "add_generation_prompt": False}
-            if request["messages"][-1]["role"] == "assistant"
-            else None
-        )
+        """Send and store. The openai package retries error statuses, this loop failed replies: `retries` times each."""
+        body = {name: value for name, value in request.items() if name not in ("model", "messages", "seed")}
+        if seed_parameter := self._settings.get("seed_parameter", "seed"):
+            body[seed_parameter] = request["seed"]
+        if request["messages"][-1]["role"] == "assistant":
+            # vLLM continues a final assistant message only on request; llama.cpp always does.
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         retries = self._settings["retries"]
         async with self._slots:
             for attempt in range(retries + 1):
                 await self._check_may_send()
                 with self._sending():
                     try:
-                        completion = await self._client().chat.completions.create(**request, extra_body=continuation)
-                        answer = self._take(request, completion)
+                        response = await self._client().chat.completions.with_raw_response.create(
+                            model=request["model"], messages=cast(Any, request["messages"]), extra_body=body
+                        )
+                        answer = self._take(request, response.http_response.content)
                     except _NotSent:
                         pass
-                    except (openai.APIError, ValueError) as error:
-                        malformed = isinstance(error, ValueError | openai.APIResponseValidationError)
-                        if not malformed or attempt == retries:
+                    except openai.APIError as error:
+                        answer = self._refusal(failure(error, request, self._key))
+                        await asyncio.to_thread(self.cache.put, stored_as, answer)
+                        return answer
+                    except FailedReply as error:
+                        if attempt == retries:
                             self.usage.failed += 1
-                            raise TeacherError(f"{type(error).__name__}: {_short(error)}") from error
+                            raise TeacherError(redact(str(error), self._key)) from None
                     else:
                         # In a thread, because a slow disk must not block other answers.
                         await asyncio.to_thread(self.cache.put, stored_as, answer)
                         return answer
                 await self._check_may_send()  # raises the reason if the request was not sent
-                await asyncio.sleep(min(0.1 * 2**attempt, 8) * random.uniform(0.75, 1))
+                await asyncio.sleep(min(RETRY_SECONDS * 2**attempt, MAX_RETRY_SECONDS) * random.uniform(0.75, 1))
         raise AssertionError("unreachable")
+
+    def _refusal(self, error: TeacherError) -> Answer:
+        """The answer to store for a request that was refused with an error status. Raises any other error."""
+        if not isinstance(error, Refused):
+            self.usage.failed += 1
+            raise error from None
+        return {"text": error.text, "finish_reason": REFUSED, "prompt_tokens": 0, "completion_tokens": 0}
 
     async def _check_may_send(self) -> None:
         if self._closing:
@@ -206,6 +226,7 @@ class TeacherClient:
         if self._opened is None:
             settings = self._settings
             key = api_key(settings.get("api_key_env"))
+            self._key = key if settings.get("api_key_env") else ""
             http = RateLimitedHttp(
                 RateLimit(**(settings.get("rate") or {})),
                 settings["timeout"],
@@ -229,15 +250,20 @@ class TeacherClient:
             raise _NotSent(request=request)  # this type ends the openai package's retries
         self.usage.requests += 1
 
-    def _take(self, request: Request, completion: Any) -> Answer:
-        """The answer of a completion. Its cost is recorded even if it is malformed, which raises ValueError."""
+    def _take(self, request: Request, content: bytes) -> Answer:
+        """The answer in a response. Its cost is recorded even if it is none, which raises FailedReply."""
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise FailedReply("the reply is not JSON") from error
+        usage = body.get("usage") if isinstance(body, dict) else None
         prompt_tokens, completion_tokens = (
-            count if isinstance(count := getattr(getattr(completion, "usage", None), name, 0), int) else 0
+            count if isinstance(usage, dict) and isinstance(count := usage.get(name), int) else 0
             for name in ("prompt_tokens", "completion_tokens")
         )
         try:
-            answer = _read(completion)
-        except ValueError:
+            answer = read_reply(body)
+        except FailedReply:
             self._charge(prompt_tokens, completion_tokens)
             raise
         self._charge(
@@ -263,27 +289,3 @@ class TeacherClient:
             await asyncio.gather(*late, return_exceptions=True)
         if self._opened is not None:
             await self._opened.close()
-
-
-def _read(completion: Any) -> Answer:
-    """Text and finish reason of a completion. Raises ValueError if they are missing."""
-    try:
-        choice = completion.choices[0]
-        text, finish_reason = choice.message.content, choice.finish_reason
-    except (AttributeError, TypeError, IndexError) as error:
-        raise ValueError("the answer contains no text") from error
-    if not isinstance(text, str):
-        raise ValueError("the answer contains no text")
-    # A reply cut off within an emoji ends with half a surrogate pair, which cannot be stored as UTF-8.
-    return {"text": text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "finish_reason": finish_reason}
-
-
-def _short(error: Exception) -> str:
-    """The kind of an error without the server's message, which may repeat the request's headers."""
-    if isinstance(error, openai.APIStatusError):
-        return f"HTTP status {error.status_code}"
-    if isinstance(error, openai.APITimeoutError):
-        return "no answer within the time-out"
-    if isinstance(error, openai.APIConnectionError):
-        return "no connection"
-    return str(error)[:200] if isinstance(error, ValueError) else "malformed answer"

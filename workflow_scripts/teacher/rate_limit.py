@@ -9,6 +9,8 @@ import httpx2
 import openai
 from aiolimiter import AsyncLimiter
 
+from workflow_scripts.teacher.sampling import max_tokens
+
 
 class Rate:
     """At most `per_minute` units per minute, evenly spread: a burst is at most the share of one second."""
@@ -79,8 +81,8 @@ class RateLimitedHttp(openai.DefaultAsyncHttpxClient):
 
 
 def _max_tokens(request: httpx2.Request) -> int:
-    """Upper estimate of a request's tokens: a quarter of its characters plus `max_tokens`."""
-    return len(request.content) // 4 + (json.loads(request.content).get("max_tokens") or 0)
+    """Upper estimate of a request's tokens: a quarter of its characters plus the maximum of its reply."""
+    return len(request.content) // 4 + max_tokens(json.loads(request.content))
 
 
 def _used_tokens(response: httpx2.Response, reserved: int) -> int:

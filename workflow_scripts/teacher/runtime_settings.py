@@ -10,7 +10,7 @@ import os
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Config
 
-ANSWER_KEYS = ("kind", "model", "revision", "prefill", "context")  # keys that affect answers
+ANSWER_KEYS = ("kind", "model", "revision", "prefill", "structured", "context")  # keys that affect answers
 VARIABLE = "CAPYBARA_TEACHER_RUNTIME"
 
 

@@ -1,6 +1,7 @@
 """Structured replies: send a request with a JSON schema, validate the reply, retry with another sampling seed."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,18 +9,29 @@ import jsonschema
 
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Config
-from workflow_scripts.teacher.cache import Answer
+from workflow_scripts.teacher.replies import LENGTH, Answer
+
+FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+# For servers that do not enforce a schema: our wording, appended to the last message of the user.
+INSTRUCTION = """\
+Reply with one JSON object and nothing else: no introduction, no explanation, no Markdown. It must be valid under this \
+JSON schema:
+{schema}"""
 
 Ask = Callable[..., Awaitable[Answer]]  # `TeacherClient.ask`
 Messages = list[dict[str, str]]
 
 
 class InvalidReply(Exception):
-    """No attempt gave a valid reply. `faults` has one short reason per attempt and never quotes the teacher."""
+    """No attempt gave a valid reply. `faults` has one short reason per attempt and never quotes the teacher.
 
-    def __init__(self, name: str, faults: list[str]):
+    `text` is the last reply.
+    """
+
+    def __init__(self, name: str, faults: list[str], text: str):
         super().__init__(f"no valid {name} in {counted(len(faults), 'attempt')}: {'; '.join(faults)}")
         self.faults = faults
+        self.text = text
 
 
 def response_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -27,21 +39,28 @@ def response_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
 
 
-def strip_reasoning(text: str) -> str:
-    """A reply without the reasoning that ends with `</think>`; empty if the reply ends within the reasoning."""
-    reasoning, mark, reply = text.partition("</think>")
-    if not mark:
-        reply = "" if reasoning.lstrip().startswith("<think>") else reasoning
-    return reply.strip()
+def in_form(messages: Messages, form: dict[str, Any], structured: str) -> dict[str, Any]:
+    """`messages` and `response_format` of a request as `teacher.structured` says.
+
+    With json_schema the server enforces the schema; with json_object it enforces JSON, and with prompt nothing: the
+    schema is then in the last message, which is the user's.
+    """
+    if structured == "json_schema":
+        return {"messages": messages, "response_format": form}
+    instruction = INSTRUCTION.format(schema=json.dumps(form["json_schema"]["schema"], ensure_ascii=False))
+    last = {**messages[-1], "content": f"{messages[-1]['content']}\n\n{instruction}"}
+    enforced = {"response_format": {"type": "json_object"}} if structured == "json_object" else {}
+    return {"messages": [*messages[:-1], last], **enforced}
 
 
 def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | None] | None = None) -> Any:
-    """The JSON value of a reply.
+    """The JSON value of a reply: the whole reply, or its only fenced block.
 
     Raises ValueError with a short reason if the reply is not JSON, violates the schema, or `check` returns a reason.
     """
+    fenced = FENCED.findall(text)
     try:
-        value = json.loads(strip_reasoning(text))
+        value = json.loads(fenced[0] if len(fenced) == 1 else text)
     except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
     fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
@@ -67,7 +86,7 @@ async def ask_structured(
     """Return the first valid reply to `messages`, a JSON value.
 
     Args:
-        ask: `TeacherClient.ask`; its errors are not caught.
+        ask: `TeacherClient.ask`; its errors are not caught. It sends the schema as `teacher.structured` says.
         name: name of the schema in the request and in the error message.
         schema: JSON schema of the reply. Use only keywords that llama.cpp, vLLM and OpenAI's strict mode all enforce.
         attempts: maximum number of requests.
@@ -79,13 +98,16 @@ async def ask_structured(
         InvalidReply: no attempt gave a valid reply.
     """
     form = response_format(name, schema)
-    faults = []
+    faults: list[str] = []
+    answer: Answer = {}
     for attempt in range(attempts):
         answer = await ask(messages, sampling, seed(attempt), response_format=form)
         try:
+            if answer["finish_reason"] == LENGTH:
+                raise ValueError("reached max_tokens")
             return parse_reply(answer["text"], schema, check)
         except ValueError as error:
             faults.append(str(error))
             if on_fault is not None:
                 on_fault(faults[-1])
-    raise InvalidReply(name, faults)
+    raise InvalidReply(name, faults, answer["text"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.model_location import local_model
 from workflow_scripts.common.types import Row
 
 GIB = 2**30
@@ -36,13 +37,19 @@ class Plan:
 
 
 def model_config(base: str, shapes: dict[str, Row]) -> Any:
-    """The base model's configuration, from its folder or the table `shapes`. UserError if neither contains it."""
+    """The base model's configuration, from its folder, its GGUF file or the table `shapes`. UserError if none has it."""
     from transformers import AutoConfig
 
-    if (Path(base) / "config.json").is_file():
-        return AutoConfig.from_pretrained(base)
     if base in shapes:
         return AutoConfig.for_model(**shapes[base])
+    path = Path(base) if (Path(base) / "config.json").is_file() else local_model(base)
+    if path is not None and path.suffix == ".gguf":
+        config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
+        if hasattr(config, "quantization_config"):  # fetch_base dequantises the weights
+            del config.quantization_config
+        return config
+    if path is not None and (path / "config.json").is_file():
+        return AutoConfig.from_pretrained(path)
     raise UserError(f"the shape of {base} is unknown. Set --base to the folder of a downloaded model.")
 
 

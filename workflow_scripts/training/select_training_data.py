@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.common.cli import run
-from workflow_scripts.common.conversations import read_exchanges
+from workflow_scripts.common.conversations import from_messages
 from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.types import Row
 
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
             {
                 "id": row["id"],
                 "source": row["source"],
-                "conversation": read_exchanges({"messages": list(row["messages"])}),
+                "conversation": from_messages(row["messages"]),
             },
             args.data,
         )

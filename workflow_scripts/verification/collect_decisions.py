@@ -50,9 +50,7 @@ def require_valid(invalid: list[InvalidEntry]) -> None:
     for entry in invalid[:LOGGED_ENTRIES]:
         logging.error("error: %s: %s.", entry.where, entry.message)
     if invalid:
-        raise UserError(
-            f"invalid entries in the decision files: {len(invalid)}. Fix or delete them there and run again."
-        )
+        raise UserError(f"invalid entries in the decision files: {len(invalid)}. Fix them there and run again.")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import read_jsonl, read_rows, write_json, write_jsonl, write_text
+from workflow_scripts.common.rows import numbered_jsonl, read_rows, write_json, write_jsonl, write_text
 from workflow_scripts.common.types import Conversation, Row, Seed
 from workflow_scripts.verification.items import VERDICTS
 from workflow_scripts.verification.queue import cost_plan, select_items
@@ -18,16 +18,16 @@ from workflow_scripts.verification.spreadsheet import sheet
 
 
 def read_gold(path: Path | None) -> list[Row]:
-    """The entries of the gold file; UserError with file and row for a missing field or an unknown verdict."""
-    rows = list(read_jsonl(path)) if path else []
-    for number, row in enumerate(rows, 1):
+    """The entries of the gold file; UserError with file and line for a missing field or an unknown verdict."""
+    rows = list(numbered_jsonl(path)) if path else []
+    for number, row in rows:
         if missing := [name for name in ("instruction", "response", "field", "verdict") if not row.get(name)]:
-            raise UserError(f"{path}, row {number}: missing {', '.join(missing)}. Every gold item needs all of them.")
+            raise UserError(f"{path}, line {number}: missing {', '.join(missing)}. Every gold item needs all of them.")
         if row["verdict"] not in VERDICTS:
             raise UserError(
-                f"{path}, row {number}: unknown verdict {row['verdict']!r}. Use one of {', '.join(VERDICTS)}."
+                f"{path}, line {number}: unknown verdict {row['verdict']!r}. Use one of {', '.join(VERDICTS)}."
             )
-    return rows
+    return [row for _, row in rows]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,7 +5,9 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from workflow_scripts.common.csv_files import read_records
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.text_files import open_bytes
 from workflow_scripts.common.types import Row
 
 ITEM_COLUMNS = ["item", "answer", "field", "topic", "question", "text"]
@@ -41,22 +43,28 @@ def sheet(queue: Iterable[Row], reviewer: str = "") -> str:
 
 
 def read_sheet(path: Path) -> Iterator[tuple[str, Row]]:
-    """The rows of a filled spreadsheet that have a verdict, each with its place (file and row).
+    """The rows of a filled spreadsheet, each with its place (file and line); rows in which nothing is filled in are skipped.
 
-    The separator is comma, semicolon or tab: spreadsheets choose it by language. UserError if a column is missing or the
-    file is not UTF-8.
+    The separator is comma, semicolon or tab: spreadsheets choose it by language. UserError with the line for a missing
+    column, a row with more cells than the header, an unclosed quote, or a file that is not UTF-8. A row may have fewer cells:
+    spreadsheets leave out empty ones at the end.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not valid UTF-8 ({error.reason}). Save it as CSV UTF-8.") from error
-    header = text.partition("\n")[0]
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    if missing := [name for name in REQUIRED_COLUMNS if name not in (rows.fieldnames or [])]:
-        raise UserError(f"{path}: no column {', '.join(missing)}. Fill in the spreadsheet written by the workflow.")
-    for number, row in enumerate(rows, 2):
-        columns = [*REQUIRED_COLUMNS, *REVIEWER_COLUMNS]
-        cells = {name: unescape_formula((row.get(name) or "").strip()) for name in columns}
-        date = cells.pop("date") or None
-        if cells["verdict"]:
-            yield f"{path}, row {number}", {**cells, "at": date, "seconds": None}
+    with open(path, "rb") as file:
+        header = file.readline().decode("utf-8-sig", "replace")
+    with open_bytes(path) as content:
+        rows = read_records(content, path, max(",;\t", key=header.count))
+        _, names = next(rows, (1, []))
+        if missing := [name for name in REQUIRED_COLUMNS if name not in names]:
+            raise UserError(f"{path}: no column {', '.join(missing)}. Fill in the spreadsheet written by the workflow.")
+        for line, found in rows:
+            if len(found) > len(names):
+                raise UserError(
+                    f"{path}, line {line}: {len(found)} cells, but the header has {len(names)}. Fix the row."
+                )
+            row = dict(zip(names, found, strict=False))
+            cells = {
+                name: unescape_formula(row.get(name, "").strip()) for name in (*REQUIRED_COLUMNS, *REVIEWER_COLUMNS)
+            }
+            date = cells.pop("date") or None
+            if any(cells[name] for name in ("verdict", "confidence", "corrected", "note")):
+                yield f"{path}, line {line}", {**cells, "at": date, "seconds": None}

@@ -143,7 +143,9 @@ def test_allowed_hits_are_kept(folder):
     (folder / "allow.yaml").write_text("- {benchmark: mine, item: q1, id: r000, reason: a common question}\n")
     assert [hit["counts"] for hit in run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")] == [False, True]
     (folder / "allow.yaml").write_text("- {benchmark: mine}\n")
-    with pytest.raises(UserError, match=r"allow.yaml has errors:\n  \[0\].item: missing.\n  \[0\].reason: missing"):
+    with pytest.raises(
+        UserError, match=r"allow.yaml has errors:\n  allow.yaml, line 1: \[0\].item: missing.\n.*\[0\].reason: missing"
+    ):
         run("data.jsonl", "--columns", "text", "--allow", "allow.yaml")
 
 
@@ -228,6 +230,76 @@ def test_a_file_or_shard_without_rows_has_an_empty_copy(folder):
         main([*words, "--shard", shard])
     assert (folder / "out/clean/empty.01-of-12.jsonl").read_bytes() == b""
     assert (folder / "out/clean/data.12-of-12.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_compressed_files_in_and_out(folder, kind):
+    name = {"gzip": "data [1].jsonl.gz", "zstd": "data [1].jsonl.zst"}[kind]
+    content = b"".join(json.dumps(row).encode() + b"\n" for row in rows(9))
+    with pa.OSFile(name, "wb") as file, pa.CompressedOutputStream(file, kind) as stream:
+        stream.write(content)
+    assert [hit["row"] for hit in run(name, "--columns", "text")] == [1, 4, 7]
+    with pa.OSFile(f"out/clean/{name}") as file, pa.CompressedInputStream(file, kind) as stream:
+        assert stream.read() == b"".join(line for n, line in enumerate(content.splitlines(keepends=True)) if n % 3)
+    shards = [*rows(0)]
+    for number in (1, 2):
+        main([name, "--columns", "text", "--index", "out/index", "--output", "out", "--shard", f"{number}/2"])
+        shards += read_jsonl(f"out/hits.{number}-of-2.jsonl")
+        assert (folder / f"out/clean/{name.replace('.jsonl', f'.{number}-of-2.jsonl')}").is_file()
+    assert shards == list(read_jsonl("out/hits.jsonl"))
+
+
+def test_lines_in_a_json_file_are_read_and_an_array_is_named(folder):
+    write_jsonl(folder / "data.json", rows(3))
+    assert [hit["row"] for hit in run("data.json", "--columns", "text")] == [1]
+    (folder / "array.jsonl").write_text(json.dumps(rows(3), indent=1))
+    with pytest.raises(UserError, match=r"^array\.jsonl: a JSON array, not JSON Lines\. Write one row per line"):
+        run("array.jsonl", "--columns", "text")
+
+
+def test_rows_without_a_conversation_are_kept(folder):
+    talk = {"conversations": [{"from": "human", "value": QUESTION}]}
+    (folder / "data.jsonl").write_text(f'{{"conversations": null}}\nnull\n\n{json.dumps(talk)}\n')
+    assert [hit["row"] for hit in run("data.jsonl")] == [4]
+    assert (folder / "out/clean/data.jsonl").read_text() == '{"conversations": null}\nnull\n\n'
+
+
+def test_cells_of_a_csv_benchmark_are_texts(folder):
+    """None, NA, 0.50 and 007 are choices, not nulls and numbers."""
+    (folder / "items.csv").write_text(
+        "id,question,A,B,answer\n1,Which of these names a colour?,None of these at all,NA,0\n2,How long is it?,0.50,007,1\n"
+    )
+    (folder / "mine.yaml").write_text(
+        "mine: {path: items.csv, id: id, question: question, choices: [A, B], answer: answer, answer_is: index}\n"
+    )
+    texts = ["Which of these names a colour? A. None of these at all B. NA", "How long is it? A. 0.50 B. 007"]
+    write_jsonl(folder / "data.jsonl", [{"text": f"{text} Well."} for text in texts])
+    assert [(hit["item"], hit["distance"]) for hit in run("data.jsonl", "--columns", "text")] == [("1", 0), ("2", 0)]
+    renderings = {row["text"] for row in read_jsonl("out/index/queries.jsonl") if row["item"] == "2"}
+    assert renderings == {"How long is it?\nA. 0.50\nB. 007"}
+    items = read_json("out/stats.json")["benchmarks"]["mine"]
+    assert (items["items"], items["answers"]) == (2, {"long": 0, "short": 2})
+
+
+def test_format_characters_do_not_hide_a_hit(folder):
+    hidden = QUESTION.replace("granite", "gra\xadni\u200bte").replace("slowly", "s\u2060lowly\u202e")
+    write_jsonl(folder / "data.jsonl", [{"text": f"Well. {hidden} So."}])
+    [hit] = run("data.jsonl", "--columns", "text")
+    assert (hit["distance"], hit["found_text"]) == (0, hidden.removesuffix("?"))
+
+
+def test_a_benchmark_of_ones_own_needs_its_file(folder):
+    write_jsonl(folder / "data.jsonl", rows(3))
+    with pytest.raises(UserError, match=r"unknown benchmark mine; .* A benchmark of your own needs --benchmark-file"):
+        main(["data.jsonl", "--benchmarks", "mine", "--output", "out"])
+    (folder / "mine.yaml").write_text(
+        "run: x\ndecontamination:\n  custom: {mine: {path: items.jsonl, question: question}}\n"
+    )
+    with pytest.raises(UserError) as caught:
+        run("data.jsonl", "--columns", "text")
+    assert str(caught.value) == (
+        "mine.yaml: a whole configuration. Write the entries of its `decontamination.custom` to a file of their own."
+    )
 
 
 def test_an_input_file_is_never_overwritten(folder):

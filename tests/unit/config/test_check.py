@@ -78,11 +78,35 @@ def test_the_presets_have_no_error(preset):
             "synthesis.techniques.evol_instruct.operations: 'wi",
         ),
         ("synthesis.judge.min_mean", 6, "synthesis.judge.min_mean: 6 must be at most 5"),
-        ("run", "../x", "run: '../x' does not match the pattern"),
+        ("run", "../x", "run: '../x' is not valid: use lower-case letters, digits"),
         ("teacher.kind", "endpoint", "teacher.base_url: null; expected a string"),
         ("seeds.oversample", 0.5, "seeds.oversample: 0.5 must be at least 1 (embed and label at most"),
         ("seeds.labels.by", "me", "seeds.labels.by: 'me' is not one of classifier, teacher, none ("),
-        ("seeds.stratify_by.0", "topic", "seeds.stratify_by[0]: 'topic' is not one of domain, difficulty, skill"),
+        ("judge.min_score", 3, "judge.min_score: there are no scores without a judge. Set `judge.by: model`."),
+        (
+            "judge",
+            {
+                "by": "model",
+                "teacher": {"kind": "endpoint"},
+                "sampling": {"temperature": 0, "top_p": 1, "max_tokens": 9},
+                "min_score": None,
+                "best_share": None,
+            },
+            "judge.teacher.base_url:",
+        ),
+        (
+            "judge",
+            {
+                "by": "model",
+                "teacher": {"kind": "vllm", "model": "a/b"},
+                "sampling": {"temperature": 0, "top_p": 1, "max_tokens": 9},
+                "min_score": None,
+                "best_share": None,
+            },
+            "judge.teacher.model: a/b is not downloaded. Set a local path, or serve it",
+        ),
+        ("seeds.expected_yield", 0, "seeds.expected_yield: 0 "),
+        ("seeds.stratify_by.0", "colour", "seeds.stratify_by[0]: 'colour' is not one of domain, difficulty, skill"),
         ("seeds.composition", {"Dove": 0}, "seeds.composition.Dove: 0 must be more than 0"),
         ("seeds.composition", {}, "seeds.composition: {} should be non-empty"),
         (
@@ -97,7 +121,11 @@ def test_the_presets_have_no_error(preset):
         ),
         ("seeds.sources.0.layout", "alpaca", "seeds.sources[0].layout: 'alpaca' is not one of instruction, problem, "),
         ("seeds.sources.0.columns", {"response": 3}, "seeds.sources[0].columns.response: 3 is not valid under any"),
-        ("seeds.sources.0.url", "ftp://a/b.json", "seeds.sources[0].url: 'ftp://a/b.json' does not match the pattern"),
+        (
+            "seeds.sources.0.url",
+            "ftp://a/b.json",
+            "seeds.sources[0].url: 'ftp://a/b.json' is not valid: it must begin with http:// or https://",
+        ),
         (
             "seeds.sources.0.post_tasks",
             ["poem"],
@@ -145,7 +173,7 @@ def test_the_presets_have_no_error(preset):
         (
             "seeds.sources.0.cleaning",
             {"min_answer_chars": -1},
-            "seeds.sources[0] (airoboros).cleaning.min_answer_chars: -1 must be at least 0 (minimum characters of an answer",
+            "seeds.sources[0] (airoboros).cleaning.min_answer_chars: -1 must be at least 0 (characters below which an answer is short",
         ),
         (
             "seeds.sources.0.cleaning",

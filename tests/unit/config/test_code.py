@@ -145,7 +145,14 @@ def test_every_module_that_can_be_run_is_a_rule_or_a_command():
         for path in PACKAGE.rglob("*.py")
         if '__name__ == "__main__"' in path.read_text(encoding="utf-8") and path.parent.name != "server"
     }
-    assert runnable == {*ENTRY_POINTS, "cli.main", "common.on_gpus", "config.documentation", "teacher.watchdog"}
+    assert runnable == {
+        *ENTRY_POINTS,
+        "cli.main",
+        "common.on_gpus",
+        "common.reasons",
+        "config.documentation",
+        "teacher.watchdog",
+    }
 
 
 def test_no_stage_imports_an_entry_point_of_another():

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.config import setup
 from workflow_scripts.config.files import merged_config, read_file, with_extended
+from workflow_scripts.config.locations import with_locations
 
 
 @pytest.fixture
@@ -91,11 +91,15 @@ def test_a_missing_file(folder):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "not valid YAML"), ("- 1", "expected a mapping of keys"), (b"\xff", "not valid YAML")],
+    [
+        ("a: [", ", line 2: not valid YAML"),
+        ("- 1", ": expected a mapping of keys"),
+        (b"a: 1\nb: \xff", ", line 2: not valid UTF-8"),
+    ],
 )
 def test_a_file_that_is_not_a_configuration(folder, text, message):
     Path("x.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UserError, match=rf"^x\.yaml: {message}"):
+    with pytest.raises(UserError, match=rf"^x\.yaml{message}"):
         read_file(Path("x.yaml"))
 
 
@@ -146,13 +150,65 @@ def test_the_default_file_given_explicitly_is_read_once():
     assert prepared("config.yaml")[1] == ["config.yaml"]
 
 
-def test_errors_stop_the_start(tmp_path):
-    (tmp_path / "mine.yaml").write_text("training: {over_long: cut}\nrunn: x\n")
-    with pytest.raises(WorkflowError) as caught:
-        prepared(str(tmp_path / "mine.yaml"))
-    message = str(caught.value)
-    assert "runn: unknown key; did you mean `run`?" in message
-    assert "training.over_long: renamed to training.overflow." in message
-    (tmp_path / "mine.yaml").write_text("extends: no.yaml\n")
-    with pytest.raises(WorkflowError, match=r"no\.yaml: no such file"):
-        prepared(str(tmp_path / "mine.yaml"))
+def stopped(*names):
+    """The message with which a start ends."""
+    with pytest.raises(SystemExit) as caught:
+        prepared(*names)
+    return str(caught.value.code)  # Python prints it and ends with status 1
+
+
+def test_errors_stop_the_start_and_name_file_and_line(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("training:\n  over_long: cut\nrunn: x\n")
+    assert stopped(str(mine)) == (
+        f"Configuration errors:\n  {os.path.relpath(mine)}, line 3: runn: unknown key; did you mean `run`?\n"
+        f"  {os.path.relpath(mine)}, line 2: training.over_long: renamed to training.overflow."
+    )
+    mine.write_text("extends: no.yaml\n")
+    assert "no.yaml: no such file" in stopped(str(mine))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a:\n  b: 1\n c: 2\n", "line 3: not valid YAML (did not find expected key at column 2). Fix the file."),
+        (
+            "a: 1\nb:\n\t- 1\n",
+            "line 3: not valid YAML (found character that cannot start any token at column 1). Fix the file.",
+        ),
+        (
+            "seeds: {}\nrun: x\nseeds: {limit: 3}\n",
+            "line 3: `seeds` is set twice, first in line 1. Delete one of them.",
+        ),
+        (
+            "seeds:\n  limit: 1\n  sources: []\n  limit: 2\n",
+            "line 4: `limit` is set twice, first in line 2. Delete one of them.",
+        ),
+    ],
+)
+def test_an_invalid_file_names_the_line(folder, text, message):
+    Path("x.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_file(Path("x.yaml"))
+    assert str(caught.value) == f"x.yaml, {message}"
+
+
+@pytest.mark.parametrize("number", ["2e-5", "1E-4", "2.0e-5", "1.5e3", "1e+2", "+3e0"])
+def test_numbers_with_an_exponent(folder, number):
+    Path("x.yaml").write_text(f"a: {number}\nb: '{number}'\nc: x{number}\n")
+    assert read_file(Path("x.yaml")) == {"a": float(number), "b": number, "c": f"x{number}"}
+
+
+def test_where_a_key_is_set(folder):
+    write("base.yaml", seeds={"sources": [{"id": "a"}, {"id": "b", "path": "x"}], "limit": 1}, tasks={"a.b": {"c": 1}})
+    Path("top.yaml").write_text("seeds:\n  sources:\n    - id: z\n    - {id: y}\ntasks: {}\n")
+    errors = {
+        "seeds.sources[1].path: gone": "top.yaml, line 4: ",  # the list of top.yaml replaces that of base.yaml
+        "seeds.sources[0] (z): x": "top.yaml, line 3: ",
+        "seeds.limit: x": "base.yaml, line 2: ",
+        "seeds.limit.more: x": "base.yaml, line 2: ",
+        "tasks.a.b.c: x": "base.yaml, line 9: ",
+        "training.epochs: from the command line": "",
+    }
+    files = paths("base.yaml", "top.yaml")
+    assert with_locations(list(errors), files) == [f"{place}{line}" for line, place in errors.items()]

@@ -33,7 +33,7 @@ def test_processes_of_a_launcher(launcher, processes):
         ({"models": {"a": {"tokens_of": "b"}}}, "training.models.a.tokens_of: b is not one of `training.models`."),
         ({"models": {"a": {"micro_batch_size": "x"}}}, "training.models.a.micro_batch_size: 'x' is a string; expected an integer"),
         ({"models": {"a": {"micro_batch_size": 0}}}, "training.models.a.micro_batch_size: 0 must be at least 1"),
-        ({"models": {"base": {}}}, "training.models: 'base' does not match the pattern"),
+        ({"models": {"base": {}}}, "training.models: 'base' is not valid: use lower-case letters"),
         ({"global_batch_size": 3}, "training.global_batch_size: 3 (capybara) is not a multiple of micro_batch_size 2 × 1 processes of"),
         (
             {"launcher": FSDP, "global_batch_size": 2, "resources": {"gpus": 4, "memory_gb": 6, "minutes": 60}},

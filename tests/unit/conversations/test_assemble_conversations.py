@@ -6,7 +6,7 @@ import pytest
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, read_jsonl, write_jsonl
-from workflow_scripts.conversations.assemble_conversations import clean_and_split, main, readable_turns
+from workflow_scripts.conversations.assemble_conversations import clean_and_split, main
 from workflow_scripts.conversations.fetch_conversations import main as fetch
 
 TALK = [{"input": "Why?", "output": "So."}]
@@ -16,12 +16,15 @@ MESSAGES = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistan
 
 @pytest.fixture
 def assemble(tmp_path):
-    def run(synthesis=(), seeds=(), **files):
+    def run(synthesis=(), seeds=(), rules=(), **files):
         write_jsonl(tmp_path / "synthesis.jsonl", synthesis)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
         for name, rows in files.items():
             write_jsonl(tmp_path / f"{name}.jsonl", rows)
-        include = [{"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT"} for name in files]
+        include = [
+            {"path": str(tmp_path / f"{name}.jsonl"), "label": name, "license": "MIT", "rules": list(rules)}
+            for name in files
+        ]
         fetched = [tmp_path / "fetched" / f"{number}.parquet" for number in range(len(include))]
         for entry, path in zip(include, fetched, strict=True):
             fetch(
@@ -69,6 +72,7 @@ def test_files_in_the_three_layouts_enter(assemble, tmp_path):
     assert found["trl"]["provenance"] == {
         "dataset": str(tmp_path / "trl.jsonl"),
         "revision": f"sha256:{file_sha256(tmp_path / 'trl.jsonl')}",
+        "row": 1,
         "license": "MIT",
         "kind": "conversation",
         "domain": None,
@@ -88,45 +92,48 @@ def test_conversation_seeds_enter_as_they_are_and_others_do_not(assemble, make_s
 def test_the_same_conversation_enters_once(assemble):
     rows, rejected = assemble([synthesised()], own=[{"conversation": TALK}, {"conversation": TALK}])
     assert rows == [synthesised()]
-    assert [(row["reason"], row["evidence"]["kept"]) for row in rejected] == [("exact_duplicate", "Airoboros")] * 2
+    kept = {"kept": content_id(TALK), "kept_source": "Airoboros", "kept_file": None, "kept_row": None}
+    assert [row["reason"] for row in rejected] == ["exact_duplicate"] * 2
+    assert [row["evidence"] for row in rejected] == [{"source": "own", **kept}] * 2
     assert [(row["source"], row["conversation"]) for row in rejected] == [("own", TALK)] * 2
+    assert [row["provenance"]["row"] for row in rejected] == [1, 2]
+
+
+def test_a_duplicate_names_the_file_and_row_that_it_duplicates(assemble, tmp_path):
+    _, [rejected] = assemble(own=[SHAREGPT, {"conversation": TALK}], other=[{"conversation": TALK}])
+    place = {"kept_source": "own", "kept_file": str(tmp_path / "own.jsonl"), "kept_row": 2}
+    assert rejected["evidence"] == {"source": "other", "kept": content_id(TALK), **place}
+    assert (rejected["provenance"]["dataset"], rejected["provenance"]["row"]) == (str(tmp_path / "other.jsonl"), 1)
+
+
+def test_rejected_rows_are_written_also_if_all_rows_are_rejected(assemble):
+    rows, rejected = assemble(shared=[{"conversations": None}, {"conversations": []}])
+    assert rows == []
+    assert [(row["reason"], row["evidence"]["row"]) for row in rejected] == [("no_exchange", 1), ("no_exchange", 2)]
+
+
+def test_changes_to_a_published_conversation_are_recorded(assemble, tmp_path):
+    thanks = {"conversations": [*SHAREGPT["conversations"], {"from": "human", "value": "Thanks"}]}
+    rows, _ = assemble(shared=[thanks])
+    assert rows[0]["conversation"] == [{"input": "How?", "output": "Thus."}]
+    assert rows[0]["provenance"]["changes"] == "unanswered_request"
+    assert read_json(tmp_path / "stats")["changes"] == {"unanswered_request": 1}
 
 
 def test_a_row_that_is_no_conversation_is_rejected_with_its_row_number_and_text(assemble, tmp_path):
     half = {"conversations": SHAREGPT["conversations"][:1]}
     rows, rejected = assemble(shared=[SHAREGPT, half])
-    assert len(rows) == 1
+    assert [row["provenance"]["row"] for row in rows] == [1]
     evidence = {"file": str(tmp_path / "shared.jsonl"), "row": 2}
-    assert [(row["reason"], row["evidence"]) for row in rejected] == [
-        ("does_not_end_with_an_assistant_message", evidence)
-    ]
+    assert [(row["reason"], row["evidence"]) for row in rejected] == [("no_exchange", evidence)]
     assert (rejected[0]["source"], rejected[0]["provenance"]["license"]) == ("shared", "MIT")
     assert rejected[0]["conversation"] == [{"input": "How?", "output": ""}]
-
-
-@pytest.mark.parametrize(
-    ("row", "exchanges"),
-    [
-        ({"conversation": []}, []),
-        ({"conversation": "text"}, []),
-        ({"conversation": [{"input": "Why?", "output": None}]}, [{"input": "Why?", "output": ""}]),
-        ({"conversation": [{"output": "So."}, {"other": 1}, None]}, [{"input": "", "output": "So."}]),
-        (
-            {"messages": [{"role": role, "content": role} for role in ("system", "user", "user", "assistant")]},
-            [{"input": text, "output": ""} for text in ("system", "user", "user")]
-            + [{"input": "", "output": "assistant"}],
-        ),
-        ({"conversations": [{"from": "gpt", "value": "So."}, {"from": "human"}]}, [{"input": "", "output": "So."}]),
-    ],
-)
-def test_the_texts_of_a_row_that_is_no_conversation(row, exchanges):
-    assert readable_turns(row) == exchanges
 
 
 def test_a_file_without_conversations_names_file_row_and_columns(assemble):
     with pytest.raises(UserError) as caught:
         assemble(plain=[{"text": "Why?"}])
-    assert "plain.jsonl, row 1: no column conversation, conversations or messages; the columns are text." in str(
+    assert "plain.jsonl: no column conversation or conversations or messages; the columns are text." in str(
         caught.value
     )
 
@@ -153,3 +160,26 @@ def test_an_amplified_conversation_that_is_cut_to_one_exchange_is_rejected_and_o
         ("B", 1, None), ("C", 2, 0), ("C", 1, 1),
     ]  # fmt: skip
     assert counts == {"shortened": 1, "split": 1, "parts": 2, "still_too_long": 0}
+
+
+def test_an_included_conversation_ends_before_its_first_faulty_exchange(assemble):
+    good, bad = "Its crystals interlock.", "As an AI language model, I cannot say."
+    talk = [{"input": "Why?", "output": good}, {"input": "And then?", "output": bad}, {"input": "So?", "output": good}]
+    lost = [{"input": "Why?", "output": bad}]
+    rows, rejected = assemble(rules=["self_reference"], mine=[{"conversation": talk}, {"conversation": lost}])
+    [row], [other] = rows, rejected
+    assert row["conversation"] == talk[:1] and row["id"] == content_id(talk[:1])
+    shortened = {"reason": "self_reference", "text": "As an AI language model, I", "exchanges": 3}
+    assert row["provenance"]["shortened"] == shortened
+    assert (other["reason"], other["conversation"]) == ("self_reference", lost)
+    rows, rejected = assemble(rules=["url"], mine=[{"conversation": talk}, {"conversation": lost}])
+    assert sorted(len(row["conversation"]) for row in rows) == [1, 3] and not rejected
+
+
+def test_a_link_of_the_user_is_no_fault_later_in_the_conversation(assemble):
+    talk = [
+        {"input": "What is https://plumtree.info?", "output": "A site on plums."},
+        {"input": "Is it safe?", "output": "Yes, https://plumtree.info is safe."},
+    ]
+    rows, rejected = assemble(rules=["url"], mine=[{"conversation": talk}], other=[{"conversation": talk[1:]}])
+    assert (len(rows), [row["reason"] for row in rejected]) == (1, ["url"])

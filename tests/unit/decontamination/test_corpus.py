@@ -133,6 +133,19 @@ def test_errors_name_file_and_line(tmp_path, monkeypatch, line, columns, message
     assert str(error.value).startswith(f"{path}, {message}")
 
 
+def test_only_the_last_line_may_be_truncated(tmp_path):
+    path = tmp_path / "data.jsonl"
+    for content, hint in (
+        (b'{"text": "a"}\n{"text"\n{"text": "b"}', False),
+        (b'{"text": "a"}\n{"text"', True),
+        (b'{"text"\n', False),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError) as error:
+            rows_of_columns(path, ["text"])
+        assert ("The file ends here" in str(error.value)) is hint
+
+
 def rows_of_columns(path, columns):
     for block in blocks([path]):
         conversations(block, columns)

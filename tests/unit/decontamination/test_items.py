@@ -1,8 +1,14 @@
 """Benchmark rows as items, and the queries of items."""
 
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.items import read_benchmark, to_items
 from workflow_scripts.decontamination.queries import queries, summary, tiers
@@ -145,6 +151,77 @@ def test_a_hidden_label_gives_no_answer(benchmark, label):
     choices = dict.fromkeys(("sol1", "sol2", "option1", "option2"), "a")
     found = read(benchmark, {"goal": "q", "sentence": "q", **choices, "label": label, "answer": label})
     assert found["answer"] == ""
+
+
+LABELLED = {
+    "id_of_benchmark": "mine",
+    "question": "q",
+    "choices": "c",
+    "answer": "a",
+    "answer_is": "label",
+    "labels": "l",
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "answer", "choice"),
+    [
+        ("AB", "B", "rain"), ("AB", "b", "rain"), ("AB", "B.", "rain"), ("AB", "(b)", "rain"), ("AB", " B ", "rain"),
+        (["1", "2"], 2, "rain"), (["1", "2"], "2", "rain"), ([1, 2], "2", "rain"), (["1", "2"], 2.0, "rain"),
+        (["(A)", "(B)"], "B", "rain"), (["a", "A"], "A", "rain"), ("AB", "", ""), ("AB", None, ""),
+    ],
+)  # fmt: skip
+def test_a_label_in_another_form_is_the_same_label(labels, answer, choice):
+    row = {"q": LONG, "c": ["sun", "rain"], "l": list(labels), "a": answer}
+    (found,) = to_items(row, 0, "items", LABELLED)
+    assert found["answer"] == choice
+
+
+@pytest.mark.parametrize(
+    ("entry", "row", "message"),
+    [
+        ({}, {"a": "E", "l": ["A", "B"]}, "`answer`: 'E' is not one of the labels A, B"),
+        ({}, {"a": "a", "l": ["A.", "(A)"]}, "`answer`: 'a' is not one of the labels"),  # two labels are meant
+        ({"answer_is": "index"}, {"a": 2}, "there is no choice 2, counted from 0; the row has 2"),
+        ({"answer_is": "index"}, {"a": 0.5}, "0.5 is not the number of a choice"),
+        ({"answer_is": "index1"}, {"a": "three"}, "could not convert"),
+    ],
+)
+def test_an_answer_that_names_no_choice_is_an_error(tmp_path, entry, row, message):
+    write_jsonl(tmp_path / "x.jsonl", [{"q": LONG, "c": ["sun", "rain"], **row}])
+    with pytest.raises(UserError, match=r"benchmark mine, items, row 1 of .*x\.jsonl: ") as caught:
+        read_benchmark("mine", {**LABELLED, **entry, "path": str(tmp_path / "x.jsonl")})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.jsonl", "x.json"])
+def test_choices_are_read_as_written(tmp_path, name):
+    """A choice of "None", "NA", "0.50" or "007" is that text."""
+    row = {"q": LONG, "A": "None", "B": "NA", "C": "0.50", "D": "007", "a": "2"}
+    if ".csv" in name:
+        text = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
+    else:
+        text = json.dumps([row]) if name == "x.json" else json.dumps(row)
+    content = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    entry = {
+        "path": str(tmp_path / name),
+        "question": "q",
+        "choices": list("ABCD"),
+        "answer": "a",
+        "answer_is": "index",
+    }
+    [found], _ = read_benchmark("mine", entry)
+    assert (found["choices"], found["answer"]) == (["None", "NA", "0.50", "007"], "0.50")
+
+
+def test_columns_that_are_not_needed_are_not_decoded(tmp_path):
+    far = pa.array([10**15], pa.timestamp("ms"))  # beyond the year 9999
+    pq.write_table(pa.table({"q": [LONG], "when": far}), tmp_path / "x.parquet")
+    [found], _ = read_benchmark("mine", {"path": str(tmp_path / "x.parquet"), "question": "q"})
+    assert found["question"] == LONG
+    with pytest.raises(UserError, match=r"benchmark mine: no column ask; the columns are q, when\. Correct its entry"):
+        read_benchmark("mine", {"path": str(tmp_path / "x.parquet"), "question": "ask"})
 
 
 def test_every_entry_of_the_catalogue_passes_the_schema_of_custom_benchmarks(config):

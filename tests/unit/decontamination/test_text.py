@@ -1,5 +1,10 @@
 """The normal form of one text and of batches, and the mapping to the original text."""
 
+import re
+import unicodedata
+
+import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +14,10 @@ from workflow_scripts.decontamination.text import is_long, normal_texts, normali
 # Any character, often one whose normal form depends on its neighbours.
 TRICKY = st.sampled_from(
     list("aB \n*_-é²ﬁßİ½北가\u0301\u0308\u0345\u1100\u1161\u11a8\u200b\u200d\ufeff\U0001f600\ud800\udc00")
+    # Format characters, tatweel, vowel points, spacing marks, fillers, selectors.
+    + list(
+        "\xad\u034f\u0640\u064e\u0670\u05b0\u093f\u094d\u093c\u0e33\u0e34\u115f\u1160\u3164\ufe0f\U000e0101\u202e\u20dd´\ufe71"
+    )
 )
 TEXTS = st.lists(st.text(st.one_of(TRICKY, st.characters(codec=None))), max_size=6)
 
@@ -18,6 +27,39 @@ def test_normal_form():
     assert normalise("STRASSE") == normalise("straße")
     assert normalise("e\u0301te\u0301") == normalise("été")
     assert normalise("?!") == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "item"),
+    [
+        ("gra\xadnite", "granite"),
+        ("g\u200br\u200ba\u200bn\u200bi\u200bt\u200be", "granite"),
+        ("\u202egranite\ufeff", "granite"),
+        ("e\u034f\u0301tude", "étude"),
+        ("e\xad\u0301tude", "étude"),  # composition goes on behind a removed character
+        ("صـــخر", "صخر"),
+        ("صَخْر", "صخر"),
+        ("\u200fصخر\u200f", "صخر"),
+        ("שָׁלוֹם", "שלום"),
+        ("❤\ufe0f granite", "granite"),
+        ("नहीं", "नहीं"),
+    ],
+)
+def test_format_characters_and_marks_inside_words_cost_nothing(found, item):
+    assert normalise(found) == normalise(item) != ""
+    assert " " not in normalise(found)
+
+
+def test_every_character_by_its_unicode_properties():
+    """The definition a second time, with the property names of Unicode; characters newer than Python's data are left out."""
+    removed = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u0640]")
+    marks = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{M}\u0640]")
+    for code in (code for code in range(0x30000) if not 0xD800 <= code < 0xE000):
+        text = f"x{chr(code)}y"
+        if unicodedata.category(chr(code)) == "Cn" and not regex.match(r"\p{Default_Ignorable_Code_Point}", text[1]):
+            continue
+        folded = unicodedata.normalize("NFKC", removed.sub("", text)).casefold()
+        assert normalise(text) == re.sub(r"[\W_]+", " ", marks.sub("", folded)).strip(), hex(code)
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from workflow_scripts.evaluation.judge import ATTEMPTS, SCHEMA, judge, outcome, summary
+from workflow_scripts.evaluation.judge import ATTEMPTS, SAMPLING, SCHEMA, judge, outcome, summary
 from workflow_scripts.evaluation.judge_answers import unjudged
 from workflow_scripts.teacher.structured import InvalidReply, parse_reply
 
@@ -32,7 +32,7 @@ def replies(*texts):
 
     async def ask(messages, sampling, seed, response_format=None):
         asked.append((messages[0]["content"], seed))
-        return {"text": left.pop(0)}
+        return {"text": left.pop(0), "finish_reason": "stop"}
 
     return ask, asked
 
@@ -43,7 +43,7 @@ OTHER = [{"input": "Why?", "output": "Because three."}, {"input": "And then?", "
 
 def test_the_judge_sees_both_answers_and_is_asked_again_after_an_invalid_reply():
     ask, asked = replies("I think A", json.dumps({"reason": "clearer", "verdict": "B"}))
-    assert asyncio.run(judge(ask, TURNS, OTHER, "Two.", 64)) == {"reason": "clearer", "verdict": "B"}
+    assert asyncio.run(judge(ask, TURNS, OTHER, "Two.", SAMPLING)) == {"reason": "clearer", "verdict": "B"}
     assert [seed for _, seed in asked] == [0, 1]
     prompt = asked[0][0]
     assert prompt.index("Then two.") < prompt.index("Then four.") and "last answer" in prompt
@@ -53,7 +53,7 @@ def test_the_judge_sees_both_answers_and_is_asked_again_after_an_invalid_reply()
 def test_a_judge_without_a_valid_judgement_is_an_error():
     ask, _ = replies(*["no"] * ATTEMPTS)
     with pytest.raises(InvalidReply, match="no valid judgement in 3 attempts: not JSON"):
-        asyncio.run(judge(ask, TURNS[:1], OTHER[:1], "", 64))
+        asyncio.run(judge(ask, TURNS[:1], OTHER[:1], "", SAMPLING))
 
 
 def judged(*verdicts):

@@ -65,6 +65,13 @@ def test_no_language_is_stated_for_included_files(tmp_path):
     )
 
 
+def test_the_sources_of_rewritten_openings_are_explained(tmp_path):
+    text = write(make(tmp_path, sources=["Airoboros"])).read_text()
+    assert "a technique wrote" not in text
+    text = write(make(tmp_path, sources=["Airoboros", "Synthetic-LaMini"])).read_text()
+    assert "In rows of a source `Synthetic-…`, a technique wrote the first request" in text
+
+
 def test_a_hostile_source_is_displayed_as_text(tmp_path):
     text = write(make(tmp_path, sources=[HOSTILE], licenses=[HOSTILE])).read_text()
     shown = MarkdownIt("commonmark").enable("table").render(text.split("\n---\n", 1)[1])

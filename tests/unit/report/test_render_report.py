@@ -58,7 +58,7 @@ def page(tmp_path_factory):
 def test_the_order_of_the_sections(page):
     html, _ = page
     places = [html.index(f'id="{name}"') for name in (
-        "run", "claims", "data", "flow", "verification", "decontamination", "training", "scores", "exchanges", "ablations", "outputs", "cost"
+        "run", "claims", "data", "quality", "flow", "verification", "decontamination", "training", "scores", "exchanges", "ablations", "outputs", "cost"
     )]  # fmt: skip
     assert places == sorted(places)
 

@@ -25,9 +25,13 @@ POSTS = {
 ORIGIN = {"dataset": "a/b", "revision": "c0ffee"}
 
 
+def adapted(table, first, source, origin):
+    return adapt_table(table, first, source, origin, table.column_names)
+
+
 def test_a_missing_column_is_reported_with_the_existing_ones():
     with pytest.raises(UserError) as caught:
-        adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "text": "So."}]), 1, SOURCE, ORIGIN)
+        adapted(pa.Table.from_pylist([{"instruction": "Why?", "text": "So."}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
         "seed source airoboros (a/b): no column response or output or answer, which the layout `instruction` needs; "
         "the columns are instruction, text. Name yours under `columns` of the source, or choose another `layout`."
@@ -39,12 +43,12 @@ def test_a_wrong_column_name_in_the_config():
     with pytest.raises(
         UserError, match=r"airoboros \(a/b\): no column reply, which .* the columns are instruction, output\."
     ):
-        adapt_table(table, 1, {**SOURCE, "columns": {"response": "reply"}}, ORIGIN)
+        adapted(table, 1, {**SOURCE, "columns": {"response": "reply"}}, ORIGIN)
 
 
 def test_a_wrong_type_names_the_column():
     with pytest.raises(UserError) as caught:
-        adapt_table(pa.Table.from_pylist([{"instruction": "Why?", "response": 7}]), 1, SOURCE, ORIGIN)
+        adapted(pa.Table.from_pylist([{"instruction": "Why?", "response": 7}]), 1, SOURCE, ORIGIN)
     assert str(caught.value) == (
         "seed source airoboros (a/b): `response` is int64, expected text. "
         "Name another column under `columns` of the source, or fix the file."
@@ -54,15 +58,15 @@ def test_a_wrong_type_names_the_column():
 def test_a_wrong_type_in_one_row_names_it_by_its_number_in_the_file():
     values = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['"So."', "7"]))
     with pytest.raises(UserError, match=r"^seed source airoboros \(a/b\), row 42: `response` is int, expected text\."):
-        adapt_table(pa.table({"instruction": ["Why?"] * 2, "response": values}), 41, SOURCE, ORIGIN)
+        adapted(pa.table({"instruction": ["Why?"] * 2, "response": values}), 41, SOURCE, ORIGIN)
 
 
 def test_rows_without_a_seed_are_rejected_with_their_row_number():
     table = pa.Table.from_pylist([{"htmlBody": "<p>Text.</p>"}, {"htmlBody": ""}])
-    seeds, rejected = adapt_table(table, 11, POSTS, ORIGIN)
+    seeds, rejected = adapted(table, 11, POSTS, ORIGIN)
     assert seeds.num_rows == 2
     [row] = rejected
-    evidence = {"source": "Airoboros", "row": 12}
+    evidence = {"source": "Airoboros", "file": "a/b", "row": 12}
     assert (row["id"], row["reason"], row["evidence"]) == (content_id("airoboros", 12), "empty_post", evidence)
 
 
@@ -84,10 +88,10 @@ def test_main_keeps_the_order_and_loses_no_row(tmp_path):
     seeds, rejected, counts = adapt_file(tmp_path, rows, SOURCE)
     assert [seed["instruction"] for seed in seeds] == ["Why?", "How?"]
     assert [(row["reason"], row["evidence"]) for row in rejected] == [
-        ("missing_instruction", {"source": "Airoboros", "row": 2})
+        ("missing_instruction", {"source": "Airoboros", "file": "a/b", "row": 2})
     ]
     assert [(row["source"], row["conversation"], row["provenance"]) for row in rejected] == [
-        ("Airoboros", [], {"dataset": "a/b", "revision": "c0ffee", "license": "MIT"})
+        ("Airoboros", [], {"dataset": "a/b", "revision": "c0ffee", "license": "MIT", "row": 2})
     ]
     assert counts == {"source": "Airoboros", "rows": 3, "seeds": 2, "rejected": 1}
 

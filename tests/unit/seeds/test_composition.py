@@ -1,5 +1,6 @@
 """The number of seeds per source and their selection, compared with a plain implementation."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -22,8 +23,8 @@ SEEDS = st.lists(
 def frame(rows):
     """Seeds of (source, domain, difficulty) rows, with hashes as ids."""
     return pd.DataFrame(
-        [(content_id(number), *row, None) for number, row in enumerate(rows)],
-        columns=["id", "source", "domain", "difficulty", "skill"],
+        [(content_id(number), *row, None, 1.0, math.nan) for number, row in enumerate(rows)],
+        columns=["id", "source", "domain", "difficulty", "skill", "confidence", "score"],
     )
 
 
@@ -119,8 +120,25 @@ def test_ranks_count_within_strata():
     seeds = frame([("A", "Math", "easy")] * 3 + [("A", "Coding", "easy")] + [("B", "Math", "easy")])
     ranks = stratified_rank(seeds, ["domain"])
     by_id = seeds["id"][:3].sort_values().index
-    assert list(ranks[by_id]) == [0, 1, 2]
-    assert list(ranks[3:]) == [0, 0]
+    assert list(ranks[by_id]) == [1, 2, 3]
+    assert list(ranks[3:]) == [1, 1]
+
+
+def test_seeds_with_a_higher_score_come_first_within_their_stratum():
+    seeds = frame([("A", "Math", "easy")] * 6 + [("A", "Coding", "easy")] * 6)
+    seeds["score"] = [1.0, 9.0, 4.0, math.nan, 2.0, 3.0, 36.0, 35.0, 34.0, 33.0, 32.0, 31.0]
+    keep = choose(seeds, None, 4, ["domain"])
+    assert list(seeds["score"][keep]) == [9.0, 4.0, 36.0, 35.0]  # a stratum with higher scores gets no more seeds
+    assert list(seeds["score"][choose(seeds, None, 4, [])]) == [36.0, 35.0, 34.0, 33.0]
+
+
+@pytest.mark.parametrize(("confidence", "rare"), [(1.0, 25), (0.5, 15), (0.0, 5)])
+def test_uncertain_labels_do_not_overrepresent_a_rare_domain(confidence, rare):
+    """From even strata for certain labels to proportional ones: 10 % of the seeds are in the rare domain."""
+    seeds = frame([("A", "Math", "easy")] * 900 + [("A", "Culture", "easy")] * 100)
+    seeds["confidence"] = confidence
+    keep = choose(seeds, None, 50, ["domain"])
+    assert (keep.sum(), int(keep[900:].sum())) == (50, rare)
 
 
 def test_missing_labels_are_a_stratum_of_their_own():

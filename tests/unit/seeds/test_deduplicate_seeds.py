@@ -37,11 +37,13 @@ def deduplicate(tmp_path):
 
 
 def test_an_exact_duplicate_names_its_survivor(deduplicate, make_table):
-    one = make_table([{"id": "1", "source": "A", "instruction": LONG, "meta": {"n": 1}}, {"id": "2", "source": "A"}])
+    one = make_table(
+        [{"id": "1", "source": "A", "row": 7, "instruction": LONG, "meta": {"n": 1}}, {"id": "2", "source": "A"}]
+    )
     other = make_table([{"id": "3", "source": "B", "instruction": LONG.upper(), "domain": "Geology"}])
     kept, gone = deduplicate(one, other)
     assert kept == one.to_pylist()  # every column, unchanged
-    evidence = {"source": "B", "kept": "1", "kept_source": "A"}
+    evidence = {"source": "B", "kept": "1", "kept_source": "A", "kept_file": "a/b", "kept_row": 7}
     provenance = {"dataset": "a/b", "revision": "c0ffee", "license": "MIT", "kind": "instruction", "domain": "Geology"}
     provenance |= {"skills": None, "difficulty": None}
     assert gone == [
@@ -69,6 +71,8 @@ def test_a_near_duplicate_shows_both(deduplicate, make_table):
         "source": "A",
         "kept": "1",
         "kept_source": "B",
+        "kept_file": "a/b",
+        "kept_row": None,
         "text": texts[0],
         "kept_text": texts[1],
     }

@@ -25,7 +25,17 @@ def embed(tmp_path, make_table):
         pq.write_table(make_table(rows), tmp_path / "seeds.parquet")
         files = {name: tmp_path / f"{name}.parquet" for name in ("seeds", "embedded", "rejected")}
         paths = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-        main(["--settings", json.dumps(settings), "--model", model, "--batch-size", str(batch_size), *paths])
+        main(
+            [
+                "--settings",
+                json.dumps({"expected_yield": 1, **settings}),
+                "--model",
+                model,
+                "--batch-size",
+                str(batch_size),
+                *paths,
+            ]
+        )
         table = pq.read_table(files["embedded"])
         assert table.schema == EMBEDDED
         rejected = list(read_rejected(files["rejected"]))

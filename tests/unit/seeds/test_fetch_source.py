@@ -3,6 +3,7 @@
 import functools
 import json
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import file_sha256, read_json
 from workflow_scripts.seeds.fetch_source import main
 
+# A sample has the number of each row in the published data, from 1, in the column `__row__`.
 ROWS = [{"message_1": f"Problem {n}", "message_2": "1", "topic;": "Algebra"} for n in range(5)]
 
 
@@ -37,7 +39,9 @@ def test_rows_and_origin(tmp_path, fetch, rows, count):
     path = tmp_path / "camel.json"
     path.write_text(json.dumps(ROWS))
     found, origin = fetch(path=str(path), **some(rows))
-    assert found == ROWS[:count]
+    assert len(found) == count
+    assert all(row == {**ROWS[row["__row__"] - 1], "__row__": row["__row__"]} for row in found if "__row__" in row)
+    assert count < len(ROWS) or found == ROWS
     assert origin == {"dataset": str(path), "revision": f"sha256:{file_sha256(path)}", "rows": count}
 
 
@@ -84,7 +88,9 @@ def test_a_file_from_a_url(site, fetch, rows, count):
     folder, address = site
     (folder / "camel.json").write_text(json.dumps(ROWS))
     found, origin = fetch(url=f"{address}/camel.json?download=true", **some(rows))
-    assert found == ROWS[:count]
+    assert len(found) == count
+    assert all(row == {**ROWS[row["__row__"] - 1], "__row__": row["__row__"]} for row in found if "__row__" in row)
+    assert count < len(ROWS) or found == ROWS
     assert origin == {
         "dataset": f"{address}/camel.json?download=true",
         "revision": f"sha256:{file_sha256(folder / 'camel.json')}",
@@ -98,7 +104,7 @@ def test_a_url_that_cannot_be_fetched_is_reported(site, fetch, tmp_path):
     for name, words in {
         "gone.json": f"seed source camel: {address}/gone.json cannot be downloaded: 404",
         "broken.jsonl": f"seed source camel: {address}/broken.jsonl, line 2: not valid JSON",
-        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .json",
+        "": f"seed source camel: {address}/: unknown kind of file. Use one of .jsonl, .ndjson, .json",
     }.items():
         with pytest.raises(UserError) as caught:
             fetch(url=f"{address}/{name}")
@@ -211,3 +217,32 @@ def test_an_unreachable_forum_is_named(fetch):
         UserError, match=r"^seed source camel: http://127\.0\.0\.1:9/graphql, posts of 2010-01 from number 0"
     ):
         fetch(graphql={**settings, "attempts": 1})
+
+
+def write_topics(tmp_path, key="topic"):
+    rows = [{"message_1": f"Question {number}", key: f"t{number // 100}"} for number in range(1000)]
+    path = tmp_path / "topics.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_rows_are_a_random_sample(tmp_path, fetch):
+    path = write_topics(tmp_path)
+    found, _ = fetch(path=path, rows=200)
+    numbers = [int(row["message_1"].split()[1]) for row in found]
+    assert len(set(numbers)) == 200 and numbers == sorted(numbers)
+    assert {row["topic"] for row in found} == {f"t{number}" for number in range(10)}  # not the head of the file
+    assert fetch(path=path, rows=200)[0] == found
+    assert fetch(path=path, rows=200, id="other")[0] != found
+
+
+@pytest.mark.parametrize("key", ["topic", "topic;"])
+def test_rows_are_spread_over_a_column(tmp_path, fetch, key):
+    found, _ = fetch(path=write_topics(tmp_path, key), rows=25, sample_by=["topic;", "topic"])
+    counts = Counter(row[key] for row in found)
+    assert len(counts) == 10 and set(counts.values()) == {2, 3}
+
+
+def test_a_missing_column_to_sample_by_is_an_error(tmp_path, fetch):
+    with pytest.raises(UserError, match="no column subject, which `sample_by` names; the columns are message_1, topic"):
+        fetch(path=write_topics(tmp_path), rows=5, sample_by=["subject"])

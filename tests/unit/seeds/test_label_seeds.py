@@ -60,7 +60,7 @@ def label_all(tmp_path, teacher, monkeypatch):
         monkeypatch.setenv(VARIABLE, "{}")
         arguments = {
             "seeds": tmp_path / "distinct.parquet",
-            "settings": json.dumps({"by": by}),
+            "settings": json.dumps({"by": by, "sampling": {"max_tokens": 128}}),
             "embedding-model": MODEL,
             "teacher": json.dumps(settings),
             "threads": 2,
@@ -76,7 +76,9 @@ def label_all(tmp_path, teacher, monkeypatch):
 
 
 def untouched(table):
-    return table.drop_columns([name for name in (*label_seeds.LABEL_TYPES, "embedding") if name in table.column_names])
+    return table.drop_columns(
+        [name for name in (*label_seeds.LABEL_TYPES, "embedding", "confidence") if name in table.column_names]
+    )
 
 
 def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkeypatch):
@@ -84,7 +86,10 @@ def test_the_classifier_labels_every_row_in_order(write_seeds, label_all, monkey
     seeds = write_seeds()
     labelled, rejected = label_all("classifier")
     assert rejected == []
-    assert labelled.column_names == seeds.column_names[:-1]
+    assert labelled.column_names == [*seeds.column_names, "confidence"]
+    confidence = labelled["confidence"].to_pylist()
+    assert confidence[1] == confidence[2] == 1  # the source states the domain
+    assert all(0 < confidence[row] < 1 for row in (0, 3, 4))
     assert untouched(labelled).equals(untouched(seeds))
     assert labelled["domain"].to_pylist() == ["Coding", "Math", "Physics", "Health", "History"]
     assert all(len(set(skills)) == 3 for skills in labelled["skills"].to_pylist())
@@ -102,7 +107,7 @@ def test_stored_vectors_are_used(write_seeds, label_all, monkeypatch, kind):
     monkeypatch.setattr(label_seeds, "embed", lambda model, texts: embedded.extend(texts) or embed(model, texts))
     write_seeds([*vectors[:-1], None], kind)
     labelled, _ = label_all("classifier")
-    assert labelled.equals(embedded_here)
+    assert labelled.drop_columns("embedding").equals(embedded_here.drop_columns("embedding"))
     assert [text for text in embedded if text in dict(TEXTS)] == [TEXTS[-1][0]]
 
 
@@ -116,7 +121,8 @@ def test_vectors_of_another_model_are_an_error(write_seeds, label_all, tmp_path)
 def test_by_none_adds_no_labels(write_seeds, label_all):
     seeds = write_seeds()
     labelled, rejected = label_all("none")
-    assert labelled.equals(seeds.drop_columns("embedding"))
+    assert labelled.drop_columns("confidence").equals(seeds)
+    assert labelled["confidence"].to_pylist() == [1.0] * seeds.num_rows
     assert rejected == []
 
 
@@ -150,6 +156,16 @@ def test_the_teacher_labels_and_seeds_that_it_cannot_label_are_rejected(write_se
     errors = [row["evidence"] for row in rejected]
     assert all(error["source"] == "Airoboros" for error in errors)
     assert "not JSON" in errors[0]["error"] and "HTTP status 400" in errors[1]["error"]
+
+
+def test_a_seed_that_a_content_filter_refuses_is_rejected_and_no_failure(write_seeds, label_all, teacher):
+    seeds = write_seeds()
+    teacher.sends({"error": {"code": "content_filter", "message": "The prompt was filtered."}}, status=400)
+    teacher.says(json.dumps(GOOD))
+    labelled, (rejected,) = label_all("teacher", max_failure_rate=0)
+    assert labelled.num_rows == seeds.num_rows - 1
+    message = "refused by the server's content filter: content_filter: The prompt was filtered."
+    assert (rejected["reason"], rejected["evidence"]["error"]) == ("unlabelled", message)
 
 
 def test_the_teacher_sees_the_request_and_the_beginning_of_its_context(write_seeds, label_all, teacher, tmp_path):

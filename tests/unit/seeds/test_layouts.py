@@ -3,10 +3,13 @@
 import datetime
 import json
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, WrongType, adapt
+from workflow_scripts.common.parquet_files import keep_rows
+from workflow_scripts.seeds.layouts import KINDS, LAYOUTS, WrongType, adapt, needed_columns
 from workflow_scripts.seeds.posts import task_families
 from workflow_scripts.seeds.schema import SEED
 
@@ -372,9 +375,9 @@ def test_a_conversation_that_cannot_be_read_has_a_reason():
     seeds, rejected = read("conversation", [{"conversations": turns} for turns in rows])
     assert [seed["instruction"] for seed in seeds] == ["Why?"]
     assert rejected == [  # reasons contain none of the data
-        (0, "does_not_end_with_an_assistant_message"),
-        (2, "roles_do_not_alternate"),
-        (3, "a_message_without_text"),
+        (0, "no_exchange"),
+        (2, "unknown_role"),
+        (3, "empty_answer"),
         (4, "no_exchange"),
         (5, "no_exchange"),
     ]
@@ -455,7 +458,7 @@ def test_a_wrong_type_is_named(value, found):
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [(3, "int"), (["So."], "list"), ({"a": 1}, "dict"), (True, "bool"), (0.5, "float")]
+    ("value", "kind"), [(3, "int"), ([3], "list"), ({"a": 1}, "dict"), (True, "bool"), (0.5, "float")]
 )
 def test_a_column_of_mixed_types_names_the_row(value, kind):
     asked = pa.array(["Why?"] * 4)
@@ -475,6 +478,62 @@ def test_texts_in_any_of_arrows_types(kind):
     table = pa.table({"instruction": pa.array(["Why?", "How?"]).cast(kind), "response": pa.array(["So.", None])})
     seeds, rejected = read("instruction", table)
     assert ([seed["instruction"] for seed in seeds], rejected) == (["Why?"], [(1, "missing_response")])
+
+
+def test_half_of_a_surrogate_pair_names_the_row():
+    """JSON may contain it; it is not a character. Only a column that is read is an error."""
+    cells = pa.array(['"So."', '"\\ud83d"'])
+    column = pa.ExtensionArray.from_storage(pa.json_(), cells)
+    table = pa.table({"instruction": ["Why?"] * 2, "response": ["So."] * 2, "note": column})
+    assert len(read("instruction", table)[0]) == 2
+    with pytest.raises(WrongType, match="`note` is text with half of a surrogate pair") as caught:
+        read("instruction", table, columns={"response": "note"})
+    assert caught.value.row == 1
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "\ufeff \u2060", "\x00", "\u3164"])
+def test_an_answer_that_shows_nothing_is_missing(blank):
+    rows = [{"instruction": "Why?", "output": text} for text in ("So.", blank)]
+    seeds, rejected = read("instruction", rows)
+    assert (len(seeds), rejected) == (1, [(1, "missing_response")])
+
+
+@pytest.mark.parametrize("layout", ["instruction", "post", "conversation"])
+def test_every_seed_has_the_number_of_its_row(layout):
+    rows = [{"instruction": text, "output": text, "text": text, "conversation": [{"input": text, "output": text}]}
+            for text in ("a", "", "b")]  # fmt: skip
+    seeds, rejected = adapt(pa.Table.from_pylist(rows), source(layout), ORIGIN, first=11)
+    assert seeds["row"].to_pylist() == [number for number in (11, 13) for _ in range(2 if layout == "post" else 1)]
+    assert [row for row, _ in rejected] == [1]
+
+
+def test_rows_of_a_sample_keep_their_numbers(tmp_path):
+    rows = [{"instruction": f"Question {number}?", "output": "So.", "image": None} for number in range(1, 20_001)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    keep_rows(tmp_path / "rows.parquet", np.array([0, 9, 8191, 8192, 19_999]))
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert needed_columns(table.column_names, source("instruction")) == ["instruction", "output", "__row__"]
+    seeds, _ = adapt(table, source("instruction"), ORIGIN)
+    assert seeds["row"].to_pylist() == [1, 10, 8192, 8193, 20_000]
+    assert seeds["instruction"].to_pylist() == [f"Question {number}?" for number in seeds["row"].to_pylist()]
+    assert set(seeds["meta"].to_pylist()) == {"{}"}
+
+
+def test_only_the_columns_of_the_layout_are_needed():
+    names = ["instruction", "output", "image", "user", "mine"]
+    assert needed_columns(names, source("instruction", columns={"context": "mine"})) == [
+        "instruction",
+        "output",
+        "mine",
+    ]
+    assert needed_columns(names, source("post")) == ["user"]
+
+
+def test_objects_of_a_json_file_are_read_by_a_dotted_path():
+    for value in ({"html": "<p>Body.</p>", "n": 1}, {"html": "Body."}):
+        column = pa.ExtensionArray.from_storage(pa.json_(), pa.array([json.dumps(value), None]))
+        seeds, rejected = read("post", pa.table({"contents": column}))
+        assert ({seed["context"] for seed in seeds}, rejected) == ({"This is a post:\n\nBody."}, [(1, "empty_post")])
 
 
 def test_the_id_depends_on_the_content_only():

@@ -166,7 +166,8 @@ def test_cleaning_keeps_the_good_row_of_a_source(name, read, config):
 @pytest.mark.parametrize("name", ["goat", "tasksource"])
 def test_some_sources_consist_of_short_answers(name, read, config):
     _, seeds, _ = read(name)
-    assert {rule for _, rule, _ in faults(seeds, config["seeds"]["cleaning"])} == {"short_answer"}
+    settings = config["seeds"]["cleaning"] | {"short_answers": "reject"}
+    assert {fault.rule for fault in faults(seeds, settings)} == {"short_answer"}
 
 
 def test_the_choice_of_columns(read):

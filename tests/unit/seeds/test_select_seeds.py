@@ -4,6 +4,7 @@ import json
 import logging
 from collections import Counter
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,9 +13,10 @@ from workflow_scripts.common.rows import content_id, read_json, read_jsonl, writ
 from workflow_scripts.common.stage import rejected_row
 from workflow_scripts.common.tables import BATCH, RejectedWriter
 from workflow_scripts.seeds import select_seeds
+from workflow_scripts.seeds.schema import CONFIDENCE, SCORES, SEED
 from workflow_scripts.seeds.select_seeds import main
 
-SETTINGS = {"limit": 6, "composition": None, "stratify_by": ["domain", "difficulty", "skill"]}
+SETTINGS = {"limit": 6, "composition": None, "stratify_by": ["domain", "difficulty", "skill"], "expected_yield": 1}
 
 
 def some(count, source="A", **fields):
@@ -34,7 +36,12 @@ def select(tmp_path, make_table):
     """A function that runs the step on labelled seeds and earlier rejected rows: data, rejected rows, stats."""
 
     def selected(rows, earlier=(("empty", "A"),), lost=0, **settings):
-        pq.write_table(make_table(rows), tmp_path / "labelled.parquet")
+        table = make_table([{key: value for key, value in row.items() if key in SEED.names} for row in rows])
+        for field in (CONFIDENCE, *SCORES):
+            default = {"confidence": 1.0, "cluster": 0}.get(field.name)
+            table = table.append_column(field, pa.array([row.get(field.name, default) for row in rows], field.type))
+        pq.write_table(table, tmp_path / "scored.parquet")
+        rows = [{key: value for key, value in row.items() if key in SEED.names} for row in rows]
         rows = make_table(rows).to_pylist()
         # The unique seeds are these and one outside the pool.
         pq.write_table(make_table([*rows, *some(1, "A", task="beyond")]), tmp_path / "unique.parquet")
@@ -46,12 +53,16 @@ def select(tmp_path, make_table):
             bad = sum(name == source for _, name in earlier)
             file = {"source": source, "rows": count, "seeds": count - bad + lost, "rejected": bad}
             write_json(tmp_path / f"{source}.json", file)
-        names = {"seeds": "labelled.parquet", "unique": "unique.parquet", "data": "data.jsonl"}
+            write_json(tmp_path / f"{source}.changes.json", {"shortened": {"url": 2}, "rewritten": 1})
+        names = {"seeds": "scored.parquet", "unique": "unique.parquet", "data": "data.jsonl"}
         names |= {"rejected": "rejected.jsonl", "stats": "stats.json"}
         files = [part for name, file in names.items() for part in (f"--{name}", str(tmp_path / file))]
         read = [str(tmp_path / f"{source}.json") for source in counts]
         bad = [str(tmp_path / f"{name}.parquet") for name in ("first", "second")]
-        main(["--settings", json.dumps({**SETTINGS, **settings}), *files, "--counts", *read, "--earlier", *bad])
+        changes = ["--changes", *(str(tmp_path / f"{source}.changes.json") for source in counts)]
+        main(
+            ["--settings", json.dumps({**SETTINGS, **settings}), *files, "--counts", *read, *changes, "--earlier", *bad]
+        )
         data, rejected = (list(read_jsonl(tmp_path / f"{name}.jsonl")) for name in ("data", "rejected"))
         stats = read_json(tmp_path / "stats.json")
         assert stats["in"] == stats["out"] + sum(stats["rejected"].values()) == len(rows) + len(earlier)
@@ -99,7 +110,7 @@ def test_shares_and_shortfalls(select, caplog):
     ]
     assert stats["rejected"] == {"over_share": 9, "empty": 1}
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        "B: 1 of 3 wanted seeds; other sources do not fill the gap",
+        "B: 1 of 3 wanted seeds; other sources do not fill the gap. 1 of 1 were kept: about 4 would suffice",
         "C: 0 of 1 wanted seeds; other sources do not fill the gap",
     ]
 
@@ -144,10 +155,11 @@ def test_the_form_of_a_seed_in_the_data(select):
         "domain": "Math",
         "skills": ["Logical Correctness"],
         "difficulty": "hard",
+        "score": None,
         "meta": {"category": "riddle", "system": "Ü"},
     }
     names = ("id", "source", "dataset", "revision", "license", "kind", "instruction", "context", "response")
-    assert all(list(row) == [*names, "domain", "skills", "difficulty", "meta"] for row in data)
+    assert all(list(row) == [*names, "domain", "skills", "difficulty", "score", "meta"] for row in data)
     assert [row["meta"] for row in data[1:]] == [
         {"reference": "3", "benchmark": "t"},
         {"task": "argument", "author": None},
@@ -205,3 +217,33 @@ def test_the_order_of_the_rows_makes_no_difference(select):
 def test_no_seed_is_left(select):
     with pytest.raises(UserError, match=r"no seed is left .* seeds/\*\*/\*\.rejected\.parquet contain the reasons"):
         select([])
+
+
+def test_scores_decide_within_a_stratum_and_are_recorded(select):
+    rows = [{**row, "domain": "Math", "complexity": 1.0 + number, "quality": 2.0} for number, row in enumerate(some(5))]
+    rows[4] |= {"quality": None, "reason": "no answer"}
+    data, _, stats = select(rows, limit=2, stratify_by=["domain"])
+    assert sorted(row["score"] for row in data) == [8.0, 17.5]  # without an answer, the quality is neutral
+    scores = {row["score"]: row["meta"]["scores"] for row in data}
+    assert scores[17.5] == {"complexity": 5.0, "quality": None, "reason": "no answer"}
+    assert stats["scores"]["A"]["complexity"] == {"p10": 4.1, "p50": 4.5, "p90": 4.9}
+    assert stats["cleaning"] == {"shortened": {"url": 2}, "rewritten": 1}
+
+
+@pytest.mark.parametrize("name", ["topic", "cluster"])
+def test_topics_and_clusters_are_strata(select, name):
+    rows = some(20)
+    for number, row in enumerate(rows):
+        value = min(number // 9, 2)  # 9, 9 and 2 rows
+        row |= {"meta": {"topic": f"t{value}"}} if name == "topic" else {"cluster": value}
+    data, _, _ = select(rows, limit=6, stratify_by=[name])
+    texts = {row["instruction"]: number for number, row in enumerate(rows)}
+    assert Counter(min(texts[row["instruction"]] // 9, 2) for row in data) == {0: 2, 1: 2, 2: 2}
+
+
+def test_more_seeds_are_selected_for_a_lower_yield(select):
+    rows = [*some(20), *some(20, "B")]
+    data, _, stats = select(rows, limit=8, composition={"A": 1, "B": 1}, expected_yield={"A": 0.4})
+    assert Counter(row["source"] for row in data) == {"A": 10, "B": 4}
+    assert [row["wanted"] for row in stats["composition"]] == [10, 4]
+    assert len(select(rows, limit=8, expected_yield=0.5)[0]) == 16

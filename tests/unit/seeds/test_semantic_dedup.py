@@ -43,7 +43,7 @@ def compared_one_by_one(vectors, max_distance, groups):
 def test_result_equals_a_comparison_of_all_pairs(rows, block):
     vectors, max_distance, groups = parts(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semantic_dedup, "BLOCK_BYTES", block)  # down to one row per block
+        patch.setattr(semantic_dedup, "QUERIES", block)  # down to one row at once
         found, distance = survivors(vectors, max_distance, groups)
     expected, distances = compared_one_by_one(vectors, max_distance, groups)
     assert found.tolist() == expected
@@ -88,3 +88,25 @@ def test_equal_vectors_have_distance_zero():
 def test_no_rows():
     found, distance = survivors(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, str))
     assert len(found) == len(distance) == 0
+
+
+def test_many_rows_are_searched_in_cells(monkeypatch):
+    """Duplicates among 6,000 rows in an inverted file; the result is the same with any number of threads."""
+    import faiss
+
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(6000, 32)).astype(np.float32)
+    vectors[3000:] = vectors[:3000] + rng.normal(size=(3000, 32)).astype(np.float32) * 0.05
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    limits, groups = np.full(6000, 0.07, np.float32), np.full(6000, "")
+    exact, _ = survivors(vectors, limits, groups)
+    assert (exact[3000:] == np.arange(3000)).mean() > 0.99
+    monkeypatch.setattr(semantic_dedup, "EXACT_ROWS", 100)
+    found, distance = survivors(vectors, limits, groups)
+    assert (found == exact).mean() > 0.999
+    assert distance[found >= 0].max() <= 0.07
+    threads = faiss.omp_get_max_threads()
+    for count in (1, 3):
+        faiss.omp_set_num_threads(count)
+        assert survivors(vectors, limits, groups)[0].tolist() == found.tolist()
+    faiss.omp_set_num_threads(threads)

@@ -40,7 +40,7 @@ def draw(tmp_path, config, teacher, monkeypatch):
 
 
 def test_topics_of_all_replies_are_distinct_and_sorted(draw, teacher):
-    for reply in ("1. Tidal mills\n2. Kelp\n3. Mud", "Kelp, eels", "1. kelp\n2. **Eels:** a fish"):
+    for reply in ("1. Tidal mills\n2. Kelp\n3. Mud\n4. 2017-2018", "Kelp, eels", "1. kelp\n2. **Eels:** a fish"):
         teacher.says(reply)
     path = draw()
     assert [topic.casefold() for topic in read_topics(path)] == ["eels", "kelp", "tidal mills"]

@@ -9,7 +9,8 @@ from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 
 SAMPLING = {
     kind: {"temperature": 0.25, "top_p": 0.5, "max_tokens": tokens}
@@ -95,7 +96,7 @@ def test_attempts_are_bounded_and_the_last_fault_is_reported(write, teacher, att
         teacher.says("")
     teacher.says("dull")
     error, faults = write(attempts=attempts)
-    assert isinstance(error, BadTurn) and str(error) == "answer:dull"
+    assert isinstance(error, BadTurn) and str(error) == "answer:dull" and error.text == "dull"
     assert len(teacher.requests) == len({request["seed"] for request in teacher.requests}) == attempts
     assert faults == {"answer:dull": 1} | ({"answer:empty": attempts - 1} if attempts > 1 else {})
 
@@ -149,7 +150,36 @@ def test_the_extracted_text_is_checked_and_returned(write, teacher):
 )
 def test_a_truncated_reply(write, teacher, on_length, text, finish_reason, expected):
     teacher.says(text, finish_reason=finish_reason).says("Complete.")
-    assert write(on_length=on_length) == ((expected, {}) if expected else ("Complete.", {"answer:empty": 1}))
+    assert write(on_length=on_length) == ((expected, {}) if expected else ("Complete.", {"answer:max_tokens": 1}))
+
+
+def test_a_bad_turn_has_the_last_reply_as_it_was_written(write, teacher):
+    teacher.says("It lasts. And then qua", finish_reason="length")
+    error, faults = write(on_length="retry")
+    assert (str(error), error.text, faults) == ("answer:max_tokens", "It lasts. And then qua", {"answer:max_tokens": 3})
+
+
+def test_a_refusal_by_a_content_filter_is_retried_and_then_a_bad_turn(write, judge, teacher):
+    teacher.says("It", finish_reason="content_filter").says("Good.")
+    assert write() == ("Good.", {"answer:content_filter": 1})
+    teacher.queue.clear()
+    teacher.sends({"error": {"code": "content_filter", "message": "Filtered."}}, status=400)
+    error, faults = write(kind="instruction")
+    assert (str(error), error.text) == ("instruction:content_filter", "content_filter: Filtered.")
+    assert faults == {"instruction:content_filter": 3}
+    error, faults = judge()
+    assert (str(error), faults) == ("judge:content_filter", {"judge:content_filter": 1})
+
+
+def test_replies_that_are_only_reasoning_are_an_error_of_the_teacher(write, teacher):
+    """No other sampling seed helps; the run has to stop and name the limit."""
+    teacher.says("<think>The user", finish_reason="length")
+    error, _ = write()
+    assert isinstance(error, TeacherError)
+    assert (
+        "every reply reached its maximum of 103 tokens within the reasoning. Raise it in `synthesis.sampling.answer`"
+        in str(error)
+    )
 
 
 def test_extract_receives_the_trimmed_reply(write, teacher):
@@ -172,7 +202,6 @@ def test_a_judgement_is_requested_with_its_schema(judge, teacher):
         "",
         "Four.",
         '{"score": 4',
-        '```json\n{"score": 4}\n```',
         "4",
         '{"score": 6}',
         '{"score": "4"}',
@@ -195,7 +224,7 @@ def test_a_malformed_judgement_is_retried(judge, teacher, reply):
 def test_a_judgement_that_stays_malformed_is_a_bad_turn(judge, teacher):
     teacher.says("Five of five!")
     error, faults = judge(attempts=4)
-    assert isinstance(error, BadTurn) and str(error) == "judge:malformed"
+    assert isinstance(error, BadTurn) and str(error) == "judge:malformed" and error.text == "Five of five!"
     assert faults == {"judge:malformed": 4}
     assert len({request["seed"] for request in teacher.requests}) == len(teacher.requests) == 4
 

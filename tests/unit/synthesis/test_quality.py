@@ -79,14 +79,14 @@ def test_lengths_are_inclusive():
         (" \n", "empty"),
         ("I'm sorry, but I can't answer.", "refusal"),
         ("As an AI language model, I know stones.", "self_reference"),
-        ("Read https://example.org for more.", "url"),
+        ("Read https://plums.org for more.", "url"),
         ("User: And then?", "role_label"),
         ("Teacher: What is it?\nStudent: Granite.", None),  # a dialogue
         ("Its crystals interlock tightly, and water finds few ways in!", "near_copy"),
         ("No" + "o" * 40, "repeated_characters"),
         ("Its crystals interlock, and so water finds the", "truncated"),
-        ("the stone is hard, so " * 8, "repetition"),
-        ("the stone is hard, so " * 4, None),  # short enough to be intended
+        ("the stone is hard, so " * 8 + "it lasts.", "repetition"),
+        ("the stone is hard, so " * 4 + "it lasts.", None),  # short enough to be intended
     ],
 )
 def test_answers(text, fault):

@@ -16,7 +16,8 @@ from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import TECHNIQUES, generate_conversation, sample_path
 from workflow_scripts.synthesis.techniques.lamini import TOPICS
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 
 SAMPLING = {
     kind: {"temperature": 0.5, "top_p": 0.9, "max_tokens": tokens}

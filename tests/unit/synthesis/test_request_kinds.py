@@ -4,6 +4,7 @@ import pytest
 
 from workflow_scripts.synthesis.draft import begin_draft
 from workflow_scripts.synthesis.request_kinds import KINDS, kind_of_opening, kind_of_text
+from workflow_scripts.synthesis.techniques.instruction import replace_opening
 
 EXAMPLES = {
     "code": [
@@ -55,7 +56,7 @@ def test_kind_of_a_seed(make_seed, fields, kind):
 
 def test_a_new_request_has_a_kind_of_its_own(make_seed):
     draft = begin_draft(make_seed(kind="problem", domain="Math", meta={"category": "coding"}), 0)
-    draft.instruction, draft.opening, draft.domain = "Why do ballet shoes have flat tips?", "airoboros", "Culture"
+    replace_opening(draft, "lamini_topic", "Why do ballet shoes have flat tips?")
     assert kind_of_opening(draft) == "explanation"
     draft.steps.append({"name": "airoboros", "category": "writing"})
     assert kind_of_opening(draft) == "creative"

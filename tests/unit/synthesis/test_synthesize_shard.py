@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.queued_teacher import QueuedTeacher
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
@@ -146,6 +147,31 @@ def test_finished_conversations_are_not_amplified(shard, teacher, seeds, make_se
     assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, requested)
 
 
+def test_an_independent_judge_answers_all_judgements(shard, teacher, seeds, config):
+    judge = QueuedTeacher()
+    endpoint = {"model": "j", "base_url": judge.base_url, "api_key_env": None}
+    settings = config["synthesis"]["judge"] | {"endpoint": endpoint, "min_mean": 3, "references": False}
+    skills = ["Factuality", "Insightfulness", "Completeness"]
+    requested = queue_replies(teacher, seeds)
+    judge.says(json.dumps(dict.fromkeys(skills, 4)))
+    try:
+        rows, rejected, stats = shard([{**seed, "skills": skills} for seed in seeds], judge=settings)
+    finally:
+        judge.close()
+    assert rejected == [] and {row["provenance"]["teacher"]["judge"] for row in rows} == {"j"}
+    assert all(answer["scores"] == dict.fromkeys(skills, 4) for row in rows for answer in row["provenance"]["scores"])
+    assert len(teacher.requests) == requested and {request["model"] for request in judge.requests} == {"j"}
+    assert stats["requests"] == requested + len(judge.requests) == requested + 4
+    assert stats["prompt_tokens"] == 7 * stats["requests"]
+
+
+def test_topics_of_the_run_are_read(shard, teacher, seeds):
+    recipe = [{"path": ["airoboros", "amplify"], "weight": 1}]
+    teacher.says("Kelp.")
+    shard(seeds[:1], recipe=recipe, topics=["tidal mills"], attempts=1)
+    assert "tidal mills" in teacher.requests[0]["messages"][0]["content"]
+
+
 def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):
     rows, rejected, stats = shard(seeds, "0001")
     assert (rows, rejected, teacher.requests) == ([], [], [])
@@ -161,7 +187,8 @@ def test_a_seed_with_a_bad_turn_is_rejected_with_its_fault_and_text(shard, teach
         [{"input": seed["instruction"], "output": seed["response"]}] for seed in seeds
     ]
     assert [row["evidence"] for row in rejected] == [
-        {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty"} for seed in seeds
+        {"source": "Airoboros", "fault": "follow_up:empty" if seed["response"] else "answer:empty", "text": ""}
+        for seed in seeds
     ]
     assert stats["rejected"] == {"bad_turn": 2}
     assert stats["faults"] == {"answer:empty": 2, "follow_up:empty": 2}
@@ -176,7 +203,7 @@ def test_failures_up_to_the_rate_are_rejected_rows(shard, teacher, seeds):
         {
             "id": seeds[0]["id"],
             "reason": "teacher_error",
-            "evidence": {"source": "Airoboros", "error": "InternalServerError: HTTP status 500"},
+            "evidence": {"source": "Airoboros", "error": "HTTP status 500: no"},
             **{key: seed_as_conversation(seeds[0])[key] for key in ("source", "conversation", "provenance")},
         }
     ]
@@ -185,7 +212,7 @@ def test_failures_up_to_the_rate_are_rejected_rows(shard, teacher, seeds):
 def test_beyond_the_rate_the_job_stops_and_keeps_paid_answers(shard, teacher, seeds, tmp_path):
     paid = queue_replies(teacher, seeds[:1])
     teacher.sends({"error": "no"}, status=500)
-    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(last error: .*500\), more than"):
+    with pytest.raises(UserError, match=r"failed for 1 of 2 seeds \(last error: HTTP status 500: no\), more than"):
         shard(seeds, max_failure_rate=0.49)
     assert not (tmp_path / "data").exists() and not (tmp_path / "stats").exists()
     teacher.queue.clear()
@@ -194,3 +221,25 @@ def test_beyond_the_rate_the_job_stops_and_keeps_paid_answers(shard, teacher, se
     rows, rejected, stats = shard(seeds)
     assert (len(rows), rejected) == (2, [])
     assert (len(teacher.requests), stats["cached"]) == (requested, paid)
+
+
+def test_a_seed_that_a_content_filter_refuses_is_rejected_and_no_failure(shard, teacher, seeds):
+    """Its other attempts have other sampling seeds; the rest of the shard goes on."""
+    for _ in range(2):
+        teacher.sends({"error": {"code": "content_filter", "message": "Filtered."}}, status=400)
+    queue_replies(teacher, seeds[1:])
+    rows, (rejected,), stats = shard(seeds, max_failure_rate=0.0, attempts=2)
+    assert [row["provenance"]["seed"] for row in rows] == [seeds[1]["id"]]
+    kind = "follow_up" if seeds[0]["response"] else "answer"
+    evidence = {"source": "Airoboros", "fault": f"{kind}:content_filter", "text": "content_filter: Filtered."}
+    assert (rejected["id"], rejected["reason"], rejected["evidence"]) == (seeds[0]["id"], "bad_turn", evidence)
+    assert (stats["failed"], stats["faults"]) == (0, {f"{kind}:content_filter": 2})
+    requested = len(teacher.requests)
+    assert shard(seeds, max_failure_rate=0.0, attempts=2)[:2] == (rows, [rejected])  # a replay gives the same rows
+    assert len(teacher.requests) == requested
+
+
+def test_a_rejected_seed_keeps_the_last_failed_text(shard, teacher, seeds):
+    teacher.says("Here you go: https://example.org")
+    _, rejected, _ = shard(seeds, attempts=2)
+    assert {row["evidence"]["text"] for row in rejected} == {"Here you go: https://example.org"}

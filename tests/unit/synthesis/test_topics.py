@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_scripts.synthesis.topics import parse_numbered_list
+from workflow_scripts.synthesis.topics import listed_topics, parse_numbered_list
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ from workflow_scripts.synthesis.topics import parse_numbered_list
 )
 def test_numbered_lists_are_parsed_strictly(reply, items):
     assert parse_numbered_list(reply) == items
+
+
+def test_topics_have_letters_and_few_words():
+    reply = "\n".join(["1. Kelp", "2. 2017-2018", "3. ?", f"4. {'word ' * 16}", "5. Tidal mills"])
+    assert listed_topics(reply) == ["Kelp", "Tidal mills"]

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.teacher.conftest import MESSAGES, SAMPLING
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError, api_key
+from workflow_scripts.teacher.client import TeacherClient, api_key
+from workflow_scripts.teacher.errors import TeacherError
 
 SECRET = "canary-2f6c1d"
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.unit.teacher.conftest import MESSAGES, SAMPLING
-from workflow_scripts.teacher.client import TeacherError
+from workflow_scripts.teacher.errors import TeacherError
 
 
 def test_the_time_out_applies_to_the_complete_response(teacher, ask):

@@ -11,7 +11,6 @@ from workflow_scripts.teacher.structured import (
     ask_structured,
     parse_reply,
     response_format,
-    strip_reasoning,
 )
 
 SCHEMA = {
@@ -27,7 +26,6 @@ INVALID = [
     ('{"score": 4', "not JSON"),
     ("[" * 100_000, "not JSON"),
     ("9" * 5000, "not JSON"),
-    ("<think>" + VALID, "not JSON"),
     ("null", "$ breaks `type`"),
     ("{}", "$ breaks `required`"),
     ('{"score": 6}', "$.score breaks `maximum`"),
@@ -46,7 +44,9 @@ def ask_for_score(*replies, attempts=3, **options):
 
     async def ask(messages, sampling, seed, response_format=None):
         requests.append((messages, sampling, seed, response_format))
-        return {"text": queue.pop(0)}
+        reply = queue.pop(0)
+        text, finish_reason = reply if isinstance(reply, tuple) else (reply, "stop")
+        return {"text": text, "finish_reason": finish_reason}
 
     try:
         value = asyncio.run(
@@ -79,6 +79,7 @@ def test_attempts_are_bounded(attempts, counted):
     error, requests, faults = ask_for_score(*["Four."] * attempts, attempts=attempts)
     assert str(error) == f"no valid score in {counted}: {'; '.join(['not JSON'] * attempts)}"
     assert error.faults == faults == ["not JSON"] * attempts
+    assert error.text == "Four."
     assert len(requests) == attempts
 
 
@@ -101,19 +102,34 @@ def test_errors_of_the_teacher_are_not_caught():
         asyncio.run(ask_structured(ask, MESSAGES, SAMPLING, "score", SCHEMA, 3))
 
 
-@pytest.mark.parametrize("reply", [f"<think>Four? Five?</think>\n{VALID}", f"Four?</think>{VALID}", f" {VALID}\n"])
-def test_a_reply_is_parsed_without_reasoning(reply):
+@pytest.mark.parametrize(
+    "reply", [f" {VALID}\n", f"```json\n{VALID}\n```", f"Here it is:\n```\n{VALID}\n```\nGood luck!"]
+)
+def test_a_reply_may_be_in_one_fenced_block(reply):
     assert parse_reply(reply, SCHEMA) == json.loads(VALID)
 
 
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
-        ("<think>\nThe user asks.</think>\n\nRivers carry sand.", "Rivers carry sand."),
-        ("The user asks.</think>Rivers carry sand.", "Rivers carry sand."),  # the chat template wrote the first mark
-        ("<think>The user asks", ""),
-        ("Rivers carry sand.", "Rivers carry sand."),
-    ],
-)
-def test_reasoning_is_stripped(reply, expected):
-    assert strip_reasoning(reply) == expected
+def test_of_two_fenced_blocks_none_is_taken():
+    with pytest.raises(ValueError, match="not JSON"):
+        parse_reply(f"```json\n{VALID}\n```\nor\n```json\n{VALID}\n```", SCHEMA)
+
+
+def test_a_reply_that_reached_max_tokens_is_invalid():
+    value, _, faults = ask_for_score((VALID, "length"), VALID)
+    assert (value, faults) == ({"score": 4}, ["reached max_tokens"])
+
+
+@pytest.mark.parametrize("structured", ["json_schema", "json_object", "prompt"])
+def test_the_schema_is_enforced_by_the_server_or_part_of_the_prompt(ask_all, teacher, structured):
+    """With every setting the same validation decides."""
+    teacher.says("Four.").says(f"```json\n{VALID}\n```")
+    requests = [(MESSAGES, SAMPLING, seed, response_format("score", SCHEMA)) for seed in range(2)]
+    answers, _ = ask_all(*requests, structured=structured, concurrency=1)
+    assert parse_reply(answers[1]["text"], SCHEMA) == {"score": 4}
+    sent = teacher.requests[0]
+    form = sent.get("response_format", {}).get("type")
+    assert form == {"json_schema": "json_schema", "json_object": "json_object", "prompt": None}[structured]
+    (message,) = sent["messages"]
+    assert (json.dumps(SCHEMA) in message["content"]) == (structured != "json_schema")
+    assert message["content"].startswith(MESSAGES[0]["content"])
+    assert ("JSON" in message["content"]) == (structured != "json_schema")  # OpenAI's json_object needs the word

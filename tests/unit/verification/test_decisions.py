@@ -113,7 +113,7 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark(read):
 
 def test_an_invalid_spreadsheet_row_is_located(read):
     (problem,) = read("b.csv", "item,answer,reviewer,verdict\naaaa,one,ben,correct\n")
-    assert (problem.where, problem.reason) == ("b.csv, row 2", "wrong_value")
+    assert (problem.where, problem.reason) == ("b.csv, line 2", "wrong_value")
 
 
 def test_invalid_files(read, tmp_path):
@@ -124,8 +124,100 @@ def test_invalid_files(read, tmp_path):
     with pytest.raises(UserError, match="unknown file type"):
         read("e.xlsx", "")
     (tmp_path / "latin.csv").write_bytes("item;größe".encode("latin-1"))
-    with pytest.raises(UserError, match=r"latin\.csv: not valid UTF-8"):
+    with pytest.raises(UserError, match=r"latin\.csv, line 1: not valid UTF-8"):
         list(read_file(tmp_path / "latin.csv", {}))
+
+
+def rating(value):
+    """An export with this confidence."""
+    made = annotation("correct")
+    made["result"][1]["value"]["rating"] = value
+    return [entry(made)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"verdict": ["correct"]}, "verdict is a list, expected a text: ['correct']"),
+        ({"note": {"a": 1}}, "note is an object, expected a text: {'a': 1}"),
+        ({"reviewer": True}, "reviewer is true or false, expected a text: True"),
+        ({"confidence": float("inf")}, "confidence is 'inf', expected a whole number"),
+        ({"confidence": [3]}, "confidence is '[3]', expected a whole number"),
+        ({"confidence": 3.5}, "confidence is '3.5', expected a whole number"),
+        ({"answer": 1.7}, "answer is '1.7', expected a whole number"),
+        ({"answer": True}, "answer is 'True', expected a whole number"),
+        ({"seconds": float("nan")}, "seconds is 'nan', expected a number of seconds"),
+        ({"at": "12026-01-01"}, "at is '12026-01-01', expected a date like 2026-03-31, up to the year 9999"),
+        ({"at": "9999-12-31T23:59:59-05:00"}, "at is '9999-12-31T23:59:59-05:00', expected a date like 2026-03-31"),
+        ({"note": "half \ud83d"}, "half of a surrogate pair"),
+    ],
+)
+def test_odd_values_are_one_line_each(read, row, message):
+    given = {"item": "aaaa", "answer": 1, "reviewer": "anna", "verdict": "correct", **row}
+    (problem,) = read("d.jsonl", "\n" + json.dumps(given) + "\n")
+    assert problem.where == "d.jsonl, line 2" and problem.message.startswith(message)
+    assert "\n" not in problem.message
+
+
+def test_whole_numbers_may_be_written_as_text_or_with_a_point(read):
+    given = {"item": "aaaa", "answer": "2", "reviewer": "anna", "verdict": "correct", "confidence": 4.0, "seconds": "3"}
+    (row,) = read("d.jsonl", json.dumps(given))
+    assert (row["answer"], row["confidence"], row["seconds"]) == (2, 4, 3.0)
+
+
+def test_an_infinite_rating_of_an_export(read):
+    (problem,) = read("e.json", json.dumps(rating(1)).replace('"rating": 1', '"rating": 1e400'))
+    assert (problem.where, problem.message) == (
+        "e.json, entry 1, answer 1",
+        "confidence is 'inf', expected a whole number",
+    )
+
+
+def test_a_byte_order_mark(read):
+    for name, content in (
+        ("e.json", [entry(annotation("correct"))]),
+        ("d.jsonl", {"item": "aaaa", "answer": 1, "reviewer": "anna", "verdict": "correct"}),
+    ):
+        (row,) = read(name, "\ufeff" + json.dumps(content))
+        assert row["verdict"] == "correct"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ([None], "`annotations` is not a list of objects"),
+        ({"result": []}, "`annotations` is not a list of objects"),
+        ([annotation("correct", result=[None])], "`result` is not a list of objects"),
+        (
+            [annotation("correct", result=[{"from_name": "verdict_0", "value": "correct"}])],
+            "`value` of verdict_0 is not an object",
+        ),
+        (
+            [
+                annotation(
+                    "correct",
+                    result=[{"from_name": "verdict_0", "value": {"choices": [one]}} for one in ("correct", "wrong")],
+                )
+            ],
+            "two different results for verdict_0",
+        ),
+    ],
+)
+def test_a_part_of_an_export_that_is_not_of_its_form(read, annotations, message):
+    with pytest.raises(UserError, match=rf"e\.json, entry 1: {message}"):
+        read("e.json", [{**entry(), "annotations": annotations}])
+
+
+def test_an_entry_that_is_neither_form_of_an_export(read):
+    with pytest.raises(UserError, match=r"e\.json, entry 1: neither `data` nor `annotation_id`"):
+        read("e.json", [{"item": "aaaa", "verdict_0": "correct"}])
+
+
+def test_no_message_tells_a_reviewer_to_delete(read):
+    for name, content in (("e.json", "[{"), ("d.jsonl", "{"), ("d.jsonl", "[]"), ("e.json", "3")):
+        with pytest.raises(UserError) as caught:
+            read(name, content + "\n")
+        assert "elete" not in str(caught.value)
 
 
 def test_a_changed_verdict_is_kept_and_the_last_one_counts(decide):

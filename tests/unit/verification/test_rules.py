@@ -140,7 +140,7 @@ def test_unmatched_entries_are_kept_and_used_later(stage, caplog):
     out = stage(rows)
     (unmatched,) = read_jsonl(out / "unmatched.jsonl")
     assert unmatched["reason"] == "unknown_item" and unmatched["entry"]["item"] == seed(99)["id"]
-    assert any("0.jsonl, row 2: item" in message and "is not in this run" in message for message in caplog.messages)
+    assert any("0.jsonl, line 2: item" in message and "is not in this run" in message for message in caplog.messages)
     back = stage(rows, folder="back", seeds=[*SEEDS, seed(99)])
     assert read_json(back / "stats.json")["rejected"] == {"wrong_answer": 1}
 
@@ -149,14 +149,14 @@ def test_invalid_entries_stop_the_run_and_are_located(stage, caplog):
     rows = [decision(SEEDS[0], "a", "corect"), decision(SEEDS[1], "a", "correct", answer=2), {"item": SEEDS[2]["id"]}]
     with pytest.raises(
         UserError,
-        match=r"^invalid entries in the decision files: 3\. Fix or delete them there and run again\.$",
+        match=r"^invalid entries in the decision files: 3\. Fix them there and run again\.$",
     ):
         stage(rows)
     errors = [message.rpartition("/")[2] for message in caplog.messages if message.startswith("error: ")]
     assert errors == [
-        "0.jsonl, row 1: 'corect' is not one of correct, minor_error, wrong, incoherent.",
-        f"0.jsonl, row 2: item {SEEDS[1]['id']} has 1 answer; there is no answer 2.",
-        "0.jsonl, row 3: no reviewer; its account is not in `verification.reviewers`.",
+        "0.jsonl, line 1: 'corect' is not one of correct, minor_error, wrong, incoherent.",
+        f"0.jsonl, line 2: item {SEEDS[1]['id']} has 1 answer; there is no answer 2.",
+        "0.jsonl, line 3: no reviewer; its account is not in `verification.reviewers`.",
     ]
 
 
@@ -178,9 +178,9 @@ def test_an_invalid_gold_file(tmp_path):
     path = tmp_path / "gold.jsonl"
     write_jsonl(path, [{"instruction": "?", "response": "!", "field": "physics", "verdict": "right"}])
     with pytest.raises(
-        UserError, match=r"gold\.jsonl, row 1: unknown verdict 'right'\. Use one of correct, minor_error"
+        UserError, match=r"gold\.jsonl, line 1: unknown verdict 'right'\. Use one of correct, minor_error"
     ):
         queue_reviews.read_gold(path)
     write_jsonl(path, [{"instruction": "?", "verdict": "wrong"}])
-    with pytest.raises(UserError, match=r"row 1: missing response, field\."):
+    with pytest.raises(UserError, match=r"line 1: missing response, field\."):
         queue_reviews.read_gold(path)

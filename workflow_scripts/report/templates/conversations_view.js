@@ -69,7 +69,7 @@ function facts(entries) {
 function evidence(row) {
   const found = row.evidence;
   const entries = found !== null && typeof found === "object" && !Array.isArray(found) ? Object.entries(found) : [["evidence", found]];
-  return facts([["stage", row.stage], ["reason", row.reason], ...entries.filter(([name]) => name !== "hits" || row.hits.length === 0)]);
+  return facts([["stage", row.stage], ["reason", row.reason], ["meaning", row.meaning], ...entries.filter(([name]) => name !== "hits" || row.hits.length === 0)]);
 }
 
 function hitLine(hit) {
@@ -83,6 +83,7 @@ function checks(row) {
   return facts([
     ["exchanges", planned ? `${row.conversation.length} of ${planned} planned` : row.conversation.length],
     ["ended early by", stopped],
+    ["meaning", stopped && row.meaning],
     ["scores", scores],
     ["benchmark texts", row.hits.length || "none"],
   ]);

@@ -1,10 +1,9 @@
-"""Repair of texts: broken Unicode (ftfy), and the HTML in which browser extensions saved ChatGPT's answers."""
+"""Repair of texts: wrongly decoded characters (ftfy), and the HTML in which browser extensions saved ChatGPT's answers."""
 
 import re
 
 import ftfy
 import ftfy.badness
-import ftfy.chardata
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,27 +23,22 @@ def _re2_pattern(verbose: str) -> str:
     return pattern.replace(r"\w", r"[\pL\pN_]").replace(r"\s", r"[\s\pZ]")
 
 
-# ftfy reads 1.5 M characters/s. RE2 finds the texts that ftfy may change 20 times as fast: mojibake, and the characters of
-# its other fixers.
+# ftfy reads 1.5 M characters/s. RE2 finds the texts in which it may find mojibake 20 times as fast.
 MOJIBAKE = _re2_pattern(ftfy.badness.BADNESS_RE.pattern)
-FIXED_CHARACTERS = "|".join(
-    (
-        ftfy.chardata.SINGLE_QUOTE_RE.pattern,
-        ftfy.chardata.DOUBLE_QUOTE_RE.pattern,
-        r"[\x00-\x08\x0b-\x1f\x7f-\x{9F}\x{2028}\x{2029}]",  # line ends, escapes and control characters
-        "[" + "".join(map(chr, {**ftfy.chardata.LIGATURES, **ftfy.chardata.WIDTH_MAP})) + "]",
-        "[" + "".join(chr(code) for code in ftfy.chardata.CONTROL_CHARS if code > 0x7F) + "]",
-    )
-)
+# A text about encodings may show mojibake on purpose.
+ABOUT_ENCODINGS = r"(?i)\b(?:utf-?8|utf-?16|latin-?1|iso-?8859|windows-?125\d|cp-?125\d|ascii|unicode|mojibake|encod(?:ed|ing)|charsets?)\b"
+# Only damage of the whole text is fixed: a text that decodes in part shows mojibake next to correct characters.
+FIXES = ftfy.TextFixerConfig(decode_inconsistent_utf8=False, replace_lossy_sequences=False, explain=False)
 
 
 def repair_texts(texts: pa.Array) -> pa.Array:
-    """The texts with mojibake and other broken Unicode fixed by ftfy, and HTML around a whole text converted to text.
+    """The texts with wrongly decoded characters (mojibake) fixed by ftfy, and HTML around a whole text converted to text.
 
-    HTML entities within a text stay: a question may be about them. Nulls stay null.
+    Nothing else is changed: quotes, ligatures, widths, compositions and HTML entities may be what a text is about. Nulls
+    stay null.
     """
-    broken = pc.or_(pc.match_substring_regex(texts, FIXED_CHARACTERS), pc.match_substring_regex(texts, MOJIBAKE))
-    broken = pc.or_(broken, pc.not_equal(pc.utf8_normalize(texts, form="NFC"), texts))
+    about = pc.match_substring_regex(texts, ABOUT_ENCODINGS)
+    broken = pc.and_not(pc.match_substring_regex(texts, MOJIBAKE), about)
     html = boolean(pc.fill_null(pc.match_substring_regex(texts, WRAPPED), False))
     changed = boolean(pc.fill_null(broken, False)) | html
     rows = np.flatnonzero(changed)
@@ -57,5 +51,6 @@ def repair_texts(texts: pa.Array) -> pa.Array:
 
 
 def _repair(text: str, html: bool) -> str:
-    text = ftfy.fix_text(text, unescape_html=False)
+    if not re.search(ABOUT_ENCODINGS, text):
+        text = ftfy.fix_encoding(text, FIXES)
     return ("\n\n".join(to_text(text)) if html else text) or text

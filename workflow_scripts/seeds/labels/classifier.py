@@ -12,19 +12,30 @@ import numpy as np
 
 from workflow_scripts.seeds.labels.grid import SKILLS, Grid, Label, names
 
+# Logistic regression of a right domain on its margin, fitted on MMLU's validation questions by
+# tests/benchmarks/label_agreement.py --split validation.
+INTERCEPT, SLOPE = -1.32, 2.07
+
+
+def domain_probability(margins: np.ndarray) -> np.ndarray:
+    """The probability that a domain with this margin is right, 0 to 1, same shape."""
+    probability: np.ndarray = 1 / (1 + np.exp(-(INTERCEPT + SLOPE * margins)))
+    return probability
+
 
 @dataclass(frozen=True)
 class Labels:
     """Labels of n seeds.
 
     `confidence` has n margins for each of domain, skills and difficulty: the score of the last chosen label minus the
-    score of the best label that was not chosen.
+    score of the best label that was not chosen. `probability` is the estimated probability that the domain is right.
     """
 
     domain: list[str]
     skills: list[list[str]]  # three per seed, highest score first
     difficulty: list[str]
     confidence: dict[str, list[float]]
+    probability: list[float]
 
 
 class Classifier:
@@ -53,6 +64,7 @@ class Classifier:
             skills=skills,
             difficulty=[label for (label,) in difficulty],
             confidence={"domain": domain_margin, "skills": skills_margin, "difficulty": difficulty_margin},
+            probability=domain_probability(np.array(domain_margin)).round(3).tolist(),
         )
 
 

@@ -1,13 +1,13 @@
-"""FLASK labels from the teacher, as JSON whose schema its server enforces."""
+"""FLASK labels from the teacher, as JSON of a fixed schema."""
 
 from typing import Any
 
+from workflow_scripts.common.types import Config
 from workflow_scripts.seeds.labels import prompts
 from workflow_scripts.seeds.labels.grid import SKILLS, Grid, names
 from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3
-SAMPLING = {"temperature": 0.3, "top_p": 0.95, "max_tokens": 128}
 
 
 def schema(grid: Grid) -> dict[str, Any]:
@@ -37,10 +37,11 @@ def repeated_skill(labels: dict[str, Any]) -> str | None:
     return "a skill is named twice" if len(set(labels["skills"])) < SKILLS else None
 
 
-async def label(ask: Ask, seed_text: str, grid: Grid, attempts: int = ATTEMPTS) -> dict[str, Any]:
+async def label(ask: Ask, seed_text: str, grid: Grid, sampling: Config, attempts: int = ATTEMPTS) -> dict[str, Any]:
     """A seed's {domain, skills, difficulty}, in the names of the grid.
 
-    `ask` is `TeacherClient.ask`; its TeacherError is not caught. Raises InvalidReply if no attempt gives valid labels.
+    `ask` is `TeacherClient.ask`; its TeacherError is not caught. `sampling` is `seeds.labels.sampling` of the config.
+    Raises InvalidReply if no attempt gives valid labels.
     """
     messages = [{"role": "user", "content": prompts.render("label", grid=grid, text=seed_text)}]
-    return await ask_structured(ask, messages, SAMPLING, "labels", schema(grid), attempts, check=repeated_skill)
+    return await ask_structured(ask, messages, sampling, "labels", schema(grid), attempts, check=repeated_skill)

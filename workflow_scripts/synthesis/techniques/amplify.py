@@ -136,7 +136,7 @@ class Amplify:
         for name, fault in (("fits_move", "off_move"), ("asks_something_new", "nothing_new")):
             if not verdict[name]:
                 generator.faults[f"follow_up:{fault}"] += 1
-                raise BadTurn(f"follow_up:{fault}")
+                raise BadTurn(f"follow_up:{fault}", text)
 
     async def _answer(self, draft: Draft, generator: Generator, question: str, kind: str, known: str = "") -> str:
         """An answer; if only the result is known, an answer that explains it."""

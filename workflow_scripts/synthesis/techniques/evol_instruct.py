@@ -2,7 +2,6 @@
 
 import re
 
-from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
@@ -103,7 +102,7 @@ class EvolInstruct:
         if not judgement["asks_for_more"]:
             raise BadTurn("evol_instruct:no_gain")
         context = draft.context if in_depth else ""
-        answer = await generate_answer(draft, generator, request_text(evolved, context, draft.kind))
+        answer = await generate_answer(draft, generator, evolved, context)
         if reason := elimination(answer):
             raise BadTurn(f"evol_instruct:{reason}")
         draft.opening = self.name

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from rapidfuzz import fuzz
 
+from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import Draft
@@ -99,10 +100,12 @@ def _copies(text: str, original: str) -> bool:
     return fuzz.ratio(text, original) >= NEAR_COPY_RATIO and new.total() < MIN_NEW_WORDS
 
 
-async def generate_answer(draft: Draft, generator: Generator, question: str) -> str:
-    """The teacher's answer to a first message."""
+async def generate_answer(draft: Draft, generator: Generator, instruction: str, context: str = "") -> str:
+    """The teacher's answer to a first request."""
+    kind = kind_of_text(instruction) or "explanation"  # the words of an attached text are not a request
+    question = request_text(instruction, context, draft.kind)
     messages = [
-        {"role": "system", "content": answer_system(draft, generator, kind_of_text(question) or "explanation")},
+        {"role": "system", "content": answer_system(draft, generator, kind)},
         {"role": "user", "content": question},
     ]
     check = functools.partial(answer_fault, conversation=[{"input": question, "output": ""}])

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,8 +24,9 @@ GERMAN = (
 ENGLISH = (
     "Granite wears away very slowly, because its crystals interlock and hardly any water can find a way inside it."
 )
-PATTERNS = {name: "|".join(f"(?:{phrase})" for phrase in phrases) for name, phrases in PHRASES.items()} | {
-    "url": rules.URL,
+VOICE = ("self_reference", "refusal")  # rules that read phrases in the first person, with exceptions
+PATTERNS = {
+    "airoboros_filters": "|".join(f"(?:{phrase})" for phrase in PHRASES["airoboros_filters"]),
     "ansi_escape": rules.ANSI_ESCAPE,
     "broken_unicode": rules.BROKEN_UNICODE.replace(r"\x{FFFD}", "\ufffd"),
 }
@@ -35,7 +35,7 @@ COMPILED = {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, patter
 # Excluded: letters that only one of the two folds into ASCII letters, and the vertical tab, not white space in RE2.
 ALPHABET = st.characters(exclude_categories=["Cs"], exclude_characters="ſKİı\v")
 # The parts of the patterns, combined to matches and near misses.
-WORDS = """as an a AI bot language model Models, large generative I i'm i’m sorry sorry, but can can't Can’t cannot won't
+WORDS = """as an a AI, AI bot language model Models, large generative I i'm i’m me call was trained by my the internet sorry sorry, but can can't Can’t cannot won't
 unable to assist with that your you're my personal feelings limitations of knowledge cut-off September 2021 openai
 please note www. https://x.y flesch do don’t have apologies, violates trained é 北 _ 7 . \ufffd"""
 PIECES = st.sampled_from([*WORDS.split(), "\x1b[0m", "\x1b", "\x00"])
@@ -56,38 +56,8 @@ def near_matches(draw):
 def test_a_phrase_is_caught_at_every_position(start):
     """airoboros passed `re.I` as a start offset, and so ignored the first two characters."""
     text = f"{start} As an AI, I cannot feel.".strip()
-    assert first_fault(text, RULES, answer=True) == ("self_reference", "As an AI")
+    assert first_fault(text, RULES, answer=True) == ("self_reference", "As an AI, I")
     assert first_fault(text, ["airoboros_filters"], answer=True) == ("airoboros_filters", "As an AI")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "As an AI language model, I have none.",
-        "It is so AS A LARGE LANGUAGE model.",
-        "I'm an AI assistant.",
-        "I am a language model.",
-        "We language models, I must say, err.",
-        "My data ends in September 2021.",
-        "That is beyond my knowledge cutoff.",
-        "It is in my training data.",
-        "OpenAI made me.",
-        "As a machine I rust.",
-        "I do not have personal views.",
-        "I don't possess consciousness.",
-    ],
-)
-def test_self_reference(text):
-    name, evidence = first_fault(text, RULES, answer=True)
-    assert name == "self_reference"
-    assert evidence.casefold() in text.casefold()
-
-
-@pytest.mark.parametrize(
-    "text", ["I'm sorry, but I can't say.", "I cannot assist with it.", '"Apologies, but I must go."']
-)
-def test_refusal(text):
-    assert first_fault(text, RULES, answer=True)[0] == "refusal"
 
 
 @pytest.mark.parametrize(
@@ -188,19 +158,16 @@ def test_repeated_characters_are_those_of_a_regular_expression(runs):
 @pytest.mark.parametrize(
     "text",
     [
-        "Granite is hard, and the",
-        "There are three reasons:\n1. Water,",
-        "It depends on your",
+        "Granite is one of the hardest rocks, and the",
         f"{ENGLISH * 3} It depends on your",
-        "It is so because \n",
-        "So we call f(",
-        "The list is [",
+        "It is so because water comes in and stays there all winter because \n",
+        "So, for every number in the list of numbers, we call f(",
         "```python\nprint(1)",
         "First:\n```\na\n```\nthen:\n```\nb",
     ],
 )
 def test_truncated(text):
-    assert first_fault(text, RULES, answer=True) == ("truncated", text[-200:])
+    assert first_fault(text, RULES, answer=True) == ("truncated", text.rstrip()[-200:])
     assert first_fault(text, RULES, answer=False) is None  # users may send unfinished texts
 
 
@@ -215,6 +182,7 @@ def test_truncated(text):
         "Its last letters are IF and OR",
         "```python\nprint(1)\n```",
         "The value is f(x)",
+        "Granite, and the",  # too short for a sentence
     ],
 )
 def test_complete_texts(text):
@@ -228,24 +196,29 @@ def test_foreign_language():
 
 
 def test_answer_rules_do_not_apply_to_requests():
-    asked = "See https://example.org: as an AI language model, what would you say?"
+    asked = "See https://plums.org: as an AI language model, what would I say?"
     assert first_fault(asked, RULES, answer=False) is None
     assert first_fault(asked, RULES, answer=True)[0] == "self_reference"
-    assert first_fault("See https://example.org/x.", RULES, answer=True) == ("url", "https://example.org/x.")
+    assert first_fault("See https://plums.org/x.", RULES, answer=True) == ("url", "https://plums.org/x")
 
 
 def test_answer_rules():
-    assert set(ANSWER_RULES) == {"self_reference", "refusal", "airoboros_filters", "url", "truncated"}
+    assert set(ANSWER_RULES) == {"self_reference", "refusal", "url", "truncated"}
 
 
 def test_only_named_rules_apply_and_the_first_in_the_order_of_the_rules_is_reported():
-    text = "\x1b[0m As an AI, see www.example.org"
-    assert first_fault(text, ["url", "self_reference"], answer=True) == ("self_reference", "As an AI")
-    assert first_fault(text, ["self_reference", "url"], answer=True) == ("self_reference", "As an AI")
-    assert first_fault(text, ["url"], answer=True) == ("url", "www.example.org")
+    text = "\x1b[0m As an AI, I see www.plums.org"
+    assert first_fault(text, ["url", "self_reference"], answer=True) == ("self_reference", "As an AI, I")
+    assert first_fault(text, ["self_reference", "url"], answer=True) == ("self_reference", "As an AI, I")
+    assert first_fault(text, ["url"], answer=True) == ("url", "www.plums.org")
     assert first_fault(text, ["url", "ansi_escape"], answer=True) == ("ansi_escape", "\x1b[0m")
     assert first_fault(text, [], answer=True) is None
     assert first_faults(pa.array([text]), np.array([True]), []) == [None]
+
+
+def _breaks(rule, text):
+    likely = RULES[rule].candidates(pa.array([text]))[0]
+    return likely and RULES[rule].evidence(text, "") is not None
 
 
 SOME = st.sampled_from(
@@ -258,13 +231,11 @@ def test_a_text_is_judged_the_same_alone_and_in_a_batch(texts, names, count):
     names = names[:count]
     array = pa.array([text for text, _ in texts], pa.string())
     found = first_faults(array, np.array([answer for _, answer in texts], dtype=bool), names)
-    for (text, answer), name in zip(texts, found, strict=True):
+    for (text, answer), fault in zip(texts, found, strict=True):
         alone = [
-            rule
-            for rule in RULES
-            if rule in names and (answer or rule not in ANSWER_RULES) and RULES[rule].find(pa.array([text]))[0]
+            rule for rule in RULES if rule in names and (answer or not RULES[rule].answers_only) and _breaks(rule, text)
         ]
-        assert name == (alone[0] if alone else None)
+        assert (fault and fault[0]) == (alone[0] if alone else None)
 
 
 @settings(max_examples=300)
@@ -280,6 +251,14 @@ def test_re2_and_python_agree_near_a_match(near, first):
     _compare(name, first + text)
 
 
+@settings(max_examples=300)
+@given(TALK, st.sampled_from(VOICE))
+def test_the_candidates_of_a_rule_include_all_that_break_it(text, name):
+    """RE2 has no lookahead: its pattern is another one."""
+    if RULES[name].evidence(text, ""):
+        assert RULES[name].candidates(pa.array([text]))[0]
+
+
 def _compare(name, text):
     match = COMPILED[name].search(text.replace("’", "'"))
     found = first_fault(text, [name], answer=True)
@@ -287,17 +266,19 @@ def _compare(name, text):
 
 
 def test_the_phrases_are_well_formed():
-    assert set(PHRASES) == {"self_reference", "refusal", "airoboros_filters"}
-    for name, phrases in PHRASES.items():
+    assert set(PHRASES) == {"parts", *VOICE, "airoboros_filters"}
+    for name in (*VOICE, "airoboros_filters"):
+        phrases = PHRASES[name]
         assert isinstance(phrases, list) and phrases, name
         assert len(set(phrases)) == len(phrases), name
         for phrase in phrases:
             assert isinstance(phrase, str) and phrase == phrase.strip(), (name, phrase)
             assert "’" not in phrase, (name, phrase)  # apostrophes are straightened first: it would never match
+            for part, pattern in PHRASES["parts"].items():
+                phrase = phrase.replace(f"{{{part}}}", pattern)
             compiled = re.compile(phrase, re.IGNORECASE)
             for text in ("", " ", ENGLISH, "\n"):
                 assert not compiled.search(text), (name, phrase, text)
-                assert not pc.match_substring_regex(pa.array([text]), phrase, ignore_case=True)[0].as_py(), (name, text)
 
 
 def test_the_config_accepts_exactly_the_existing_rules(config):

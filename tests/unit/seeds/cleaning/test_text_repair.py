@@ -1,4 +1,4 @@
-"""Broken Unicode is fixed exactly as ftfy fixes it, and HTML around a whole text becomes text."""
+"""Mojibake is fixed exactly as ftfy fixes it and nothing else is; HTML around a whole text becomes text."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.seeds.cleaning.text_repair import WRAPPED, repair_texts
+from workflow_scripts.seeds.cleaning.text_repair import ABOUT_ENCODINGS, FIXES, WRAPPED, repair_texts
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 WORDS = st.text(CHARACTERS, max_size=6)
@@ -24,20 +24,39 @@ TEXT = st.lists(WORDS | GARBLED | TROUBLE, max_size=6).map(" ".join)
 
 @given(st.lists(TEXT, max_size=5))
 def test_repairs_equal_ftfy(texts):
-    assume(not any(re.search(WRAPPED, text) for text in texts))
+    assume(not any(re.search(WRAPPED, text) or re.search(ABOUT_ENCODINGS, text) for text in texts))
     repaired = repair_texts(pa.array(texts, pa.string())).to_pylist()
-    assert repaired == [ftfy.fix_text(text, unescape_html=False) for text in texts]
+    assert repaired == [ftfy.fix_encoding(text, FIXES) for text in texts]
 
 
 @given(st.text(st.characters(codec="ascii")) | st.text(st.characters(max_codepoint=0x2FF)))
 def test_texts_that_are_skipped_are_unchanged_by_ftfy(text):
     """Printable ASCII is never passed to ftfy."""
-    assume(not re.search(WRAPPED, text))
-    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
+    assume(not re.search(WRAPPED, text) and not re.search(ABOUT_ENCODINGS, text))
+    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_encoding(text, FIXES)]
 
 
 def test_broken_unicode():
-    assert repair_texts(pa.array(["Itâ€™s a cafÃ©", "fine"])).to_pylist() == ["It's a café", "fine"]
+    assert repair_texts(pa.array(["Itâ€™s a cafÃ©", "fine"])).to_pylist() == ["It’s a café", "fine"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It shows “Ã¼” where it should show “ü”.",  # next to correct characters: not the whole text is damaged
+        "In UTF-8 the letter becomes Ã¼ on such pages.",
+        "&copy; is ©",
+        "The ligature ﬂ is U+FB02.",
+        "Full-width: ＸＹ",
+        "len('e\u0301') == 2",
+        "“curly” ‘quotes’",
+        "One line\r\nand\u2028another",
+        "\ufeff a mark",
+        "\\x1b[32m in raw form",
+    ],
+)
+def test_what_a_text_may_be_about_stays(text):
+    assert repair_texts(pa.array([text])).to_pylist() == [text]
 
 
 ENCODINGS = ["latin-1", "cp1252", "cp1251", "cp1250", "macroman", "cp437", "iso-8859-2"]
@@ -53,12 +72,12 @@ MISREAD = st.tuples(
 @example("Ă©Ă©")  # RE2's \w and \s match ASCII only
 @example("a\u2003Ã ")
 def test_every_mojibake_that_ftfy_knows_is_fixed(text):
-    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_text(text, unescape_html=False)]
+    assert repair_texts(pa.array([text])).to_pylist() == [ftfy.fix_encoding(text, FIXES)]
 
 
 def test_every_single_character_that_ftfy_changes_is_changed():
     texts = [f"a{chr(code)}b" for code in range(0x20000) if not 0xD800 <= code < 0xE000]
-    changed = [text for text in texts if ftfy.fix_text(text, unescape_html=False) != text]
+    changed = [text for text in texts if ftfy.fix_encoding(text, FIXES) != text]
     repaired = repair_texts(pa.array(texts)).to_pylist()
     assert [text for text, after in zip(texts, repaired, strict=True) if text != after] == changed
 
@@ -66,7 +85,7 @@ def test_every_single_character_that_ftfy_changes_is_changed():
 def test_html_entities_stay():
     """A question may be about them."""
     texts = ["What does &amp; mean in HTML?", "Itâ€™s &eacute; &lt; 3"]
-    assert repair_texts(pa.array(texts)).to_pylist() == [texts[0], "It's &eacute; &lt; 3"]
+    assert repair_texts(pa.array(texts)).to_pylist() == [texts[0], "It’s &eacute; &lt; 3"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +98,7 @@ def test_html_entities_stay():
         ("<div class='markdown'><ol><li>One</li><li>Two</li></ol></div>", "1. One\n\n2. Two"),
         ("<div class='markdown'><div><pre>a = 1\n  b = 2</pre></div></div>", "a = 1\n  b = 2"),
         ("<div class='markdown'><table><tr><td>A</td><td>B</td></tr></table></div>", "A | B"),
-        ("<div class='markdown'><p>Itâ€™s a cafÃ©</p></div>", "It's a café"),
+        ("<div class='markdown'><p>Itâ€™s a cafÃ©</p></div>", "It’s a café"),
         ("<div class='markdown'><p>&lt;p&gt; begins a paragraph</p></div>", "<p> begins a paragraph"),
     ],
 )

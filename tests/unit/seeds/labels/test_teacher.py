@@ -7,12 +7,14 @@ import jsonschema
 import pytest
 
 from workflow_scripts.seeds.labels.grid import names
-from workflow_scripts.seeds.labels.teacher import SAMPLING, label, schema
+from workflow_scripts.seeds.labels.teacher import label, schema
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, TeacherError
+from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.errors import TeacherError
 from workflow_scripts.teacher.servers import serve
 from workflow_scripts.teacher.structured import InvalidReply, response_format
 
+SAMPLING = {"temperature": 0.3, "top_p": 0.95, "max_tokens": 128, "frequency_penalty": 0.25}
 TEXT = "Why does granite erode so slowly?"
 GOOD = {
     "domain": "Natural Science",
@@ -41,7 +43,7 @@ def ask_for_labels(teacher, grid, tmp_path):
         async def ask():
             client = TeacherClient(teacher.base_url, "m", settings, RequestCache(tmp_path / "cache"))
             try:
-                return await label(client.ask, text, grid, **options), client.usage
+                return await label(client.ask, text, grid, SAMPLING, **options), client.usage
             finally:
                 await client.close()
 

@@ -129,7 +129,7 @@ def test_which_techniques_fit_which_seeds(make_seed):
 
 
 def test_an_outage_is_not_a_bad_turn(with_generator, make_seed, teacher):
-    from workflow_scripts.teacher.client import TeacherError
+    from workflow_scripts.teacher.errors import TeacherError
 
     settings = {
         "evol_instruct": {"rounds": 1, "operations": {"deepen": 1}},

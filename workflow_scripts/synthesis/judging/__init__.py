@@ -1,0 +1,1 @@
+"""Quality of whole conversations: offline measures, and a judge with a rubric."""

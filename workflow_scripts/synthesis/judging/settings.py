@@ -1,0 +1,35 @@
+"""The judge's server: the keys of `teacher`, overridden by those of `judge.teacher`."""
+
+import json
+import os
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.types import Config
+from workflow_scripts.teacher.runtime_settings import answer_settings
+
+VARIABLE = "CAPYBARA_JUDGE_RUNTIME"
+
+
+def judge_settings(config: Config) -> Config:
+    """All settings of the judge's server."""
+    return config["teacher"] | config["judge"]["teacher"]
+
+
+def export_judge_runtime(config: Config) -> None:
+    """Pass the keys that do not affect answers to the jobs that this process starts, as `export_runtime_settings` does."""
+    settings = judge_settings(config)
+    known = answer_settings(settings)
+    runtime = {name: value for name, value in settings.items() if name not in known and name != "resources"}
+    os.environ[VARIABLE] = json.dumps(runtime, sort_keys=True)
+
+
+def complete_settings(text: str) -> Config:
+    """All settings from `answer_settings` as JSON and the environment. UserError outside of a Snakemake run."""
+    settings: Config = json.loads(text)
+    if not settings:
+        return settings
+    if VARIABLE not in os.environ:
+        raise UserError(
+            f"the environment variable {VARIABLE} is not set. Start this module through snakemake, which sets it."
+        )
+    return settings | json.loads(os.environ[VARIABLE])
