@@ -119,7 +119,7 @@ def test_a_seeds_answer_is_kept_unchanged(grow, make_seed, response):
 
 def test_a_posts_first_answer_is_generated(grow, make_seed):
     seed = make_seed(**POST)
-    work = grow(seed, "I'm sorry, but I can't.", FIRST, QUESTIONS[0], ANSWERS[0], count=2)
+    work = grow(seed, "I'm sorry, but I can't help with that request.", FIRST, QUESTIONS[0], ANSWERS[0], count=2)
     assert work.draft.exchanges[0] == {"input": "A long essay about granite.\n\nSummarise it.", "output": FIRST}
     assert work.kinds == ["answer", "answer", "follow_up", "answer"]
     assert work.requests[0]["messages"] == [
@@ -199,7 +199,9 @@ def test_an_answer_that_copies_the_question_is_retried(grow, make_seed):
 
 
 def test_an_invalid_turn_is_retried(grow, seed):
-    work = grow(seed, f'"{QUESTIONS[0]}"', QUESTIONS[0], "I'm sorry, but I can't.", ANSWERS[0], count=2)
+    work = grow(
+        seed, f'"{QUESTIONS[0]}"', QUESTIONS[0], "I'm sorry, but I can't help with that request.", ANSWERS[0], count=2
+    )
     assert work.draft.exchanges[1] == {"input": QUESTIONS[0], "output": ANSWERS[0]}
     assert work.requests[0]["messages"] == work.requests[1]["messages"]
     assert work.requests[0]["seed"] != work.requests[1]["seed"]
@@ -248,7 +250,7 @@ def test_fewer_than_two_exchanges_are_a_bad_turn(grow, seed, make_seed):
     for work, reason in [
         (grow(seed, "Hm.", "Hm."), "follow_up:too_short"),
         (grow(seed, QUESTIONS[0], "", ""), "answer:empty"),
-        (grow(make_seed(), *["I cannot help with it."] * 2), "answer:refusal"),
+        (grow(make_seed(), *["I cannot help with that request."] * 2), "answer:refusal"),
     ]:
         assert isinstance(work.error, BadTurn) and str(work.error) == reason
         assert work.draft.steps == []
