@@ -173,7 +173,7 @@ rule judge_conversations:
     benchmark:
         "<benchmarks>/judge_conversations.tsv"
     conda:
-        "../envs/vllm.yaml" if JUDGED and JUDGE["kind"] == "vllm" else "../envs/teacher.yaml"
+        "../envs/vllm.yaml" if JUDGE["kind"] == "vllm" else "../envs/teacher.yaml"
     threads: 8
     resources:
         **stage_resources(*([JUDGE] if JUDGED else [config["seeds"]])),
@@ -202,5 +202,6 @@ rule judge_conversations:
 rule synthesis:
     input:
         expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
-        "<results>/synthesis/data.jsonl" if SOURCES else [],
+        "<results>/synthesis/topics.json" if SOURCES and USES_TOPICS else [],
+        ["<results>/synthesis/collected.jsonl", "<results>/synthesis/data.jsonl"] if SOURCES else [],
     localrule: True

@@ -15,9 +15,11 @@ from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.labels import teacher as labels
 from workflow_scripts.seeds.labels.grid import load_grid
+from workflow_scripts.seeds.scores import teacher as scores
 from workflow_scripts.synthesis import generator as generator_module
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.judging.rubric import SCHEMA as RUBRIC
 from workflow_scripts.synthesis.quality import answer_fault, follow_up_fault
 from workflow_scripts.synthesis.recipe import TECHNIQUES, follow
 from workflow_scripts.synthesis.techniques import airoboros, amplify, evol_instruct, know_logic
@@ -48,6 +50,8 @@ SCHEMAS = {
     "know_logic_judge": know_logic.WRONG_STEP_SCHEMA,
     "label": labels.schema(load_grid()),
     "judge_pair": PAIR,
+    "score": scores.SCHEMA,
+    "judge": RUBRIC,
 }
 
 

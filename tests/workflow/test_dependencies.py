@@ -28,8 +28,10 @@ ENTRY_POINTS = {
     ("name", "rules"),
     [
         ("synthesis/prompts/follow_up.jinja", {"synthesize_shard"}),
-        ("synthesis/techniques/moves.yaml", {"synthesize_shard"}),
-        ("teacher/client.py", {"label_seeds", "synthesize_shard", "judge_answers"}),
+        ("synthesis/techniques/moves.yaml", {"synthesize_shard", "collect_synthesis"}),
+        ("teacher/client.py", {
+            "label_seeds", "score_seeds", "draw_topics", "synthesize_shard", "judge_conversations", "judge_answers",
+        }),
         ("training/packing.py", {"train_model"}),
         ("training/templates/user_assistant.jinja", {
             "audit_loss_mask", "train_model", "compute_exchange_losses", "sample_outputs", "answer_questions",
@@ -92,7 +94,7 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
         }),
         ({"synthesis": {"attempts": 5}}, {"synthesize_shard"}),
         ({"synthesis": {"shard_size": 32}}, {"synthesize_shard", "collect_synthesis", "all"}),
-        ({"teacher": {"prefill": False}}, {"synthesize_shard"}),
+        ({"teacher": {"prefill": False}}, {"draw_topics", "synthesize_shard"}),
         ({"teacher": {"concurrency": 2, "timeout": 9, "retries": 1, "budget": {"max_tokens": 9}, "price": {"input": 1}}}, set()),
         ({"verification": {"accept": ["correct", "minor_error"]}}, {"apply_decisions"}),
         ({"decontamination": {"remove_at": 99}}, {"decontaminate_conversations"}),

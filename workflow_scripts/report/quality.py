@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from statistics import quantiles
 
 from workflow_scripts.common.package_files import package_file
+from workflow_scripts.common.reasons import explain
 from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.common.yaml_files import read_yaml
 
-REASONS = package_file("report/removal_reasons.yaml")
 PRECISION = package_file("seeds/cleaning/measured.yaml")
 EXTREMES = 3  # best and worst conversations shown
 MIN_PAIRS = 5  # of a faulty and a sound conversation, for the agreement
@@ -31,14 +31,13 @@ def deciles(values: list[float]) -> list[float]:
 
 def removed(stage: str, stats: Row) -> list[Row]:
     """One row per reason of a stage: rows, share of the stage's input in percent, and the explanation."""
-    explanations = read_yaml(REASONS)
     return [
         {
             "stage": stage,
             "reason": reason,
             "rows": rows,
             "share": 100 * rows / max(stats["in"], 1),
-            "why": explanations.get(reason, ""),
+            "why": explain(reason),
         }
         for reason, rows in stats["rejected"].items()
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.common.reasons import KINDS, SENTENCES, explain, page
-from workflow_scripts.seeds.clean_source import RULES
+from workflow_scripts.seeds.cleaning.rules import RULES
 from workflow_scripts.verification.outcomes import REASONS
 
 # Functions with the place of the code among their arguments.

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.seeds import semantic_dedup
 from workflow_scripts.synthesis.dedup_openings import (
     category,
     find_duplicate_openings,
@@ -87,12 +86,10 @@ def reference(rows, vectors, semantic):
     return duplicates
 
 
-@given(ROWS, st.sampled_from([0.0, 0.5, 1.0, 1.5]), st.integers(1, 200))
-def test_results_equal_a_pairwise_comparison(drawn, semantic, block):
+@given(ROWS, st.sampled_from([0.0, 0.5, 1.0, 1.5]))
+def test_results_equal_a_pairwise_comparison(drawn, semantic):
     rows, vectors = [one for _, one in drawn], VECTORS[[at for at, _ in drawn]].reshape(-1, 4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semantic_dedup, "BLOCK_BYTES", block)
-        duplicates = find_duplicate_openings(rows, vectors, semantic, BY_CATEGORY)
+    duplicates = find_duplicate_openings(rows, vectors, semantic, BY_CATEGORY)
     assert duplicates == reference(rows, vectors, semantic)
     assert all(has_generated_opening(rows[member]) for member in duplicates)
     assert not {kept for kept, _ in duplicates.values()} & set(duplicates)
