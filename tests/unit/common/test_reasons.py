@@ -95,8 +95,8 @@ def test_codes_are_found_in_the_source():
 
 
 def test_a_fault_is_explained_with_its_kind():
-    assert explain("url") == "The answer contains a URL."
-    assert explain("answer:url") == "Answer: The answer contains a URL."
+    assert explain("url") == "The answer contains a link that the user did not give."
+    assert explain("answer:url") == "Answer: The answer contains a link that the user did not give."
     assert explain("know_logic:wrong_step") == "Know-Logic: The judge found a wrong step in the solution."
     assert explain("unknown") == explain("answer:unknown") == explain("") == ""
 

@@ -41,7 +41,7 @@ def test_each_filter_is_explained():
         "reason": "url",
         "rows": 10,
         "share": 25.0,
-        "why": "an answer contains a link that the user did not name",
+        "why": "The answer contains a link that the user did not give.",
     }
     assert rows[1]["why"] == ""
 
