@@ -100,7 +100,7 @@ def test_no_row_is_lost_between_stages(results):
 def test_planted_faults_are_found(results):
     reasons = json.loads((results / "seeds" / "stats.json").read_text())["rejected"]
     assert reasons == {
-        "self_reference": 2, "ansi_escape": 1, "empty": 1, "foreign_language": 1, "url": 1, "near_duplicate": 1, "exact_duplicate": 1,
+        "self_reference": 2, "ansi_escape": 1, "missing_response": 1, "foreign_language": 1, "url": 1, "near_duplicate": 1, "exact_duplicate": 1,
         "same_meaning": 1, "over_limit": 1,
     }  # fmt: skip
 

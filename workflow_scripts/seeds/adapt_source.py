@@ -47,11 +47,19 @@ def adapt_table(
             "reason": reason,
             "evidence": {"source": source["label"], "file": origin["dataset"], "row": numbers[row]},
             "source": source["label"],
-            "conversation": [],
+            "conversation": [{"input": row_text(table, row), "output": ""}],
             "provenance": provenance | {"row": numbers[row]},
         }
         for row, reason in rejected
     ]
+
+
+def row_text(table: pa.Table, row: int) -> str:
+    """A published row as text, for the pages that show it: a line for each column that is not empty."""
+    [values] = table.slice(row, 1).to_pylist()
+    return "\n".join(
+        f"{name}: {value}" for name, value in values.items() if name != ROW and value not in (None, "", [])
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

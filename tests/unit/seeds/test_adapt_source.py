@@ -91,7 +91,11 @@ def test_main_keeps_the_order_and_loses_no_row(tmp_path):
         ("missing_instruction", {"source": "Airoboros", "file": "a/b", "row": 2})
     ]
     assert [(row["source"], row["conversation"], row["provenance"]) for row in rejected] == [
-        ("Airoboros", [], {"dataset": "a/b", "revision": "c0ffee", "license": "MIT", "row": 2})
+        (
+            "Airoboros",
+            [{"input": "output: So.", "output": ""}],
+            {"dataset": "a/b", "revision": "c0ffee", "license": "MIT", "row": 2},
+        )
     ]
     assert counts == {"source": "Airoboros", "rows": 3, "seeds": 2, "rejected": 1}
 
