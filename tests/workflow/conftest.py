@@ -32,6 +32,6 @@ def small_disk(tmp_path, request):
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
         subprocess.run(command, check=True, capture_output=True, text=True)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no file system can be mounted here: {getattr(error, 'stderr', error)}")
+        pytest.skip(f"no file system can be mounted here, run as root: {getattr(error, 'stderr', error)}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)

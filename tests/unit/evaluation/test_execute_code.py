@@ -23,7 +23,7 @@ def test_the_standard_error_of_a_share():
     assert standard_error([True]) is None
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed: apt-get install bubblewrap")
 def test_correct_wrong_and_hostile_completions(tmp_path):
     completions = [
         "    return a + b\n",

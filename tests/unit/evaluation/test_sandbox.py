@@ -10,7 +10,9 @@ import pytest
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.evaluation.sandbox import check, run_program
 
-needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+needs_bubblewrap = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="bubblewrap is not installed: apt-get install bubblewrap"
+)
 
 
 @needs_bubblewrap

@@ -169,7 +169,7 @@ def test_the_policy_allows_only_the_scripts_of_the_page(run):
     assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", page)
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 class TestInABrowser:
     """The page opened from disk, as by a double click."""
 

@@ -113,7 +113,7 @@ def test_a_very_long_line_is_folded_and_truncated(long_page):
     assert longest <= 20_000
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_is_never_wider_than_its_window(long_page, width):
     found = browser.measured(long_page, width)
