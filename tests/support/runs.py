@@ -46,7 +46,7 @@ class Project:
 
     def planned(self, *words: str) -> dict[str, int]:
         """Number of jobs of a dry run, by rule."""
-        printed = self.run("--dry-run", "--quiet", "reason", *words)
+        printed = self.run("--quiet", "reason", "--dry-run", *words)
         table = re.search(r"^-+  -+\n(.*?)^total ", printed, re.DOTALL | re.MULTILINE)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
         return {rule: int(count) for rule, count in jobs.items()}

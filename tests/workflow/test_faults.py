@@ -91,16 +91,18 @@ def test_forgotten_answers_are_requested_again_by_the_same_command(project, reco
     with served(tmp_path_factory.mktemp("server")) as server:
         words = configure(project, server.base_url)
         shutil.copytree(recorded.project.folder / "results", project.folder / "results", dirs_exist_ok=True)
-        project.run(DATA, *words)
+        project.run("synthesis", *words)
         (project.folder / "results/mine/synthesis/shards/0001.jsonl").unlink()
-        project.run(DATA, *words)
+        project.run("synthesis", *words)
         assert server.events("reply") == []
         before = stored(project)
         command = [sys.executable, "-m", "workflow_scripts.cli.main", "cache", "forget", "--shard", "1", "--yes"]
         subprocess.run([*command, "--configfile", "mine.yaml"], cwd=project.folder, check=True, env=environment())
         forgotten = before - stored(project)
-        assert project.planned(DATA, *words) == {"collect_synthesis": 1, "synthesize_shard": 1}
-        project.run(DATA, *words)
+        assert project.planned("synthesis", *words) == {
+            "synthesize_shard": 1, "collect_synthesis": 1, "judge_conversations": 1, "synthesis": 1,
+        }  # fmt: skip
+        project.run("synthesis", *words)
         assert {event["hash"] for event in server.events("reply")} == forgotten > set()
     assert stored(project) == before
     assert (project.folder / DATA).read_bytes() == recorded.data

@@ -205,7 +205,10 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
     for shard in forgotten.shards:
         for suffix in (".jsonl", ".rejected.jsonl", ".stats.json"):
             (folder / "synthesis" / "shards" / f"{shard}{suffix}").unlink(missing_ok=True)
-    return f"{report}.\nThe next run of snakemake generates the shards again and requests what is missing."
+    return (
+        f"{report}.\nThe next run of snakemake generates the shards again and requests what is missing. Start it without a "
+        "target, or with the target `synthesis`: the target of a later stage does not notice missing shards."
+    )
 
 
 def _counts(counts: Counter[str], most: int = 12) -> str:
