@@ -1,9 +1,10 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher; then measures and a judge."""
 
-from workflow_scripts.synthesis.judging.settings import export_judge_runtime, judge_settings
+from workflow_scripts.synthesis.judging.settings import export_judge_runtime, independent_endpoint, judge_settings
 
 JUDGED = config["judge"]["by"] == "model"
 JUDGE = judge_settings(config)
+SYNTHESIS_JUDGE = independent_endpoint(config)
 # The teacher's weights are fetched and trigger a rerun; a judge with weights of its own is a local file or an endpoint.
 JUDGE_FILES = []
 if JUDGED:
@@ -98,6 +99,7 @@ rule synthesize_shard:
         code=code_hash("synthesis.synthesize_shard"),
         settings=as_json(config["synthesis"]),
         teacher=as_json(answer_settings(config["teacher"])),
+        judge=as_json(answer_settings(SYNTHESIS_JUDGE) if SYNTHESIS_JUDGE else {}),
         labels=LABELLED_BY,
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.data, ancestor=3),
@@ -110,6 +112,7 @@ rule synthesize_shard:
             --labels {params.labels} \
             --settings {params.settings:q} \
             --teacher {params.teacher:q} \
+            --judge {params.judge:q} \
             --threads {threads} \
             --teacher-folder {params.folder:q}/teacher \
             --data {output.data:q} \

@@ -88,7 +88,7 @@ def finish(processes: list[subprocess.Popen]) -> None:
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
         "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
-        "--topics=", "--labels", "none", "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
+        "--topics=", "--labels", "none", "--judge", "{}", "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip
     finish(

@@ -29,7 +29,7 @@ def with_all_techniques(config, results):
         "answers": {"target_chars": None},
         "recipe": [{"path": ["amplify"], "weight": 1}],
         "techniques": {"evol_instruct": {"rounds": 2}, "know_logic": {"attempts": 3}},
-        "judge": {"min_mean": None, "references": False, "endpoint": None},
+        "judge": {"min_mean": None, "references": False},
         "attempts": 3,
     }
     kinds = ("instruction", "follow_up", "answer", "judge")

@@ -24,16 +24,6 @@ def test_a_misspelt_key(project):
     assert "Traceback" not in printed
 
 
-def test_an_unknown_benchmark(project):
-    printed = project.run("-n", *overlay(project, decontamination={"benchmarks": ["mmluu"]}), check=False)
-    assert "unknown benchmark mmluu; did you mean `mmlu`?" in printed
-
-
-def test_a_missing_seed_file(project):
-    printed = project.run("-n", *overlay(project, seeds=seeds("no/such.jsonl")), check=False)
-    assert "seeds.sources[0] (mine): no such file: no/such.jsonl." in printed
-
-
 def test_a_broken_line(project):
     lines = [json.dumps({"instruction": f"Question {n}?", "response": "An answer."}) for n in range(10)]
     lines[6] = '{"instruction": "Question 7?", "response"'
@@ -64,22 +54,11 @@ def test_a_row_of_the_wrong_type(project):
     assert "Traceback" not in printed
 
 
-def test_a_licence_that_is_not_allowed(project):
-    source = {"registered": "airoboros"}
-    printed = project.run("-n", *overlay(project, seeds={"sources": [source]}), check=False)
-    assert "licence CC-BY-NC-4.0 is not in `seeds.allow_licenses`. It forbids commercial use." in printed
-
-
 def test_an_unknown_task(project):
     target = "results/mine/evaluation/tasks/arc_eazy.json"
     printed = project.run(target, *overlay(project, evaluation={"tasks": ["arc_eazy"]}), check=False)
     assert "lm-eval has no task arc_eazy; did you mean `arc_easy`" in printed
     assert "Traceback" not in printed
-
-
-def test_an_unknown_suite(project):
-    printed = project.run("-n", *overlay(project, evaluation={"suites": ["gtp4all"]}), check=False)
-    assert "evaluation.suites: unknown suite gtp4all; did you mean `gpt4all`?" in printed
 
 
 def test_a_limit_that_leaves_no_document(project):

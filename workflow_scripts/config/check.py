@@ -15,6 +15,7 @@ from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
+from workflow_scripts.synthesis.judging.settings import judge_settings
 from workflow_scripts.teacher.sampling import sampling_mistakes
 
 
@@ -96,16 +97,8 @@ def _sources(config: Config) -> Iterator[str]:
 def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
     """The teacher's key, model and price."""
     teacher = config["teacher"]
-    # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
-    answered = (run_folder(config) / "teacher" / "cache").is_dir()
-    judge = config["synthesis"]["judge"]["endpoint"]
-    keys = {
-        "teacher": teacher["api_key_env"] if teacher["kind"] == "endpoint" else None,
-        "synthesis.judge.endpoint": judge and judge["api_key_env"],
-    }
-    for section, variable in keys.items() if needs_key and not answered else ():
-        if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
-            yield f"{section}.api_key_env: the environment variable that it names is not set. Export it."
+    if needs_key:
+        yield from _key(config, teacher, "teacher")
     if teacher["kind"] == "vllm":
         yield from _revision(teacher, "teacher")
     if teacher["budget"]["max_money"] is not None and not (teacher["price"]["input"] or teacher["price"]["output"]):
@@ -116,22 +109,30 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
         yield f"teacher.model: {teacher['model']} is not a GGUF file. Set its path, or package:NAME/FILE.gguf."
 
 
+def _key(config: Config, settings: Config, where: str) -> Iterator[str]:
+    """The variable of an endpoint's key."""
+    # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
+    answered = (run_folder(config) / "teacher" / "cache").is_dir()
+    variable = settings["api_key_env"] if settings["kind"] == "endpoint" and not answered else None
+    if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
+        yield f"{where}.api_key_env: the environment variable that it names is not set. Export it."
+
+
 def _judge(config: Config, needs_key: bool) -> Iterator[str]:
     """The judge's server: complete and valid keys, a key in the environment, a model that is here."""
     section = config["judge"]
-    if section["by"] != "model":
-        if section["min_score"] is not None:
-            yield "judge.min_score: there are no scores without a judge. Set `judge.by: model`."
-        return
     own = section["teacher"]
-    settings = config["teacher"] | own
+    if section["by"] != "model" and section["min_score"] is not None:
+        yield "judge.min_score: there are no scores without a judge. Set `judge.by: model`."
+    if not own:
+        return
+    settings = judge_settings(config)
     rules = {**schema()["properties"]["teacher"], "$defs": schema()["$defs"]}
     if errors := validation_errors(settings, rules, name="judge.teacher", key="teacher"):
         yield from errors
         return
-    variable = own.get("api_key_env") if needs_key and settings["kind"] == "endpoint" else None
-    if variable and not os.environ.get(variable):
-        yield "judge.teacher.api_key_env: the environment variable that it names is not set. Export it."
+    if needs_key and "api_key_env" in own:
+        yield from _key(config, settings, "judge.teacher")
     if settings["kind"] != "endpoint" and "model" in own and on_hub(own["model"]):
         yield f"judge.teacher.model: {own['model']} is not downloaded. Set a local path, or serve it and set `kind: endpoint`."
     elif settings["kind"] != "endpoint":

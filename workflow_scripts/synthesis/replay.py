@@ -10,6 +10,7 @@ from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Config, Row, Seed
 from workflow_scripts.synthesis.draft import BadTurn, begin_draft
 from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.judging.settings import independent_endpoint
 from workflow_scripts.synthesis.recipe import generate_conversation, sample_path
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import request_for, stored_form
@@ -42,11 +43,8 @@ def replay(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[
     `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
     """
     settings, teacher = config["synthesis"], answer_settings(config["teacher"])
-    endpoint = settings["judge"]["endpoint"]
-    judge = (
-        teacher if endpoint is None else {**teacher, "revision": None, "options": None, "kind": "endpoint", **endpoint}
-    )
-    ask_teacher, ask_judge = _stored_answers(teacher, cache), _stored_answers(judge, cache)
+    ask_teacher = _stored_answers(teacher, cache)
+    ask_judge = _stored_answers(independent_endpoint(config) or teacher, cache)
     with progress(len(seeds), "reading the cache", "seed") as bar, asyncio.Runner() as runner:
         for seed in seeds:
             path = sample_path(begin_draft(seed, settings["random_seed"]), settings["recipe"])

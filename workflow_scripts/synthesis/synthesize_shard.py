@@ -13,9 +13,10 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
-from workflow_scripts.common.types import Conversation, Row, Seed
+from workflow_scripts.common.types import Config, Conversation, Row, Seed
 from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Generator
+from workflow_scripts.synthesis.judging.settings import complete_settings
 from workflow_scripts.synthesis.recipe import generate_conversation
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
@@ -37,18 +38,11 @@ def shard_rows(seeds: list[Seed], shard: int, size: int) -> list[Seed]:
     return seeds[shard * size : (shard + 1) * size]
 
 
-def judge_client(client: TeacherClient, args: argparse.Namespace) -> TeacherClient:
-    """The client of the independent judge of `synthesis.judge.endpoint`; the teacher's client if none is configured.
-
-    The judge has the teacher's limits, price and budget.
-    """
-    endpoint = args.settings["judge"]["endpoint"]
-    if endpoint is None:
+def judge_client(client: TeacherClient, judge: Config) -> TeacherClient:
+    """The client of the independent judge; the teacher's client if none is configured."""
+    if not judge:
         return client
-    settings = {**args.teacher, "revision": None, "options": None, "kind": "endpoint", **endpoint}
-    return TeacherClient(
-        endpoint["base_url"], served_name(settings), settings, client.cache, identity=identity(settings)
-    )
+    return TeacherClient(judge["base_url"], served_name(judge), judge, client.cache, identity=identity(judge))
 
 
 async def generate_all(
@@ -66,7 +60,7 @@ async def generate_all(
         RequestCache(args.teacher_folder / "cache"),
         identity=teacher.identity,
     )
-    judge = judge_client(client, args)
+    judge = judge_client(client, args.judge)
     generator = Generator(
         client.ask,
         args.settings,
@@ -137,6 +131,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labels", required=True, help="`seeds.labels.by` of the config")
     parser.add_argument("--settings", required=True, type=json.loads, help="`synthesis` of the config, as JSON")
     add_teacher_arguments(parser)
+    parser.add_argument(
+        "--judge",
+        required=True,
+        type=complete_settings,
+        help="keys of an independent judge's endpoint, as JSON; {} for none",
+    )
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")

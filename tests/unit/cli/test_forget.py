@@ -38,7 +38,7 @@ class Run:
             synthesize_shard.main(
                 [
                     *("--seeds", str(self.folder / "seeds" / "data.jsonl"), "--shard", number, "--threads", "1"),
-                    *("--topics=", "--labels", "none"),
+                    *("--topics=", "--labels", "none", "--judge", "{}"),
                     *("--settings", json.dumps(self.config["synthesis"])),
                     *("--teacher", json.dumps(answer_settings(self.config["teacher"]))),
                     *("--teacher-folder", str(self.folder / "teacher")),

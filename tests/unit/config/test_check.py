@@ -438,12 +438,10 @@ def test_a_teacher_key_is_needed_unless_answers_are_stored(config, tmp_path, mon
     line = "teacher.api_key_env: the environment variable that it names is not set. Export it."
     assert mistakes(config) == [line]
     assert mistakes(config, needs_key=False) == []
-    config["synthesis"]["judge"]["endpoint"] = {
-        "model": "j",
-        "base_url": "http://127.0.0.1:8/v1",
-        "api_key_env": "MY_KEY",
-    }
-    assert mistakes(config) == [line, line.replace("teacher.", "synthesis.judge.endpoint.")]
+    config["judge"]["teacher"] = {"model": "j", "base_url": "http://127.0.0.1:8/v1"}  # its key is the teacher's
+    assert mistakes(config) == [line]
+    config["judge"]["teacher"]["api_key_env"] = "MY_KEY"
+    assert mistakes(config) == [line, f"judge.{line}"]
     (tmp_path / "pocket" / "teacher" / "cache").mkdir(parents=True)
     assert mistakes(config) == []
 

@@ -11,6 +11,7 @@ from tests.support.queued_teacher import QueuedTeacher
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
+from workflow_scripts.synthesis.judging import settings as settings_of_judge
 from workflow_scripts.synthesis.synthesize_shard import main, shard_rows, single_turn
 from workflow_scripts.teacher.runtime_settings import VARIABLE, answer_settings, export_runtime_settings
 
@@ -30,7 +31,16 @@ def seeds(make_seed):
 def shard(tmp_path, config, teacher, monkeypatch):
     """A function that runs a shard of these seeds: rows, rejected rows, statistics."""
 
-    def run(seeds, number="0000", max_failure_rate=0.0, shard_size=16, topics=None, labels="none", **settings):
+    def run(
+        seeds,
+        number="0000",
+        max_failure_rate=0.0,
+        shard_size=16,
+        topics=None,
+        labels="none",
+        judge_teacher=None,
+        **settings,
+    ):
         teacher_settings = {**config["teacher"], "kind": "endpoint", "model": "m", "base_url": teacher.base_url}
         teacher_settings |= {
             "prefill": True,
@@ -49,8 +59,12 @@ def shard(tmp_path, config, teacher, monkeypatch):
             "follow_ups": {**config["synthesis"]["follow_ups"], "replacements": 0},
             **settings,
         }
-        monkeypatch.setenv(VARIABLE, "")  # restored after the test
+        for variable in (VARIABLE, settings_of_judge.VARIABLE):
+            monkeypatch.setenv(variable, "")  # restored after the test
         export_runtime_settings(teacher_settings)
+        both = {"teacher": teacher_settings, "judge": {"teacher": judge_teacher or {}}}
+        settings_of_judge.export_judge_runtime(both)
+        endpoint = settings_of_judge.independent_endpoint(both)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
         write_json(tmp_path / "topics.json", {"topics": topics})
         out = {name: tmp_path / name for name in ("data", "rejected", "stats")}
@@ -59,6 +73,7 @@ def shard(tmp_path, config, teacher, monkeypatch):
                 *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
                 *(f"--topics={tmp_path / 'topics.json' if topics else ''}", "--labels", labels),
                 *("--settings", json.dumps(settings), "--teacher", json.dumps(answer_settings(teacher_settings))),
+                *("--judge", json.dumps(answer_settings(endpoint) if endpoint else {})),
                 *("--teacher-folder", str(tmp_path)),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
@@ -149,13 +164,15 @@ def test_finished_conversations_are_not_amplified(shard, teacher, seeds, make_se
 
 def test_an_independent_judge_answers_all_judgements(shard, teacher, seeds, config):
     judge = QueuedTeacher()
-    endpoint = {"model": "j", "base_url": judge.base_url, "api_key_env": None}
-    settings = config["synthesis"]["judge"] | {"endpoint": endpoint, "min_mean": 3, "references": False}
+    # The teacher serves neither this model nor its judgements: its price is not the judge's.
+    endpoint = {"model": "j", "base_url": judge.base_url, "price": {"input": 1e6, "output": 0, "currency": "EUR"}}
+    scores = {"min_mean": 3, "references": False}
     skills = ["Factuality", "Insightfulness", "Completeness"]
     requested = queue_replies(teacher, seeds)
     judge.says(json.dumps(dict.fromkeys(skills, 4)))
     try:
-        rows, rejected, stats = shard([{**seed, "skills": skills} for seed in seeds], judge=settings)
+        seeds = [{**seed, "skills": skills} for seed in seeds]
+        rows, rejected, stats = shard(seeds, judge=scores, judge_teacher=endpoint)
     finally:
         judge.close()
     assert rejected == [] and {row["provenance"]["teacher"]["judge"] for row in rows} == {"j"}
@@ -163,6 +180,7 @@ def test_an_independent_judge_answers_all_judgements(shard, teacher, seeds, conf
     assert len(teacher.requests) == requested and {request["model"] for request in judge.requests} == {"j"}
     assert stats["requests"] == requested + len(judge.requests) == requested + 4
     assert stats["prompt_tokens"] == 7 * stats["requests"]
+    assert stats["money"] == 7 * len(judge.requests)  # of the judge alone
 
 
 def test_topics_of_the_run_are_read(shard, teacher, seeds):

@@ -11,8 +11,18 @@ VARIABLE = "CAPYBARA_JUDGE_RUNTIME"
 
 
 def judge_settings(config: Config) -> Config:
-    """All settings of the judge's server."""
-    return config["teacher"] | config["judge"]["teacher"]
+    """All settings of the judge's server. A revision of the teacher's model is none of another model."""
+    own: Config = config["judge"]["teacher"]
+    return config["teacher"] | ({"revision": None} if "model" in own else {}) | own
+
+
+def independent_endpoint(config: Config) -> Config:
+    """The settings of a judge that answers the judgements within the synthesis as well; empty if the teacher does.
+
+    It is an endpoint: a shard's job starts no second model.
+    """
+    settings = judge_settings(config)
+    return settings if config["judge"]["teacher"] and settings["kind"] == "endpoint" else {}
 
 
 def export_judge_runtime(config: Config) -> None:

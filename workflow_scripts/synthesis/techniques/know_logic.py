@@ -41,7 +41,7 @@ WRONG_STEP_SCHEMA = {
 class KnowLogic:
     """Settings: `attempts`, the maximum number of problems; each has another form.
 
-    The judge is independent of the teacher that solves the problem if `synthesis.judge.endpoint` is configured.
+    The judge is independent of the teacher that solves the problem if `judge.teacher` names another endpoint.
     """
 
     name = "know_logic"
