@@ -55,7 +55,7 @@ def settings(count: int, processes: int) -> dict:
         "shard_size": -(-count // processes),
         "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
         "recipe": [{"path": ["amplify"], "weight": 1}],
-        "judge": {"min_mean": None, "references": False, "endpoint": None},
+        "judge": {"min_mean": None, "references": False},
         "sampling": {kind: values | {"max_tokens": 700} for kind, values in own["sampling"].items()},
     }
 
