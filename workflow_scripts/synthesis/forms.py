@@ -8,8 +8,8 @@ import re
 from typing import Final
 
 FORMS: Final = ("question", "imperative", "mixed")
-# Verbs with which a request begins.
-VERBS = (
+# Verbs with which a request begins, as a pattern.
+VERBS: Final = (
     "act|adapt|add|address|adjust|advise|analy[sz]e|answer|apply|argue|arrange|assess|assume|break|brainstorm|build|calculate"
     "|categori[sz]e|characteri[sz]e|check|choose|cite|clarify|classify|combine|come|comment|compare|complete|compose|compute"
     "|condense|connect|consider|construct|contextuali[sz]e|continue|contrast|convert|correct|count|create|critique|debug|decide"

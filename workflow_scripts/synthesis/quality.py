@@ -29,7 +29,6 @@ NEAR_COPY_RATIO = 90  # rapidfuzz ratio, 0 to 100
 ASKED_RATIO = 85  # of two normalised requests: the second was asked before, in other words
 QUOTED_RATIO = 90  # partial ratio of a follow-up with a passage of an answer
 MIN_LOOP_GRAMS = 20  # shorter texts may repeat themselves on purpose
-CLEANING_RULES = ("empty", "repeated_characters", *ANSWER_RULES)
 TURN_RULES = ("empty", "ansi_escape", "broken_unicode", "repeated_characters")
 
 
@@ -64,15 +63,14 @@ def follow_up_fault(text: str, conversation: list[Exchange], min_chars: int, max
 
 def answer_fault(text: str, conversation: list[Exchange]) -> str | None:
     """Fault of an answer to the last message of `conversation`."""
-    return _common_fault(text, conversation) or ("repetition" if _loops(text) else None)
-
-
-def _common_fault(text: str, conversation: list[Exchange]) -> str | None:
-    if fault := first_fault(text, CLEANING_RULES, answer=True):
+    asked = "\n".join(exchange["input"] for exchange in conversation)
+    if fault := first_fault(text, (*TURN_RULES, *ANSWER_RULES), answer=True, asked=asked):
         return fault[0]
     if ROLE_LABEL.search(text):
         return "role_label"
-    return "near_copy" if _copies(text, conversation) else None
+    if _copies(text, conversation):
+        return "near_copy"
+    return "repetition" if _loops(text) else None
 
 
 def last_sentence(text: str) -> str:

@@ -84,6 +84,8 @@ def test_lengths_are_inclusive():
         ("Teacher: What is it?\nStudent: Granite.", None),  # a dialogue
         ("Its crystals interlock tightly, and water finds few ways in!", "near_copy"),
         ("No" + "o" * 40, "repeated_characters"),
+        ("\x1b[31mFeldspar\x1b[0m weathers first.", "ansi_escape"),
+        ("Feldspar weathers\0 first.", "broken_unicode"),
         ("Its crystals interlock, and so water finds the", "truncated"),
         ("the stone is hard, so " * 8 + "it lasts.", "repetition"),
         ("the stone is hard, so " * 4 + "it lasts.", None),  # short enough to be intended
@@ -91,6 +93,12 @@ def test_lengths_are_inclusive():
 )
 def test_answers(text, fault):
     assert answer_fault(text, TALK) == fault
+
+
+def test_a_link_that_the_user_gave_is_not_the_answers():
+    answer = "The page https://plums.org describes how feldspar weathers."
+    assert answer_fault(answer, [*TALK, {"input": "What does https://plums.org say?", "output": ""}]) is None
+    assert answer_fault(answer, [*TALK, {"input": "What does it say?", "output": ""}]) == "url"
 
 
 @pytest.mark.parametrize(

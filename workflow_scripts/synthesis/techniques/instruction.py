@@ -11,6 +11,7 @@ from workflow_scripts.common.conversations import request_text
 from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import Draft
+from workflow_scripts.synthesis.forms import VERBS
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
 from workflow_scripts.synthesis.request_kinds import kind_of_text
@@ -42,19 +43,9 @@ ANSWERS = re.compile(
     re.IGNORECASE,
 )
 # A text without a question mark is a request only if one of these verbs is where a request begins.
-VERBS = (
-    r"act|analy[sz]e|answer|argue|arrange|brainstorm|build|calculate|categori[sz]e|choose|classify|come|comment|compare"
-    r"|complete|compose|compute|consider|construct|continue|convert|correct|count|create|critique|debug|decide|deduce"
-    r"|define|demonstrate|derive|describe|design|detail|determine|develop|devise|discuss|draft|edit|elaborate|estimate"
-    r"|evaluate|examine|expand|explain|explore|extract|fill|find|fix|formulate|generate|give|guide|help|identify"
-    r"|illustrate|imagine|implement|improve|infer|invent|investigate|justify|let|list|make|match|model|name|need"
-    r"|optimi[sz]e|organi[sz]e|outline|paraphrase|plan|play|point|pose|predict|prepare|present|propose|prove|provide"
-    r"|rank|read|recommend|refactor|rephrase|report|research|respond|restate|review|rewrite|select|share|show|simplify"
-    r"|simulate|sketch|solve|sort|speculate|state|suggest|summari[sz]e|take|talk|teach|tell|think|trace|transform"
-    r"|translate|use|verify|want|weigh|work|write"
-)
 REQUEST = re.compile(
-    rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]*(?:{VERBS})\b", re.IGNORECASE
+    rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]*(?:{VERBS}|need|research|want)\b",
+    re.IGNORECASE,
 )
 
 
