@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import yaml
 
 
@@ -54,6 +55,7 @@ def test_a_row_of_the_wrong_type(project):
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow  # imports lm-eval
 def test_an_unknown_task(project):
     target = "results/mine/evaluation/tasks/arc_eazy.json"
     printed = project.run(target, *overlay(project, evaluation={"tasks": ["arc_eazy"]}), check=False)

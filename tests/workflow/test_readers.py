@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 
+import pytest
 import yaml
 
 from workflow_scripts.common.rows import read_jsonl, write_jsonl
@@ -25,6 +26,7 @@ def write_csv(path, rows):
         csv.writer(file).writerows(rows)
 
 
+@pytest.mark.slow
 def test_seeds_from_a_csv_file_with_a_name_like_a_pattern(project):
     write_csv(
         project.folder / f"{NAME}.csv",
