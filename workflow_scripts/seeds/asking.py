@@ -5,12 +5,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import RejectedWriter
 from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.embed_seeds import embedded_text
+from workflow_scripts.seeds.schema import rejected_seed
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient
 from workflow_scripts.teacher.errors import Refused, TeacherError
@@ -23,6 +26,22 @@ MAX_PROMPT_CHARS = 3000  # of a seed in the prompt; the prompt then fits into 20
 AskAll = Callable[[pa.Table], list[Row | Exception]]
 # From `TeacherClient.ask`, the request with its context, and the seed to the answer.
 AskOne = Callable[[Ask, str, Row], Awaitable[Row]]
+
+
+def reject_failed(
+    seeds: pa.Table, answers: list[Row | Exception], reason: str, rejected: RejectedWriter
+) -> tuple[np.ndarray, list[Row]]:
+    """Reject the seeds with an error; which seeds have an answer, shape (rows,), and these answers."""
+    kept = np.array([not isinstance(answer, Exception) for answer in answers], dtype=bool)
+    errors = [answer for answer in answers if isinstance(answer, Exception)]
+    failed = seeds.drop_columns("embedding").filter(pa.array(~kept)).to_pylist()
+    rejected.add(
+        [
+            rejected_seed(seed, reason, {"source": seed["source"], "error": str(error)})
+            for seed, error in zip(failed, errors, strict=True)
+        ]
+    )
+    return kept, [answer for answer in answers if not isinstance(answer, Exception)]
 
 
 @contextlib.contextmanager

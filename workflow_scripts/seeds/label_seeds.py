@@ -19,13 +19,13 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.asking import AskAll, AskOne, asking
+from workflow_scripts.seeds.asking import AskAll, AskOne, asking, reject_failed
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.labels.classifier import Classifier
 from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.seeds.labels.teacher import label
-from workflow_scripts.seeds.schema import CONFIDENCE, rejected_seed
+from workflow_scripts.seeds.schema import CONFIDENCE
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.servers import serve
 from workflow_scripts.teacher.structured import Ask
@@ -114,17 +114,8 @@ def label_all(args: argparse.Namespace, labeller: Labeller, bar: tqdm) -> None:
         RejectedWriter(args.rejected) as rejected,
     ):
         for seeds in batches(args.seeds):
-            labels = labeller(seeds)
-            failed = np.array([isinstance(row, Exception) for row in labels], dtype=bool)
-            errors = [row for row in labels if isinstance(row, Exception)]
-            unlabelled = seeds.drop_columns("embedding").filter(pa.array(failed)).to_pylist()
-            rejected.add(
-                [
-                    rejected_seed(seed, "unlabelled", {"source": seed["source"], "error": str(error)})
-                    for seed, error in zip(unlabelled, errors, strict=True)
-                ]
-            )
-            filled = fill(seeds.filter(pa.array(~failed)), [row for row in labels if not isinstance(row, Exception)])
+            kept, labels = reject_failed(seeds, labeller(seeds), "unlabelled", rejected)
+            filled = fill(seeds.filter(pa.array(kept)), labels)
             labelled.write(filled)
             domains.update(filled["domain"].to_pylist())
             bar.update(labelled.rows + rejected.rows - bar.n)

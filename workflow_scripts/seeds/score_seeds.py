@@ -17,12 +17,12 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.asking import AskAll, AskOne, asking
+from workflow_scripts.seeds.asking import AskAll, AskOne, asking, reject_failed
 from workflow_scripts.seeds.embed_seeds import embedded_text
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.seeds.label_seeds import vectors
 from workflow_scripts.seeds.labels.grid import load_grid
-from workflow_scripts.seeds.schema import SCORES, rejected_seed
+from workflow_scripts.seeds.schema import SCORES
 from workflow_scripts.seeds.scores.model import Scorer
 from workflow_scripts.seeds.scores.teacher import score
 from workflow_scripts.teacher.arguments import add_teacher_arguments
@@ -109,22 +109,12 @@ def score_all(args: argparse.Namespace, score_table: Callable[[pa.Table], list[R
         progress(len(numbers), "scoring seeds", "seed") as bar,
     ):
         for seeds in batches(args.seeds):
-            rows = score_table(seeds)
-            own = numbers[done : done + seeds.num_rows]
+            kept, scores = reject_failed(seeds, score_table(seeds), "unscored", rejected)
+            own = numbers[done : done + seeds.num_rows][kept]
             done += seeds.num_rows
-            failed = np.array([isinstance(row, Exception) for row in rows], dtype=bool)
-            plain = seeds.drop_columns("embedding")
-            errors = [row for row in rows if isinstance(row, Exception)]
-            rejected.add(
-                [
-                    rejected_seed(seed, "unscored", {"source": seed["source"], "error": str(error)})
-                    for seed, error in zip(plain.filter(pa.array(failed)).to_pylist(), errors, strict=True)
-                ]
-            )
-            fit = plain.filter(pa.array(~failed))
-            values = [row for row in rows if not isinstance(row, Exception)]
+            fit = seeds.drop_columns("embedding").filter(pa.array(kept))
             for field in SCORES:
-                column = own[~failed] if field.name == "cluster" else [row[field.name] for row in values]
+                column = own if field.name == "cluster" else [row[field.name] for row in scores]
                 fit = fit.append_column(field, pa.array(column, field.type))
             scored.write(fit)
             bar.update(done - bar.n)

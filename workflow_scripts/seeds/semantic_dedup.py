@@ -12,11 +12,9 @@ import numpy as np
 
 QUERIES = 4096  # searched at once
 EXACT_ROWS = 50_000  # above, an inverted file is searched, in time n^1.5 instead of n^2
-CELLS_PER_ROOT, TRAINING_VECTORS, PROBES = (
-    4,
-    64,
-    16,
-)  # cells by the root of the rows; of k-means, per cell; cells searched
+CELLS_PER_ROOT = 4  # cells of the inverted file, per square root of the rows
+TRAINING_VECTORS = 64  # of k-means, per cell
+PROBES = 16  # cells searched
 ROUNDING = 1e-4  # of faiss' distances; exact ones decide
 
 
