@@ -29,6 +29,7 @@ NEAR_COPY_RATIO = 90  # rapidfuzz ratio, 0 to 100
 ASKED_RATIO = 85  # of two normalised requests: the second was asked before, in other words
 QUOTED_RATIO = 90  # partial ratio of a follow-up with a passage of an answer
 MIN_LOOP_GRAMS = 20  # shorter texts may repeat themselves on purpose
+MIN_LOOP_SENTENCES, MIN_SENTENCE_WORDS = 4, 3
 TURN_RULES = ("empty", "ansi_escape", "broken_unicode", "repeated_characters")
 
 
@@ -105,7 +106,14 @@ def _copies(text: str, conversation: list[Exchange]) -> bool:
 
 
 def _loops(text: str) -> bool:
-    """Whether fewer than half of the word 4-grams are distinct. Small models fall into loops."""
+    """Whether fewer than half of the word 4-grams, or no more than half of the sentences, are distinct.
+
+    Small models fall into loops, also within numbered lists.
+    """
     words = text.split()
     grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
-    return len(grams) >= MIN_LOOP_GRAMS and len(set(grams)) < len(grams) / 2
+    if len(grams) >= MIN_LOOP_GRAMS and len(set(grams)) < len(grams) / 2:
+        return True
+    parts = [re.sub(r"^[\d ]+", "", normalise(part)) for part in re.split(r"(?<=[.!?])\s|\n", text)]
+    sentences = [part for part in parts if len(part.split()) >= MIN_SENTENCE_WORDS]
+    return len(sentences) >= MIN_LOOP_SENTENCES and len(set(sentences)) <= len(sentences) / 2

@@ -89,6 +89,12 @@ def test_lengths_are_inclusive():
         ("Its crystals interlock, and so water finds the", "truncated"),
         ("the stone is hard, so " * 8 + "it lasts.", "repetition"),
         ("the stone is hard, so " * 4 + "it lasts.", None),  # short enough to be intended
+        ("The hill is a path. " * 4, "repetition"),
+        ("1. They value the arts.\n2. They value the arts.\n3. They value the arts.\n4. They like soup.", "repetition"),
+        (
+            "Row the boat home.\nThe oars are wet.\nRow the boat home.\nThe wind is cold.\nRow the boat home.\nWe rest.\nAll is well now.",
+            None,
+        ),
     ],
 )
 def test_answers(text, fault):
