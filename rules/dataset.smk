@@ -20,12 +20,14 @@ rule split_dataset:
     params:
         code=code_hash("dataset.split_dataset"),
         test_fraction=config["dataset"]["test_fraction"],
+        min_jaccard=as_json(config["dataset"]["min_jaccard"]),
         random_seed=config["dataset"]["random_seed"],
     shell:
         """
         python -m workflow_scripts.dataset.split_dataset \
             --conversations {input.conversations:q} \
             --test-fraction {params.test_fraction} \
+            --min-jaccard {params.min_jaccard} \
             --random-seed {params.random_seed} \
             --train {output.train:q} \
             --train-parquet {output.train_parquet:q} \

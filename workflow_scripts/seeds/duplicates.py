@@ -61,7 +61,12 @@ def comparison_texts(seeds: pa.Table) -> pa.Array:
         offsets = np.searchsorted(turns.rows, np.arange(dialogues.num_rows + 1))
         joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns.texts), " ")
         request = pc.replace_with_mask(request, dialogue.combine_chunks(), joined)
-    plain = pc.utf8_lower(pc.utf8_normalize(request, form="NFKC"))
+    return plain_texts(request)
+
+
+def plain_texts(texts: pa.Array) -> pa.Array:
+    """The texts in lower case, NFKC, with single spaces."""
+    plain = pc.utf8_lower(pc.utf8_normalize(texts, form="NFKC"))
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, WHITE_SPACE, " "))
 
 
@@ -165,7 +170,7 @@ class Collection:
         survivor, similarity = ranks.copy(), np.ones(len(order))
         if threshold is not None:
             leaders = np.flatnonzero(leader == ranks)
-            for row, kept, value in self._near(order[leaders], threshold):
+            for row, kept, value in near_pairs(self._shingle_sets(order[leaders]), threshold, among_survivors=True):
                 survivor[leaders[row]], similarity[leaders[row]] = leaders[kept], value
         survivor, similarity = survivor[leader], similarity[leader]
         result = Duplicates(np.full(len(order), -1), np.ones(len(order)), np.zeros(len(order), dtype=bool))
@@ -175,38 +180,49 @@ class Collection:
         result.exact[order] = removed & (survivor == leader)
         return result
 
-    def _near(self, order: np.ndarray, threshold: float) -> Iterator[tuple[int, int, float]]:
-        """(place in `order`, survivor's place, Jaccard similarity) of each near duplicate among these rows."""
-        rows = _ShingleSets(
+    def _shingle_sets(self, order: np.ndarray) -> "ShingleSets":
+        return ShingleSets(
             pa.chunked_array(self._texts).take(pa.array(order)).combine_chunks(),
             np.concatenate(self._salts)[order],
             pa.chunked_array(self._sources).take(pa.array(order)).combine_chunks(),
         )
-        sketches, bands = rows.sketches()
-        # Candidates whose estimate is four standard deviations below the threshold are skipped.
-        min_estimate = threshold - 4 * np.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
-        shingle_set_of = functools.lru_cache(maxsize=200_000)(rows.shingle_set)
-        survivors: dict[int, list[int]] = defaultdict(list)
-        bar = progress(len(order), "comparing seeds", "seed")
-        for place, groups in _band_groups(bands):
-            bar.update(place - bar.n)
-            near = np.array(sorted({other for group in groups for other in survivors[group]}), dtype=int)
-            likely = near[(sketches[near] == sketches[place]).mean(axis=1) >= min_estimate] if len(near) else near
-            found = likely
-            if len(likely):
-                found = jaccards(shingle_set_of(place), [shingle_set_of(int(other)) for other in likely])
-            # Of equally close survivors the first in the order of ids is reported.
-            if len(found) and found.max() >= threshold:
-                yield place, int(likely[found.argmax()]), float(found.max())
-            else:
-                for group in groups:
-                    survivors[group].append(place)
-        bar.update(len(order) - bar.n)
-        bar.close()
 
 
-class _ShingleSets:
-    """Texts as sets of shingles without the shingles of templates: those that many rows of a large source contain."""
+def near_pairs(rows: "ShingleSets", threshold: float, among_survivors: bool) -> Iterator[tuple[int, int, float]]:
+    """(row, earlier row, Jaccard similarity) of pairs of rows with at least this similarity.
+
+    All pairs; or, `among_survivors`, for each row the closest earlier row that is not a near duplicate itself.
+    """
+    sketches, bands = rows.sketches()
+    # Candidates whose estimate is four standard deviations below the threshold are skipped.
+    min_estimate = threshold - 4 * np.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
+    shingle_set_of = functools.lru_cache(maxsize=200_000)(rows.shingle_set)
+    earlier: dict[int, list[int]] = defaultdict(list)  # rows to compare with, by group
+    bar = progress(len(rows), "comparing texts", "text")
+    for row, groups in _band_groups(bands):
+        bar.update(row - bar.n)
+        others = np.array(sorted({other for group in groups for other in earlier[group]}), dtype=int)
+        likely = others[(sketches[others] == sketches[row]).mean(axis=1) >= min_estimate] if len(others) else others
+        found = likely
+        if len(likely):
+            found = jaccards(shingle_set_of(row), [shingle_set_of(int(other)) for other in likely])
+        near = found >= threshold
+        if not among_survivors:
+            yield from ((row, int(other), float(value)) for other, value in zip(likely[near], found[near], strict=True))
+        elif near.any():  # of equally close survivors the first in the order of ids
+            yield row, int(likely[found.argmax()]), float(found.max())
+            continue
+        for group in groups:
+            earlier[group].append(row)
+    bar.update(len(rows) - bar.n)
+    bar.close()
+
+
+class ShingleSets:
+    """Texts as sets of shingles without the shingles of templates: those that many rows of a large source contain.
+
+    `texts` are plain texts (`plain_texts`), `sources` their sources; texts with different `salts` are never compared.
+    """
 
     def __init__(self, texts: pa.Array, salts: np.ndarray, sources: pa.Array):
         self._texts, self._salts = texts, salts
@@ -223,6 +239,9 @@ class _ShingleSets:
                 pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]  # count a shingle once per row
                 np.add.at(counts, (self._source[start + pairs // BUCKETS], pairs % BUCKETS), 1)
             self._common = (counts > sizes[:, None] * TEMPLATE_SHARE) & self._large[:, None]
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
     def _batches(self, description: str) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """(first row, hashes, row of each hash within the batch), batch by batch."""

@@ -115,6 +115,7 @@ def conversation(draft: Draft, generator: Generator, scores: list[Row] | None, t
         "provenance": {
             "seed": seed["id"],
             **{key: seed[key] for key in ("dataset", "revision", "license")},
+            "row": seed["meta"].get("row"),
             "opening": draft.opening,
             **labels,
             "seed_labels": None if own else {key: seed[key] for key in ("source", *labels)},  # type: ignore[literal-required]
