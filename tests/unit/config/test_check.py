@@ -33,7 +33,7 @@ def test_the_presets_have_no_error(preset):
         ("seedz", {}, "seedz: unknown key; did you mean `seeds`?"),
         ("training.learnig_rate", 1, "training.learnig_rate: unknown key; did you mean `learning_rate`?"),
         ("seeds.sources.0.laout", "x", "seeds.sources[0].laout: unknown key; did you mean `layout`?"),
-        ("dataset.zzz", 1, "dataset.zzz: unknown key; known here: test_fraction, random_seed."),
+        ("dataset.zzz", 1, "dataset.zzz: unknown key; known here: test_fraction, min_jaccard, random_seed."),
         ("seeds.limit", "many", "seeds.limit: 'many' is a string; expected an integer (maximum number of seeds; a"),
         ("seeds.limit", True, "seeds.limit: true is a boolean; expected an integer (maximum"),
         ("seeds.limit", 1.5, "seeds.limit: 1.5 is a number; expected an integer (maximum"),

@@ -147,7 +147,12 @@ def test_a_path_depends_only_on_the_seeds_id_and_the_random_seed(make_seed):
 
 def test_provenance_is_complete(generate, make_seed):
     seed = make_seed(
-        response="Old answer.", domain="Geology", skills=SKILLS, difficulty="major level", license="CC0-1.0"
+        response="Old answer.",
+        domain="Geology",
+        skills=SKILLS,
+        difficulty="major level",
+        license="CC0-1.0",
+        meta={"row": 7},
     )
     recipe = [{"path": ["evol_instruct", "orca", "amplify"], "weight": 1}]
     row = generate(seed, HARDER, {"asks_for_more": True}, ANSWERS[0], ANSWERS[1], GOES_ON, ANSWERS[2], recipe=recipe)
@@ -166,6 +171,7 @@ def test_provenance_is_complete(generate, make_seed):
         "dataset": "a/b",
         "revision": "c0ffee",
         "license": "CC0-1.0",
+        "row": 7,
         "opening": "evol_instruct",
         "kind": "instruction",
         "domain": "Geology",
