@@ -20,6 +20,7 @@ from workflow_scripts.config.parameters import stage_resources, subset_json, to_
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
+from workflow_scripts.seeds.counts import most_seeds
 from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
 STARTED = time.time()  # seconds of the epoch
@@ -49,7 +50,7 @@ SOURCES = {
     source["id"]: source
     for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
 }
-SHARDS = [f"{n:04d}" for n in range(math.ceil(sources.max_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
+SHARDS = [f"{n:04d}" for n in range(math.ceil(most_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]

@@ -276,8 +276,8 @@ rule label_seeds:
 
 rule score_seeds:
     input:
-        model=EMBEDDER_FILES,
-        teacher=TEACHER_FILES if SCORED_BY == "teacher" else [],
+        model=input_files(EMBEDDER_FILES),
+        teacher=input_files(TEACHER_FILES if SCORED_BY == "teacher" else []),
         seeds="<results>/seeds/labelled.parquet",
     output:
         scored="<results>/seeds/scored.parquet",

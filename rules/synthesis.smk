@@ -42,7 +42,7 @@ rule fetch_teacher:
 
 rule draw_topics:
     input:
-        teacher=TEACHER_FILES,
+        teacher=input_files(TEACHER_FILES),
     output:
         topics="<results>/synthesis/topics.json",
     log:
@@ -124,6 +124,7 @@ rule synthesize_shard:
 
 rule collect_synthesis:
     input:
+        seeds="<results>/seeds/data.jsonl",
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
         model=input_files(EMBEDDER_FILES),
     output:
@@ -149,6 +150,7 @@ rule collect_synthesis:
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
+            --seeds {input.seeds:q} \
             --shards {params.folder:q}/shards \
             --shard-count {params.shard_count} \
             --deduplication {params.deduplication:q} \
@@ -163,7 +165,7 @@ rule collect_synthesis:
 
 rule judge_conversations:
     input:
-        model=JUDGE_FILES,
+        model=input_files(JUDGE_FILES),
         data="<results>/synthesis/collected.jsonl",
         rejected="<results>/synthesis/collected.rejected.jsonl",
         stats="<results>/synthesis/collected.stats.json",

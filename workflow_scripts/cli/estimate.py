@@ -14,7 +14,7 @@ from workflow_scripts.common.rows import read_rows
 from workflow_scripts.common.types import Config, Seed
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.sources import registry, resolve
-from workflow_scripts.seeds.composition import total_seeds, wanted_seeds
+from workflow_scripts.seeds.counts import total_seeds, wanted_seeds
 from workflow_scripts.synthesis.cost_model import (
     CHARS_PER_TOKEN,
     FIRST_ANSWER_TOKENS,
@@ -167,8 +167,9 @@ def _assumptions(
         f"{requests_per_text:.2f} requests per text{repeats}; at most `synthesis.attempts` = {settings['attempts']}, each with max_tokens",
         f"cost by `teacher.price`: {cost}; discounts for cached prompts are not included",
         f"hours for one job at a time: {throughput}",
-        "no conversation ends early and no technique fails, except in `at most`; requests for labels "
-        "(`seeds.labels.by: teacher`) and for airoboros' topics are not included",
+        "no conversation ends early and no technique fails, except in `at most`",
+        "not included: requests for labels and scores of seeds (`seeds.labels.by` and `seeds.scores.by: teacher`), for "
+        "airoboros' topics, and for judgements of whole conversations (`judge.by: model`); another judge's prices",
     ]
 
 

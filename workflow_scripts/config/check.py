@@ -44,6 +44,11 @@ def _content(config: Config, needs_key: bool) -> Iterator[str]:
     for number, entry in enumerate(config["synthesis"]["recipe"]):
         if entry["path"][-1] != "amplify" or entry["path"].count("amplify") > 1:
             yield f"synthesis.recipe[{number}].path: {', '.join(entry['path'])} must end with amplify."
+        # The answers of later techniques would not see orca's preface; other techniques leave no skills for flask.
+        elif "orca" in entry["path"] and entry["path"].index("orca") != len(entry["path"]) - 2:
+            yield f"synthesis.recipe[{number}].path: orca must come directly before amplify."
+        elif "flask" in entry["path"][1:]:
+            yield f"synthesis.recipe[{number}].path: flask must be the first technique."
     yield from _verification(config["verification"])
     yield from _decontamination(config["decontamination"])
     base = config["training"]["base"]

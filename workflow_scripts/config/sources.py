@@ -1,7 +1,6 @@
 """Seed sources: an entry of `seeds.sources`, completed by its entry in the registry."""
 
 import functools
-import math
 
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Config
@@ -54,11 +53,3 @@ def subset(source: Config, keys: tuple[str, ...]) -> Config:
 def cleaning(source: Config, settings: Config) -> Config:
     """`seeds.cleaning`, overridden by the source's own settings."""
     return {**settings, **source.get("cleaning", {})}
-
-
-def max_seeds(seeds: Config) -> int:
-    """The largest number of seeds of the section `seeds`: `limit` conversations at the lowest `expected_yield`."""
-    expected = seeds["expected_yield"]
-    lowest: float = min([1.0, *expected.values()]) if isinstance(expected, dict) else expected
-    limit: int = seeds["limit"]
-    return math.ceil(round(limit / lowest, 9))

@@ -12,6 +12,7 @@ from workflow_scripts.common.parquet_files import parquet_rows, read_schema
 from workflow_scripts.common.published import LAYOUTS, read_published, readable_turns
 from workflow_scripts.common.rows import content_id, read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
+from workflow_scripts.common.tables import count_rows
 from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
 from workflow_scripts.seeds.cleaning.conversations import first_faulty_exchanges
@@ -152,6 +153,7 @@ def main(argv: list[str] | None = None) -> None:
         from_seed(seed) for path in args.seeds for seed in read_rows(path, Seed) if seed["kind"] == "conversation"
     ]
     rejections = Rejections()
+    rows_in = len(conversations) + sum(count_rows([path]) for path in args.fetched)
     for entry, fetched in zip(args.include, args.fetched, strict=True):
         included, unreadable = from_file(entry, fetched)
         included, unfit = apply_rules(included, entry["rules"])
@@ -159,7 +161,7 @@ def main(argv: list[str] | None = None) -> None:
         rejections.rows += unreadable.rows + unfit.rows
     conversations, unfit, counts = clean_and_split(conversations, args.max_chars)
     rejections.rows += unfit.rows
-    rows_in = len(conversations) + len(rejections.rows)  # each part of a split conversation is a row
+    rows_in += counts["parts"] - counts["split"]  # each part of a split conversation is a row
     unique: dict[str, Conversation] = {}
     for row in conversations:
         if row["id"] in unique:

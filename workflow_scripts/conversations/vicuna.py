@@ -72,18 +72,23 @@ def _renumber(text: str) -> str:
     if len(re.findall(r"(?m)^\s*1[.)]\s", text)) < 2:
         return text
     lines = text.split("\n")
-    last: dict[str, tuple[str, int]] = {}  # by indentation: the last item's mark as written, and its new number
+    lists: list[list[tuple[int, re.Match[str]]]] = []  # places of the items of each list
+    last: dict[str, int] = {}  # number of the list that an item with this indentation continues
     code = False
     for place, line in enumerate(lines):
         code ^= FENCE.match(line) is not None
         item = None if code else LIST_ITEM.match(line)
         if item:
-            indent, number, mark = item.groups()
-            written = number + mark
-            count = last[indent][1] + 1 if number == "1" and last.get(indent, ("",))[0] == written else int(number)
-            last = {other: seen for other, seen in last.items() if len(other) < len(indent)}
-            last[indent] = (written, count)
-            lines[place] = f"{indent}{count}{mark}{line[item.end() :]}"
+            indent = item[1]
+            if indent not in last:
+                last[indent] = len(lists)
+                lists.append([])
+            lists[last[indent]].append((place, item))
+            last = {other: number for other, number in last.items() if len(other) <= len(indent)}
         elif HEADING.search(line) and not line.startswith(" "):
             last = {}
+    for items in lists:
+        if len(items) > 1 and len({item[3] for _, item in items}) == 1 and all(item[2] == "1" for _, item in items):
+            for number, (place, item) in enumerate(items, 1):
+                lines[place] = f"{item[1]}{number}{item[3]}{lines[place][item.end() :]}"
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,12 @@ class WrongType(TypeError):
         super().__init__(f"`{name}` is {type_name}, expected text")
         self.row = row
 
+    def at(self, rows: np.ndarray) -> "WrongType":
+        """The same error if its row is a place in `rows`."""
+        if self.row is not None:
+            self.row = int(rows[self.row])
+        return self
+
 
 def find_column(table: pa.Table, name: str) -> tuple[pa.Array, str] | None:
     """The column `name`, or the value inside a column at a dotted path such as `user.displayName`; None if there is none."""
@@ -28,7 +35,7 @@ def find_column(table: pa.Table, name: str) -> tuple[pa.Array, str] | None:
         return None
     values = table.column(head).combine_chunks()
     if isinstance(values, pa.ExtensionArray):
-        return json_array([_inside(value, path.split(".")) for value in _parsed(values)]), name
+        return json_array([_inside(value, path.split(".")) for value in parsed(values)]), name
     for step in path.split("."):
         if not pa.types.is_struct(values.type) or step not in [inner.name for inner in values.type]:
             return None
@@ -42,11 +49,11 @@ def _is_nested(values: pa.Array) -> bool:
         return {inner.name for inner in values.type} != PICTURE
     if not isinstance(values, pa.ExtensionArray):
         return False
-    filled = [value for value in _parsed(values) if value is not None]
+    filled = [value for value in parsed(values) if value is not None]
     return bool(filled) and all(isinstance(value, dict) and set(value) != PICTURE for value in filled)
 
 
-def _parsed(values: pa.Array) -> list[Any]:
+def parsed(values: pa.Array) -> list[Any]:
     """The values of a JSON column."""
     return [None if text is None else parse_json(text) for text in values.to_pylist()]
 
@@ -64,7 +71,7 @@ def as_texts(values: pa.Array, name: str) -> pa.Array:
         present = pc.or_(*(part.is_valid() for part in values.flatten()))
         return pc.if_else(present, "image", pa.scalar(None, pa.string()))
     if isinstance(values, pa.ExtensionArray):
-        return _json_texts(_parsed(values), name)
+        return _json_texts(parsed(values), name)
     if (
         pa.types.is_null(kind)
         or pa.types.is_dictionary(kind)

@@ -22,7 +22,7 @@ from workflow_scripts.common.text_arrays import characters
 from workflow_scripts.seeds.texts import flatten_texts
 
 PERMUTATIONS = 128
-BANDS = 32  # of 4 values: a pair at 0.8 is proposed with probability 1 - (1 - 0.8^4)^32 = 0.99999995
+BANDS = 32  # of 4 values: a pair at 0.8 is proposed with probability 1 - (1 - 0.8^4)^32 = 0.99999995; at 0.6, 0.988
 SHINGLE_CHARS = 5  # word shingles, the default for web corpora, miss most near duplicates of short texts
 WHITE_SPACE = r"[\s\v\x{85}\pZ]+"  # RE2's \s matches ASCII only
 SPLITMIX64 = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))

@@ -8,6 +8,7 @@
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +21,10 @@ from workflow_scripts.common.parquet_files import ROW, to_rows
 from workflow_scripts.common.published import INVISIBLE, read_published
 from workflow_scripts.common.published import LAYOUTS as CONVERSATIONS
 from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.text_arrays import boolean
 from workflow_scripts.common.types import Config, Row
 from workflow_scripts.seeds import posts
-from workflow_scripts.seeds.columns import as_texts, find_column
+from workflow_scripts.seeds.columns import WrongType, as_texts, find_column, parsed
 from workflow_scripts.seeds.schema import EXCHANGES, SEED
 
 # The columns that a layout reads: the first non-empty one of each list. `columns` of a source names other columns. A
@@ -99,18 +101,34 @@ def read_columns(table: pa.Table, source: Config) -> dict[str, pa.Array]:
     columns = {}
     for key, names in _wanted(source).items():
         found = [values for name in names if (values := find_column(table, name)) is not None]
-        present = [pc.utf8_trim_whitespace(as_texts(values, name)) for values, name in found]
-        if present:
-            blank = [pc.match_substring_regex(texts, BLANK) for texts in present]
-            filled = [
-                pc.if_else(empty, pa.scalar(None, pa.string()), texts)
-                for empty, texts in zip(blank, present, strict=True)
-            ]
-            shown = [pc.if_else(empty, "", texts) for empty, texts in zip(blank, present, strict=True)]
-            columns[key] = pc.coalesce(*filled, *shown)
+        if found:
+            columns[key] = _first_shown(found)
         elif names and (key in REQUIRED or key in source.get("columns", {})):
             raise KeyError(" or ".join(names))
     return columns
+
+
+def _first_shown(found: list[tuple[pa.Array, str]]) -> pa.Array:
+    """Of each row the first text that shows something, trimmed; "" if all are blank, null if all are null.
+
+    Values behind such a text are not read, so they may have any type.
+    """
+    count = len(found[0][0])
+    result, blank = pa.nulls(count, pa.string()), np.ones(count, dtype=bool)
+    for values, name in found:
+        rows = np.flatnonzero(blank & values.is_valid().to_numpy(zero_copy_only=False))
+        if not len(rows):
+            continue
+        try:
+            texts = pc.utf8_trim_whitespace(as_texts(values.take(pa.array(rows)), name))
+        except WrongType as error:
+            raise error.at(rows) from None
+        shown = pc.if_else(pc.match_substring_regex(texts, BLANK), "", texts)
+        mask = np.zeros(count, dtype=bool)
+        mask[rows] = True
+        result = pc.replace_with_mask(result, pa.array(mask), shown)
+        blank = boolean(pc.fill_null(pc.equal(result, ""), True))
+    return result
 
 
 def _as_list(names: str | list[str] | None) -> list[str]:
@@ -201,14 +219,18 @@ def _scores(table: pa.Table, source: Config) -> list[float | None] | None:
     name = next((name for name in names if name in table.column_names), None)
     if name is None:
         raise KeyError(" or ".join(names))
-    return [_number(value) for value in table.column(name).to_pylist()]
+    values = table.column(name).combine_chunks()
+    return [
+        _number(value) for value in (parsed(values) if isinstance(values, pa.ExtensionArray) else values.to_pylist())
+    ]
 
 
 def _number(value: Any) -> float | None:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _conversation(columns: dict[str, pa.Array], table: pa.Table, source: Config) -> Adapted:

@@ -68,7 +68,8 @@ def by_teacher(sampling: Row) -> AskOne:
     """A function that asks the teacher for the scores of one seed."""
 
     async def score_one(ask: Ask, text: str, seed: Row) -> Row:
-        return await score(ask, text, seed["response"], sampling)
+        scores = await score(ask, text, seed["response"], sampling)
+        return scores if seed["response"] else {**scores, "quality": None}  # the teacher will write the answer
 
     return score_one
 

@@ -56,7 +56,12 @@ def _columns(conversations: list[list[Exchange]]) -> Row:
 
 
 def describe(rows: list[Conversation]) -> Row:
-    """Exchanges, lengths of turns, techniques and moves, diversity of the answers, and drift of generated conversations."""
+    """Exchanges, lengths of turns, techniques and moves, diversity of the answers, and drift of generated conversations.
+
+    Empty without conversations.
+    """
+    if not rows:
+        return {}
     exchanges = [exchange for row in rows for exchange in row["conversation"]]
     follow_ups = [len(exchange["input"]) for row in rows for exchange in row["conversation"][1:]]
     provenances = [row["provenance"] for row in rows]

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
@@ -18,6 +17,7 @@ from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.judging.settings import complete_settings
 from workflow_scripts.synthesis.recipe import generate_conversation
+from workflow_scripts.synthesis.shards import shard_rows, single_turn
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
@@ -26,16 +26,6 @@ from workflow_scripts.teacher.errors import TeacherError
 from workflow_scripts.teacher.servers import Teacher, identity, serve, served_name
 
 COUNTED = ("requests", "cached", "failed", "prompt_tokens", "completion_tokens")  # of `Usage`, in the statistics
-
-
-def single_turn(seeds: Iterable[Seed]) -> list[Seed]:
-    """The seeds to amplify, sorted by id: all but finished conversations."""
-    return sorted((seed for seed in seeds if seed["kind"] != "conversation"), key=lambda seed: seed["id"])
-
-
-def shard_rows(seeds: list[Seed], shard: int, size: int) -> list[Seed]:
-    """The seeds of a shard: a fixed range of all seeds."""
-    return seeds[shard * size : (shard + 1) * size]
 
 
 def judge_client(client: TeacherClient, judge: Config) -> TeacherClient:

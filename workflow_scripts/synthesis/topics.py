@@ -17,7 +17,7 @@ PROMPTS = Prompts(PROMPT.parent)
 MAX_TOPIC_WORDS = 15
 LETTERS = re.compile(r"[^\W\d_]{3}")
 GLOSS = re.compile(r":\s|:\*\*|\s[–—-]\s")  # between an item and its explanation
-NUMBERED = re.compile(r"^\s*(\d{1,2})[.)]\s+(\S.*)$")
+NUMBERED = re.compile(r"^\s*(\d{1,4})[.)]\s+(\S.*)$")
 
 
 def read_topics(path: Path) -> list[str]:

@@ -86,10 +86,6 @@ class Budget:
         self.currency = self.price.get("currency", "")
         self.ledger = ledger
         self._max_tokens, self._max_money = limits.get("max_tokens"), limits.get("max_money")
-        if self._max_money is not None and not (self.price.get("input") or self.price.get("output")):
-            raise UserError(
-                "`teacher.budget.max_money` has no effect: `teacher.price` is 0. Set the prices per million tokens."
-            )
 
     def charge(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Record one answer in the ledger and return its cost."""

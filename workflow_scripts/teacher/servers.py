@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.model_location import local_model
+from workflow_scripts.common.model_location import local_model, model_files
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher import watchdog
 
@@ -51,20 +51,28 @@ def served_name(settings: Config) -> str:
 def identity(settings: Config) -> str:
     """Part of every stored request, so that answers of different models are never confused.
 
-    For a GGUF file: its name in the config, its size, and the SHA-256 of its first and last MiB, which contain the
-    metadata and the end of the weights. For a server, whose weights cannot be read: the keys of the config.
+    For local weights: their name in the config, and of each file the size and the SHA-256 of its first and last MiB,
+    which contain the metadata and the end of the weights; also the context, which limits replies. For an endpoint,
+    whose weights cannot be read: the keys of the config.
     """
-    if settings["kind"] != "llama.cpp":
-        options = [json.dumps(settings["options"], sort_keys=True)] if settings.get("options") else []
-        return " ".join([settings["kind"], settings["model"], *filter(None, [settings.get("revision")]), *options])
-    path = _gguf_file(settings)
+    parts = [settings["kind"], settings["model"], settings.get("revision")]
+    if settings.get("options"):
+        parts.append(json.dumps(settings["options"], sort_keys=True))
+    if settings["kind"] != "endpoint":
+        files = [_gguf_file(settings)] if settings["kind"] == "llama.cpp" else map(Path, model_files(settings["model"]))
+        parts += [f"context {settings['context']}", *map(_fingerprint, files)]
+    return " ".join(filter(None, parts))
+
+
+def _fingerprint(path: Path) -> str:
+    """Size of a file, and the SHA-256 of its first and last MiB."""
     size = path.stat().st_size
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         digest.update(file.read(MIB))
         file.seek(max(size - MIB, 0))
         digest.update(file.read(MIB))
-    return f"llama.cpp {settings['model']} {size} {digest.hexdigest()}"
+    return f"{size} {digest.hexdigest()}"
 
 
 def _gguf_file(settings: Config) -> Path:

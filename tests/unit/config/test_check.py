@@ -51,6 +51,16 @@ def test_the_presets_have_no_error(preset):
         ("synthesis.exchanges.0.count", 11, "synthesis.exchanges[0].count: 11 must be at most 10 ("),
         ("synthesis.recipe.1.path", ["orca"], "synthesis.recipe[1].path: orca must end with amplify."),
         (
+            "synthesis.recipe.1.path",
+            ["orca", "evol_instruct", "amplify"],
+            "synthesis.recipe[1].path: orca must come directly before amplify.",
+        ),
+        (
+            "synthesis.recipe.1.path",
+            ["lamini_topic", "flask", "amplify"],
+            "synthesis.recipe[1].path: flask must be the first technique.",
+        ),
+        (
             "synthesis.recipe.0.path",
             ["amplify", "orca"],
             "synthesis.recipe[0].path: amplify, orca must end with amplify.",
@@ -112,7 +122,7 @@ def test_the_presets_have_no_error(preset):
         (
             "seeds.deduplication.jaccard_threshold",
             0,
-            "seeds.deduplication.jaccard_threshold: 0 must be more than 0 (Jaccard similarity",
+            "seeds.deduplication.jaccard_threshold: 0 must be at least 0.6 (Jaccard similarity",
         ),
         (
             "seeds.deduplication.semantic_distance_by_category.riddle",

@@ -22,6 +22,8 @@ def cleaned(text):
         ("1. a\n1. b\n1. c", "1. a\n2. b\n3. c"),
         ("1. a\n\ntext\n\n1. b", "1. a\n\ntext\n\n2. b"),
         ("1) a\n   1. x\n   1. y\n1) b", "1) a\n   1. x\n   2. y\n2) b"),
+        ("1. a\n\ntext\n\n1. b\n2. c", "1. a\n\ntext\n\n1. b\n2. c"),
+        ("1. a\n1. b\n3. c", "1. a\n1. b\n3. c"),
         ("1. a\n2. b\n1. c\n2. d", "1. a\n2. b\n1. c\n2. d"),
         ("1. a\n   1. x\n2. b\n   1. y", "1. a\n   1. x\n2. b\n   1. y"),
         ("Pros:\n1. cheap\n\nCons:\n1. slow", "Pros:\n1. cheap\n\nCons:\n1. slow"),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.seeds.composition import choose, composition_table, quotas, source_limits, stratified_rank
+from workflow_scripts.seeds.composition import choose, composition_table, source_limits, stratified_rank
+from workflow_scripts.seeds.counts import most_seeds, quotas
 
 GRID = ["domain", "difficulty", "skill"]
 SHARES = st.dictionaries(st.sampled_from("ABCDE"), st.floats(0.001, 1000), min_size=1)
@@ -66,6 +67,19 @@ def test_quotas_depend_on_neither_order_nor_scale(shares, limit, rng):
 )
 def test_quotas_by_largest_remainder(shares, limit, expected):
     assert quotas(shares, limit) == expected
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefghijk"), st.floats(0.1, 9), min_size=1),
+    st.integers(1, 3000),
+    st.one_of(st.floats(0.1, 1), st.dictionaries(st.sampled_from("abcdefghijk"), st.floats(0.1, 1))),
+)
+def test_the_shards_hold_all_seeds_that_can_be_selected(composition, limit, expected_yield):
+    seeds = {"composition": composition, "limit": limit, "expected_yield": expected_yield}
+    assert most_seeds(seeds) == sum(source_limits(pd.Series([]), composition, limit, expected_yield).values())
+    assert most_seeds(seeds | {"composition": None}) == max(
+        source_limits(pd.Series(["a"]), None, limit, expected_yield).values()
+    )
 
 
 def test_limits_per_source():

@@ -92,6 +92,15 @@ def test_the_first_non_empty_of_several_columns_is_used():
     assert [seed["context"] for seed in seeds] == ["A", "B", "B", "", ""]
 
 
+def test_columns_behind_a_text_may_have_any_type():
+    others = {"instruction": pa.array(["Why?", "Why not?"]), "response": pa.array(["So.", ""])}
+    seeds, _ = read("instruction", mixed("answer", [4, "Yes."], **others))
+    assert [seed["response"] for seed in seeds] == ["So.", "Yes."]
+    with pytest.raises(WrongType, match="`answer` is int") as error:
+        read("instruction", mixed("answer", ["Yes.", 4], **others))
+    assert error.value.row == 1
+
+
 def test_no_column_at_all():
     row = {"instruction": "Why?", "input": "A", "output": "So."}
     assert read_one("instruction", row, columns={"context": None})["context"] == ""
@@ -280,6 +289,8 @@ POST = {"title": "On plans", "htmlBody": f"<p>{'a' * 60}</p><p>{'b' * 60}</p>", 
         ({"baseScore": "41"}, None),
         ({"baseScore": "29.5"}, "low_score"),
         ({"baseScore": None}, "low_score"),
+        ({"baseScore": "NaN"}, "low_score"),
+        ({"baseScore": "inf"}, "low_score"),
         ({"baseScore": "many"}, "low_score"),
         ({"title": "Meetup : Ghent, board games"}, "announcement"),
         ({"title": "Open Thread: March 2015"}, "announcement"),
@@ -294,6 +305,13 @@ def test_posts_are_selected_however_they_are_loaded(row, reason, score):
     columns = {"columns": {"score": "points"}} if score == "points" else {}
     seeds, rejected = read("post", [row], post_min_chars=100, post_min_score=30, **columns)
     assert (len(seeds), rejected) == ((2, []) if reason is None else (0, [(0, reason)]))
+
+
+def test_scores_of_mixed_types():
+    others = {name: pa.array([POST[name]] * 5) for name in ("title", "htmlBody")}
+    posts = mixed("baseScore", ["35", 36, "29", None, 28.5], **others)
+    _, rejected = read("post", posts, post_min_chars=100, post_min_score=30)
+    assert [row for row, _ in rejected] == [2, 3, 4]
 
 
 def test_a_minimum_score_needs_a_column():

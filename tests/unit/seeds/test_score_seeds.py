@@ -99,6 +99,13 @@ def test_the_teacher_scores_and_its_garbage_is_rejected(write_seeds, score_all, 
     assert order == ["reason", "complexity", "quality"]  # reasons before scores
 
 
+def test_a_seed_without_an_answer_gets_no_quality_from_the_teacher(write_seeds, score_all, teacher):
+    write_seeds([(EASY[0], "")])
+    teacher.says(json.dumps(GOOD))
+    [row] = score_all("teacher")[0].to_pylist()
+    assert (row["complexity"], row["quality"]) == (GOOD["complexity"], None)
+
+
 def test_stored_scores_are_not_requested_again(write_seeds, score_all, teacher):
     write_seeds()
     teacher.says(json.dumps(GOOD))

@@ -36,7 +36,9 @@ def row(opening, technique=None, answer="Its crystals interlock.", **step):
 def collect(tmp_path):
     """A function that joins shards of (rows, rejected rows, other statistics): (rows, rejected rows, statistics)."""
 
-    def run(*shards, settings=SETTINGS, model="", labels="none"):
+    def run(*shards, settings=SETTINGS, model="", labels="none", lost=0):
+        count = sum(len(rows) + len(rejected) for rows, rejected, _ in shards) + lost
+        write_jsonl(tmp_path / "seeds.jsonl", [{"id": f"{n}", "kind": "instruction"} for n in range(count)])
         for number, (rows, rejected, metrics) in enumerate(shards):
             paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
             write_jsonl(paths[0], rows)
@@ -45,7 +47,14 @@ def collect(tmp_path):
         out = {name: tmp_path / f"{name}.json" for name in ("data", "rejected", "stats")}
         main(
             [
-                *("--shards", str(tmp_path), "--shard-count", str(len(shards))),
+                *(
+                    "--seeds",
+                    str(tmp_path / "seeds.jsonl"),
+                    "--shards",
+                    str(tmp_path),
+                    "--shard-count",
+                    str(len(shards)),
+                ),
                 *("--deduplication", json.dumps(settings), f"--model={model}", "--labels", labels),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
@@ -171,6 +180,16 @@ def test_a_category_has_its_own_distance(collect, embedder):
     assert len(collect((rows, [], {}), settings=settings, model="any")[0]) == 1
 
 
+def test_a_run_of_finished_conversations_alone_has_empty_shards(collect):
+    data, rejected, stats = collect(([], [], {}), ([], [], {}))
+    assert (data, rejected, stats["in"], stats["released"]) == ([], [], 0, {"all": {}, "per_source": {}})
+
+
+def test_a_seed_that_is_in_no_shard_is_noticed(collect):
+    with pytest.raises(ValueError, match="the shards have 1 of 2 seeds"):
+        collect(([row("Why does granite last?")], [], {}), lost=1)
+
+
 def test_no_conversation_at_all_is_an_error(collect):
     with pytest.raises(UserError, match=r"no valid conversation: see the reasons in .* Set another teacher"):
         collect(([], [BAD], {}), ([], [], {}))
@@ -219,6 +238,19 @@ def test_fallbacks_are_counted(collect):
 
 
 def test_a_missing_file_of_a_shard_is_named(tmp_path):
-    words = ["--shards", str(tmp_path), "--shard-count", "1", "--deduplication", "{}", "--model=", "--labels=none"]
-    with pytest.raises(UserError, match=r"0000\.jsonl: missing\. Delete the other files of the shard and run again\."):
+    words = [
+        "--seeds",
+        "x",
+        "--shards",
+        str(tmp_path),
+        "--shard-count",
+        "1",
+        "--deduplication",
+        "{}",
+        "--model=",
+        "--labels=none",
+    ]
+    with pytest.raises(
+        UserError, match=r"0000\.stats\.json: missing\. Delete the other files of the shard and run again\."
+    ):
         main([*words, "--data", "x", "--rejected", "x", "--stats", "x"])

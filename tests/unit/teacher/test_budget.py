@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from tests.unit.teacher.conftest import MESSAGES, SAMPLING
-from workflow_scripts.common.errors import UserError
 from workflow_scripts.teacher.budget import BudgetSpent, Ledger
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient
@@ -90,9 +89,9 @@ def test_missing_usage_is_estimated_from_characters(teacher, ask, tmp_path):
     assert Ledger(tmp_path / "cache" / "ledger").spent()[0] == 5 + 10
 
 
-def test_a_money_limit_without_a_price_is_an_error(ask):
-    with pytest.raises(UserError, match=r"`teacher.price` is 0. Set the prices"):
-        ask(budget={"max_money": 5})
+def test_a_free_judge_may_have_the_teachers_money_limit(teacher, ask):
+    teacher.says("So.")
+    assert ask(budget={"max_money": 5}, price={"input": 0, "output": 0, "currency": "USD"})
 
 
 def test_ledgers_of_several_processes_are_summed(tmp_path):

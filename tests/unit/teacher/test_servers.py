@@ -124,7 +124,7 @@ def test_a_server_answers_and_ends_with_the_block(settings, notes, tmp_path):
 
     with serve(settings, 1, log) as teacher:
         assert asyncio.run(ask(teacher)) == teacher.model == "org/model"
-        assert teacher.identity == "vllm org/model"
+        assert teacher.identity == "vllm org/model context 2048"
         assert len(running(notes)) == 2
     assert running(notes) == []  # the engine ignores SIGTERM and has a session of its own
     assert "loading weights" in log.read_text()
@@ -265,10 +265,10 @@ def test_other_weights_have_another_identity(tmp_path, place):
     path = tmp_path / "x.gguf"
     weights = bytearray(5 * MIB)
     path.write_bytes(weights)
-    settings = {"kind": "llama.cpp", "model": str(path)}
+    settings = {"kind": "llama.cpp", "model": str(path), "context": 2048}
     before = identity(settings)
     assert before == identity(settings)
-    assert before.startswith(f"llama.cpp {path} {5 * MIB} ")
+    assert before.startswith(f"llama.cpp {path} context 2048 {5 * MIB} ")
     if place == 3 * MIB:
         weights.append(0)
     else:
@@ -276,7 +276,17 @@ def test_other_weights_have_another_identity(tmp_path, place):
     path.write_bytes(weights)
     assert identity(settings) != before
     path.write_bytes(b"x")  # shorter than a MiB
-    assert identity(settings).startswith(f"llama.cpp {path} 1 ")
+    assert identity(settings).startswith(f"llama.cpp {path} context 2048 1 ")
+    assert identity({**settings, "context": 4096}) != identity(settings)  # a reply may end at the context
+
+
+def test_other_weights_of_a_local_folder_have_another_identity(tmp_path):
+    settings = {"kind": "vllm", "model": str(tmp_path), "revision": None, "context": 2048}
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"old")
+    before = identity(settings)
+    (tmp_path / "model.safetensors").write_bytes(b"new")
+    assert identity(settings) != before
 
 
 def test_a_model_on_the_hub_is_not_a_gguf_file():

@@ -35,7 +35,7 @@ RULE_CHARS = r"\s\-=_*#~+|/\\\x{2500}-\x{257F}\x{2580}-\x{259F}"
 class Rule:
     """`candidates(texts)` is a mask that includes every text that breaks the rule; it is fast.
 
-    `evidence(text, asked)` quotes the reason in a candidate, or is None if it breaks the rule not; `asked` is what the
+    `evidence(text, asked)` quotes the reason in a candidate, or is None if it does not break the rule; `asked` is what the
     user wrote before it.
     """
 

@@ -8,7 +8,7 @@ from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3
 SCALE = list(range(1, 7))  # DEITA's, for both scores
-MAX_ANSWER_CHARS = 3000  # in the prompt
+MAX_CHARS = 2000  # of the request, and of the answer, in the prompt; with the rubric it then fits into 2048 tokens
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -23,5 +23,5 @@ SCHEMA: dict[str, Any] = {
 
 async def score(ask: Ask, request: str, answer: str, sampling: Config, attempts: int = ATTEMPTS) -> dict[str, Any]:
     """{reason, complexity, quality} of a seed, both from 1 to 6. Raises InvalidReply if no attempt gives valid scores."""
-    prompt = prompts.render("score", request=request, answer=answer[:MAX_ANSWER_CHARS])
+    prompt = prompts.render("score", request=request[:MAX_CHARS], answer=answer[:MAX_CHARS])
     return await ask_structured(ask, [{"role": "user", "content": prompt}], sampling, "scores", SCHEMA, attempts)

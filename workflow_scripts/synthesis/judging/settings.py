@@ -11,7 +11,7 @@ VARIABLE = "CAPYBARA_JUDGE_RUNTIME"
 
 
 def judge_settings(config: Config) -> Config:
-    """All settings of the judge's server. A revision of the teacher's model is none of another model."""
+    """All settings of the judge's server. The teacher's revision does not apply to another model."""
     own: Config = config["judge"]["teacher"]
     return config["teacher"] | ({"revision": None} if "model" in own else {}) | own
 
