@@ -12,7 +12,7 @@ from tqdm import tqdm
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import RejectedWriter
 from workflow_scripts.common.types import Row
-from workflow_scripts.seeds.embed_seeds import embedded_text
+from workflow_scripts.seeds.embedding import embedded_text
 from workflow_scripts.seeds.schema import rejected_seed
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
@@ -15,10 +14,9 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches
 from workflow_scripts.common.types import Config
 from workflow_scripts.seeds.composition import source_limits
-from workflow_scripts.seeds.embedding import embed, load_embedder
+from workflow_scripts.seeds.embedding import embed, embedded_text, load_embedder
 from workflow_scripts.seeds.schema import EMBEDDED, rejected_seed
 
-MAX_CONTEXT_CHARS = 1000  # of a context, embedded after the whole request
 BATCHES_PER_WRITE = 8
 
 
@@ -30,12 +28,6 @@ def pool_mask(path: Path, settings: Config) -> np.ndarray:
     limits = source_limits(seeds["source"], settings["composition"], settings["limit"], settings["expected_yield"])
     rank = seeds.sort_values("id", kind="stable").groupby("source", sort=False).cumcount().reindex(seeds.index)
     return (rank < np.ceil(seeds["source"].map(limits) * settings["oversample"])).to_numpy()
-
-
-def embedded_text(seeds: pa.Table) -> pa.Array:
-    """The text to embed of each seed: the request and the first `MAX_CONTEXT_CHARS` characters of its context."""
-    context = pc.utf8_slice_codeunits(seeds["context"], 0, MAX_CONTEXT_CHARS)
-    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(seeds["instruction"], context, "\n")).combine_chunks()
 
 
 def main(argv: list[str] | None = None) -> None:

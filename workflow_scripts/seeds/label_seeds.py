@@ -5,7 +5,6 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,7 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.asking import AskAll, AskOne, asking, reject_failed
-from workflow_scripts.seeds.embed_seeds import embedded_text
-from workflow_scripts.seeds.embedding import embed, load_embedder
+from workflow_scripts.seeds.embedding import embed, load_embedder, vectors
 from workflow_scripts.seeds.labels.classifier import Classifier
 from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.seeds.labels.teacher import label
@@ -43,24 +41,6 @@ def labelled_schema(path: Path) -> pa.Schema:
 def no_labels(seeds: pa.Table) -> list[Row | Exception]:
     """Null labels for every row."""
     return [{**dict.fromkeys(LABEL_TYPES), "confidence": 1.0}] * seeds.num_rows
-
-
-def vectors(seeds: pa.Table, embed_function: Callable[[list[str]], np.ndarray], dimensions: int) -> np.ndarray:
-    """Unit vectors of the seeds, float32, shape (rows, dimensions): stored ones, computed for rows without one."""
-    stored = seeds["embedding"].combine_chunks()
-    has = stored.is_valid().to_numpy(zero_copy_only=False)
-    result = np.empty((seeds.num_rows, dimensions), dtype=np.float32)
-    if has.any():
-        flat = pc.list_flatten(stored.drop_null()).to_numpy(zero_copy_only=False)
-        if len(flat) != has.sum() * dimensions:
-            raise UserError(
-                f"the seeds' embeddings have {len(flat) / has.sum():g} dimensions, the embedding model's {dimensions}: "
-                "they come from another model. Delete seeds/embedded.parquet and run again."
-            )
-        result[has] = flat.reshape(-1, dimensions)
-    if not has.all():
-        result[~has] = embed_function(embedded_text(seeds.filter(pa.array(~has))).to_pylist())
-    return result
 
 
 def by_classifier(model_name: str) -> Labeller:

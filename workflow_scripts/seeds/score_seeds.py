@@ -18,9 +18,7 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import RejectedWriter, TableWriter, batches, count_rows
 from workflow_scripts.common.types import Row
 from workflow_scripts.seeds.asking import AskAll, AskOne, asking, reject_failed
-from workflow_scripts.seeds.embed_seeds import embedded_text
-from workflow_scripts.seeds.embedding import embed, load_embedder
-from workflow_scripts.seeds.label_seeds import vectors
+from workflow_scripts.seeds.embedding import embed, embedded_text, load_embedder, vectors
 from workflow_scripts.seeds.labels.grid import load_grid
 from workflow_scripts.seeds.schema import SCORES
 from workflow_scripts.seeds.scores.model import Scorer

@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     write_jsonl(
         args.unmatched,
         (
-            {"where": problem.where, "reason": problem.reason, "words": problem.message, "entry": entry}
+            {"where": problem.where, "reason": problem.reason, "message": problem.message, "entry": entry}
             for problem, entry in unmatched
         ),
     )

