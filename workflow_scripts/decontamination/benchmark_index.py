@@ -16,6 +16,7 @@ from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.decontamination.corpus import SearchText
 from workflow_scripts.decontamination.index import TextIndex, allowed_edits, build_index, load_index, save_index
 from workflow_scripts.decontamination.matching import Match, find_matches
+from workflow_scripts.decontamination.nearby import near_question
 from workflow_scripts.decontamination.queries import queries, summary, tiers
 from workflow_scripts.decontamination.spans import OffsetMapping
 from workflow_scripts.decontamination.text import normal_texts
@@ -99,6 +100,7 @@ def _hits(index: BenchmarkIndex, text: SearchText, matches: list[Match]) -> list
             if use["exact_only"] and match.distance:
                 continue
             length = len(use["normal"])
+            found = offsets.normal[match.start : match.end].strip()
             hits.append(
                 Hit(
                     id=text.id or "",  # `scan` names the row instead
@@ -112,14 +114,15 @@ def _hits(index: BenchmarkIndex, text: SearchText, matches: list[Match]) -> list
                     item=use["item"],
                     tier=use["tier"],
                     field=use["field"],
-                    removes=use["removes"],
+                    removes=use["removes"]
+                    and (not use["question"] or near_question(offsets.normal, found, use["question"], use["normal"])),
                     distance=match.distance,
                     length=length,
                     similarity=round(1 - match.distance / length, 6),
                     item_text=use["text"],
                     found_text=offsets.original(span),
                     item_normal=use["normal"],
-                    found_normal=offsets.normal[match.start : match.end].strip(),
+                    found_normal=found,
                 )
             )
     # One hit for each item and field: of several renderings the closest.

@@ -23,7 +23,7 @@ from workflow_scripts.decontamination.text import NormalTexts, code_points
 ANCHOR_KINDS = ((12, False), (8, False), (12, True), (6, False), (8, True), (4, False), (3, False), (4, True))
 ARRAYS = ("codes", "folds", "bounds", "edits", "cuts", "cut_bounds")
 GRAM_COUNTERS = 2**22
-FORMAT_VERSION = 3  # of texts.npz; an index of another version is built again
+FORMAT_VERSION = 4  # of texts.npz and queries.jsonl; an index of another version is built again
 # Finding the best anchors needs memory and time that grow with the square of a text's length. Texts that need more cells
 # of the table get good anchors instead.
 MAX_TABLE_CELLS = 4_000_000

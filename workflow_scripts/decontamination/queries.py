@@ -5,7 +5,8 @@ B  short or shared question: the question with its choices or its gold answer, i
 C  still short: exact matches only, listed separately, never a reason to remove
 
 In addition to the question, a long gold answer and an item's own context are searched for. A passage, and an answer that
-several items share ("there is not enough information …"), are listed and remove nothing.
+several items share ("there is not enough information …"), or without words of its question nearby, are listed and remove
+nothing.
 """
 
 import functools
@@ -25,7 +26,10 @@ normalise = functools.lru_cache(maxsize=2**18)(text_module.normalise)
 
 @dataclass(frozen=True)
 class Query:
-    """A text of an item to search for; `removes`: whether a hit is a reason to remove a conversation."""
+    """A text of an item to search for; `removes`: whether a hit is a reason to remove a conversation.
+
+    `question` is the normal form of the question that must be near a hit of an answer (`near_question`), else "".
+    """
 
     benchmark: str
     item: str
@@ -35,6 +39,7 @@ class Query:
     normal: str
     exact_only: bool
     removes: bool
+    question: str = ""
 
 
 def tiers(items: list[Row]) -> list[str]:
@@ -74,7 +79,8 @@ def queries(items: list[Row], item_tiers: list[str]) -> Iterator[Query]:
     for item, tier in zip(items, item_tiers, strict=True):
         for field, text, exact_only, removes in _texts(item, tier, shared):
             if normal := normalise(text):
-                yield Query(item["benchmark"], item["id"], tier, field, text, normal, exact_only, removes)
+                question = normalise(item["question"]) if field == "answer" else ""
+                yield Query(item["benchmark"], item["id"], tier, field, text, normal, exact_only, removes, question)
 
 
 def _texts(item: Row, tier: str, shared: set[str]) -> Iterator[tuple[str, str, bool, bool]]:

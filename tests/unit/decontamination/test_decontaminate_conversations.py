@@ -12,6 +12,7 @@ from workflow_scripts.decontamination import (
     run_minhash_baseline,
     search_benchmarks,
 )
+from workflow_scripts.decontamination.nearby import near_question
 
 QUESTION = "Why does granite erode so much more slowly than limestone does in a wet and rather warm climate zone?"
 SHORT = "Which stones outlast extraordinary winters?"
@@ -34,7 +35,7 @@ def changed(letters):
 def decontaminate(tmp_path):
     """A function that runs the rules of the stage in sequence."""
 
-    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), allow=(), shards=1):
+    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), allow=(), shards=1, answer=""):
         def file(name):
             return str(tmp_path / name)
 
@@ -43,12 +44,14 @@ def decontaminate(tmp_path):
             "benchmark": "x",
             "question": QUESTION,
             "choices": [],
-            "answer": "",
+            "answer": answer,
             "context": "",
             "passage": PASSAGE,
         }
         write_jsonl(tmp_path / "in.jsonl", conversations)
-        write_jsonl(tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "passage": ""}])
+        write_jsonl(
+            tmp_path / "items.jsonl", [item, {**item, "id": "q2", "question": SHORT, "answer": "", "passage": ""}]
+        )
         write_json(tmp_path / "x.json", {"dataset": "a/b", "revision": "c0ffee", "items": 2})
         level = str(min(*levels, remove_at))
         index_benchmarks.main(
@@ -132,6 +135,40 @@ def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminat
     table = found["stats"]["benchmarks"]["x"]
     assert table["levels"]["97"] == {"items": 0, "conversations": 0}
     assert table["passages"]["97"] == table["listed"]["97"] == {"items": 1, "conversations": 1}
+
+
+ANSWER = "It depends on many factors, and there is no single reason that holds everywhere."
+
+
+@pytest.mark.parametrize(
+    ("turns", "removed"),
+    [
+        (("Tell me about granite in a wet climate: is it slower to erode than limestone?", ANSWER), True),
+        (("What makes a bridge sway in the wind?", ANSWER), False),
+        (
+            ("What makes a bridge sway?", ANSWER, "And which granite erodes more slowly?", f"In a climate with limestone: {ANSWER}"),
+            True,
+        ),
+        (("Granite and limestone erode. " + "The bridge sways in any wind. " * 80, ANSWER), False),  # too far away
+    ],
+)
+def test_an_answer_counts_only_near_words_of_its_question(decontaminate, turns, removed):
+    found = decontaminate([conversation("c", *turns)], answer=ANSWER)
+    assert [(hit["field"], hit["removes"], hit["counts"]) for hit in found["hits"]] == [("answer", removed, removed)]
+    assert len(found["rejected"]) == removed
+    assert found["stats"]["benchmarks"]["x"]["listed"]["97"]["items"] == (not removed)
+
+
+@pytest.mark.parametrize(("asked", "near"), [("花岗岩为什么风化得比石灰岩慢", True), ("大桥在风里会摇晃吗", False)])
+def test_words_of_scripts_without_spaces_are_pairs_of_characters(asked, near):
+    found = "取决于许多因素"
+    assert near_question(f" {asked} {found} ", found, "为什么花岗岩比石灰岩风化得慢", found) == near
+
+
+def test_an_answer_that_repeats_its_question_is_near_it():
+    assert near_question(
+        " granite lasts because it lasts ", "granite lasts", "granite lasts", "granite lasts because it"
+    )
 
 
 def test_a_short_question_must_match_exactly(decontaminate):
