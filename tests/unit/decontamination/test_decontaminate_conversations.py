@@ -146,7 +146,12 @@ ANSWER = "It depends on many factors, and there is no single reason that holds e
         (("Tell me about granite in a wet climate: is it slower to erode than limestone?", ANSWER), True),
         (("What makes a bridge sway in the wind?", ANSWER), False),
         (
-            ("What makes a bridge sway?", ANSWER, "And which granite erodes more slowly?", f"In a climate with limestone: {ANSWER}"),
+            (
+                "What makes a bridge sway?",
+                ANSWER,
+                "And which granite erodes more slowly?",
+                f"In a climate with limestone: {ANSWER}",
+            ),
             True,
         ),
         (("Granite and limestone erode. " + "The bridge sways in any wind. " * 80, ANSWER), False),  # too far away
