@@ -83,23 +83,19 @@ def test_a_conversation_without_loss_is_an_error(encoder):
     ids=["no end token", "everything"],
 )
 def test_a_template_with_other_generation_marks_is_an_error(before, after):
-    tokenizer = set_template(KINDS["llama-2"]())
-    template = tokenizer.chat_template
+    encoder = Encoder(set_template(KINDS["llama-2"]()))
+    template = encoder.template
     assert before in template
     if before.startswith("{{- 'USER"):
         template = template.replace("' ASSISTANT:' -}}", "' ASSISTANT:' -}}{%- endgeneration -%}")
-    tokenizer.chat_template = template.replace(before, after)
-    encoder = Encoder(tokenizer)
+    encoder.template = template.replace(before, after)
     with pytest.raises(UserError, match="does not cover exactly their answers"):
         check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
 
 def test_a_template_without_generation_marks_is_an_error():
-    tokenizer = set_template(KINDS["llama-2"]())
-    tokenizer.chat_template = tokenizer.chat_template.replace("{%- generation -%}", "").replace(
-        "{%- endgeneration -%}", ""
-    )
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(set_template(KINDS["llama-2"]()))
+    encoder.template = encoder.tokenizer.chat_template
     with pytest.raises(UserError, match="no token carries loss"):
         check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
