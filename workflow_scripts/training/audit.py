@@ -136,6 +136,16 @@ def measure(conversations: dict[str, Truncation], encoder: Encoder, settings: Ro
     }
 
 
+def count_held_out(conversations: dict[str, Truncation]) -> Row:
+    """Counts of the held-out samples, of those without loss, which are excluded, and of the tokens with loss."""
+    samples = [sample for entry in conversations.values() for sample in entry.samples]
+    return {
+        "samples": len(samples),
+        "without_loss": sum(not any(sample.mask) for sample in samples),
+        "trainable_tokens": sum(sum(sample.mask) for sample in samples),
+    }
+
+
 def choose_example(samples: list[Encoded]) -> Encoded:
     """The sample to show: the shortest of those with the most exchanges (at most three)."""
     return min(samples, key=lambda sample: (-min(sample.parts.count(END), 3), len(sample.ids)))

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
@@ -11,7 +12,7 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
-from workflow_scripts.training.audit import check_chat_template, check_loss_mask, measure
+from workflow_scripts.training.audit import check_chat_template, check_loss_mask, count_held_out, measure
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import Truncation, truncate
 
@@ -90,9 +91,13 @@ def main(argv: list[str] | None = None) -> None:
         train = limit_tokens(train, read_json(path)["trainable_tokens"], settings["random_seed"])
     check_loss_mask(train, encoder)
     check_chat_template(train, encoder)
-    result = measure(train, encoder, settings)
+    held_out = {
+        name: replace(entry, samples=[sample for sample in entry.samples if any(sample.mask)])
+        for name, entry in test.items()
+    }
+    result = measure(train, encoder, settings) | {"held_out": count_held_out(test)}
     tokens.write(args.train_tokens, tokens.table(train))
-    tokens.write(args.test_tokens, tokens.table(test))
+    tokens.write(args.test_tokens, tokens.table(held_out))
     write_json(args.audit, result)
     logging.info("%s", {key: value for key, value in result.items() if key not in ("sample", "dropped")})
 

@@ -109,6 +109,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         eval_on_start=evaluate and fresh,  # a resumed run evaluated at its start
         logging_steps=1,
         logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would replace a loss that is not finite by the mean of earlier losses
         save_strategy="steps",
         save_steps=settings["save_steps"],
         save_total_limit=2,

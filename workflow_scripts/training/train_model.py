@@ -13,10 +13,11 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
-from workflow_scripts.training.batching import prepare, samples
+from workflow_scripts.training.batching import fill, prepare, samples
 from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
 from workflow_scripts.training.reporting import report_steps
 from workflow_scripts.training.template import set_template
+from workflow_scripts.training.trainer import trainer_class
 
 
 def check_batches(trainer: Any, audit: Row) -> None:
@@ -38,15 +39,15 @@ def check_batches(trainer: Any, audit: Row) -> None:
 
 
 def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
-    """TRL's trainer for the audited tokens."""
+    """The trainer for the audited tokens."""
     from transformers import AutoTokenizer
-    from trl import SFTTrainer
 
     settings = args.settings
     tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
     train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
     test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
-    trainer = SFTTrainer(
+    test = fill(test, settings["micro_batch_size"] * processes, tokenizer.pad_token_id)
+    trainer = trainer_class()(
         model=recipe.load_model(args.base, settings),
         processing_class=tokenizer,
         peft_config=recipe.adapter(settings),
@@ -55,6 +56,7 @@ def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
         eval_dataset=test if len(test) else None,
     )
     reporter, replaced = report_steps()
+    trainer.train_tokens = args.train_tokens
     trainer.remove_callback(replaced)
     trainer.add_callback(reporter)
     return trainer
@@ -115,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         step = last_step(state)
         logging.info(f"resuming from the checkpoint of step {step}" if step else "no checkpoint: starting from step 0")
-        trainer.train(resume_from_checkpoint=str(state / f"checkpoint-{step}") if step else None)
+        trainer.resume(state / f"checkpoint-{step}" if step else None)
         save(trainer, args.trained)
     except Exception as error:
         if explanation := explain_failure(error, settings, state):
