@@ -83,10 +83,11 @@ def llama_cpp():
     params.cpuparams.n_threads = 1
     params.chat_template = tokenizer.chat_template
     server = xllamacpp.Server(params)
+    address = server.listening_address
 
     def post(path, **body):
         request = urllib.request.Request(
-            server.listening_address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request) as reply:
             return json.load(reply)
