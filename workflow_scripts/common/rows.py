@@ -120,7 +120,9 @@ def not_finite(value: Any, place: str = "") -> str | None:
     """`place is value` of the first number in a JSON value that is not finite; None if all are."""
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{place.lstrip('.') or 'the value'} is {value}"
-    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    inside = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    )
     found = (not_finite(part, f"{place}.{key}" if isinstance(key, str) else f"{place}[{key}]") for key, part in inside)
     return next((text for text in found if text), None)
 
