@@ -143,6 +143,7 @@ rule merge_model:
     input:
         base="<results>/training/base/final",
         trained="<results>/training/{trained}/trained",
+        train_tokens="<results>/training/{trained}/train_tokens.parquet",
     output:
         model=directory("<results>/training/{trained}/final"),
     log:
@@ -161,6 +162,7 @@ rule merge_model:
         HF_HUB_OFFLINE=1 python -m workflow_scripts.training.merge_model \
             --base {input.base:q} \
             --trained {input.trained:q} \
+            --train-tokens {input.train_tokens:q} \
             --settings {params.settings:q} \
             --model {output.model:q} \
             2>&1 | tee {log:q}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
 from workflow_scripts.common.types import Row
@@ -54,8 +55,6 @@ def limit_tokens(conversations: dict[str, Truncation], target: int, random_seed:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the tokens and audit.json. UserError with the conversations that fail a check."""
-    from transformers import AutoConfig, AutoTokenizer
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", required=True, type=Path, help="JSONL file of select_training_data")
     parser.add_argument("--test", required=True, type=Path, help="JSONL file of the held-out conversations")
@@ -74,12 +73,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     settings = args.settings
-    context = getattr(AutoConfig.from_pretrained(args.base), "max_position_embeddings", None)
+    context = getattr(load_config(args.base), "max_position_embeddings", None)
     if context and settings["max_length"] > context:
         raise UserError(
             f"`training.max_length` {settings['max_length']} is more than the base model's context of {context} tokens. Lower it."
         )
-    encoder = Encoder(set_template(AutoTokenizer.from_pretrained(args.base)))
+    encoder = Encoder(set_template(load_tokenizer(args.base)))
     train = encode_all(list(read_jsonl(args.train)), encoder, settings, "auditing the loss mask")
     test = encode_all(
         [{"id": content_id(row["conversation"]), **row} for row in read_jsonl(args.test)],

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common import pretrained
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
@@ -47,7 +48,7 @@ def load_model(base: Path, settings: Row) -> Any:
     QLoRA: the base in NF4 with double quantisation (Dettmers et al. 2023).
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
 
     dtype = getattr(torch, settings["dtype"])
     options: Row = {"dtype": torch.float32 if settings["method"] == "full" else dtype}
@@ -59,7 +60,7 @@ def load_model(base: Path, settings: Row) -> Any:
             bnb_4bit_compute_dtype=dtype,
             bnb_4bit_quant_storage=dtype,  # FSDP shards tensors of one format only
         )
-    return AutoModelForCausalLM.from_pretrained(base, attn_implementation=settings["attention"], **options)
+    return pretrained.load_model(base, attn_implementation=settings["attention"], **options)
 
 
 def adapter(settings: Row) -> Any:

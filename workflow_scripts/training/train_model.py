@@ -10,6 +10,7 @@ from typing import Any
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
@@ -40,10 +41,8 @@ def check_batches(trainer: Any, audit: Row) -> None:
 
 def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
     """The trainer for the audited tokens."""
-    from transformers import AutoTokenizer
-
     settings = args.settings
-    tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
+    tokenizer = set_template(load_tokenizer(args.base))
     train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
     test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
     test = fill(test, settings["micro_batch_size"] * processes, tokenizer.pad_token_id)
@@ -94,14 +93,13 @@ def main(argv: list[str] | None = None) -> None:
     recipe.check_installed(settings)
 
     import torch
-    from transformers import AutoConfig
 
     torch.set_num_threads(max(1, args.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
     audit = read_json(args.audit)
     state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
     state.mkdir(parents=True, exist_ok=True)
     if settings["batching"] != "padded":
-        packing.check_isolation(AutoConfig.from_pretrained(args.base), settings)
+        packing.check_isolation(load_config(args.base), settings)
     try:
         trainer = make_trainer(args, state, processes)
         check_batches(trainer, audit)
