@@ -362,5 +362,5 @@ def test_lint_and_report(finished):
 def test_after_the_downloads_no_job_needs_a_network(finished):
     """Downloads and other jobs of the run are disjoint; the others had a network namespace with loopback only."""
     downloads, rest = (set(re.findall(r"\(Rule: (\w+)\)", printed)) for printed in finished.printed)
-    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base"}
+    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base", "check_base"}
     assert {"synthesize_shard", "train_model", "evaluate_task", "render_report"} <= rest and not downloads & rest
