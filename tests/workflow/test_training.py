@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.support.tiny_training import TinyTraining
+from workflow_scripts.training.checkpoints import CHECKSUMS
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_pat
     tiny.audit()
     tiny.train()
     running = tiny.start(out="again", state="other")
-    wait_for(tmp_path / "other" / "any" / "checkpoint-6" / "trainer_state.json", running)
+    wait_for(tmp_path / "other" / "any" / "checkpoint-6" / CHECKSUMS, running)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not (tmp_path / "again" / "metrics.jsonl").exists()

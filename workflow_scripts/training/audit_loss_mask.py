@@ -14,6 +14,7 @@ from workflow_scripts.common.rows import content_id, read_json, read_jsonl, writ
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
 from workflow_scripts.training.audit import check_chat_template, check_loss_mask, count_held_out, measure
+from workflow_scripts.training.checkpoints import base_hash
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import Truncation, truncate
 
@@ -94,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         name: replace(entry, samples=[sample for sample in entry.samples if any(sample.mask)])
         for name, entry in test.items()
     }
-    result = measure(train, encoder, settings) | {"held_out": count_held_out(test)}
+    result = measure(train, encoder, settings) | {"held_out": count_held_out(test), "base": base_hash(args.base)}
     tokens.write(args.train_tokens, tokens.table(train))
     tokens.write(args.test_tokens, tokens.table(held_out))
     write_json(args.audit, result)

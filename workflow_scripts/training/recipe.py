@@ -79,8 +79,8 @@ def adapter(settings: Row) -> Any:
     )
 
 
-def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fresh: bool) -> Any:
-    """TRL's SFTConfig for tokenised rows and this number of processes; `fresh`: not resumed from a checkpoint."""
+def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> Any:
+    """TRL's SFTConfig for tokenised rows and this number of processes."""
     import torch
     from trl import SFTConfig
 
@@ -107,7 +107,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         use_cpu=not cuda,
         ddp_find_unused_parameters=False,  # every trained weight is used
         eval_strategy="epoch" if evaluate else "no",
-        eval_on_start=evaluate and fresh,  # a resumed run evaluated at its start
+        eval_on_start=evaluate,
         logging_steps=1,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # it would replace a loss that is not finite by the mean of earlier losses

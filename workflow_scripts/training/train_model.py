@@ -15,7 +15,7 @@ from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
 from workflow_scripts.training.batching import fill, prepare, samples
-from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
+from workflow_scripts.training.checkpoints import drop_damaged, explain_failure, last_step, state_folder
 from workflow_scripts.training.reporting import report_steps
 from workflow_scripts.training.template import set_template
 from workflow_scripts.training.trainer import trainer_class
@@ -50,7 +50,7 @@ def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
         model=recipe.load_model(args.base, settings),
         processing_class=tokenizer,
         peft_config=recipe.adapter(settings),
-        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0, fresh=not last_step(state)),
+        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0),
         train_dataset=train,
         eval_dataset=test if len(test) else None,
     )
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
 
     torch.set_num_threads(max(1, args.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
     audit = read_json(args.audit)
-    state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
+    state = state_folder(args.checkpoints, settings, audit)
     state.mkdir(parents=True, exist_ok=True)
     if settings["batching"] != "padded":
         packing.check_isolation(load_config(args.base), settings)
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         trainer = make_trainer(args, state, processes)
         check_batches(trainer, audit)
         if trainer.is_world_process_zero():
-            drop_unfinished(state)
+            drop_damaged(state)
         else:
             logging.disable(logging.INFO)  # only the first process logs
         trainer.accelerator.wait_for_everyone()
@@ -114,6 +114,7 @@ def main(argv: list[str] | None = None) -> None:
             f"{settings['micro_batch_size']} per process, gradient accumulation {trainer.args.gradient_accumulation_steps}"
         )
         step = last_step(state)
+        trainer.args.eval_on_start &= not step  # a resumed run was evaluated at its start
         logging.info(f"resuming from the checkpoint of step {step}" if step else "no checkpoint: starting from step 0")
         trainer.resume(state / f"checkpoint-{step}" if step else None)
         save(trainer, args.trained)

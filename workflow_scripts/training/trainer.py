@@ -7,6 +7,7 @@ from typing import Any
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.training import tokens
 from workflow_scripts.training.batching import samples
+from workflow_scripts.training.checkpoints import seal
 
 MAX_LISTED_SAMPLES = 16  # in an error message
 MEASURED = {"loss": "loss", "grad_norm": "gradient norm", "eval_loss": "loss on held-out conversations"}
@@ -33,6 +34,12 @@ def trainer_class() -> Any:
                 history = type(self.state).load_from_json(str(checkpoint / "trainer_state.json")).log_history
                 self._total_train_tokens = max((int(row.get("num_tokens", 0)) for row in history), default=0)
             self.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+
+        def _save_checkpoint(self, *args: Any) -> None:
+            super()._save_checkpoint(*args)
+            self.accelerator.wait_for_everyone()  # every process saves its own random state, with FSDP also its weights
+            if self.is_world_process_zero():
+                seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
         def training_step(self, model: Any, inputs: Any, *args: Any) -> Any:
             loss = super().training_step(model, inputs, *args)

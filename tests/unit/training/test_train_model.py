@@ -72,3 +72,30 @@ def test_held_out_samples_without_loss_are_excluded_and_counted(tmp_path):
     first = next(row for row in train(tiny) if "eval_loss" in row)
     assert first["eval_loss"] == pytest.approx(expected_held_out_loss(tiny), abs=1e-5)
     assert first["eval_loss"] > 3, "a random model"
+
+
+def test_a_resumed_run_continues_from_the_newest_intact_checkpoint(tmp_path, monkeypatch, caplog):
+    """Also its count of tokens. The job fails after its last step; then a file of the last checkpoint is truncated."""
+    tiny = TinyTraining(tmp_path, save_steps=2)
+    tiny.audit()
+    whole = train(tiny, out="whole", state="whole-state")
+
+    def fail(*_):
+        raise RuntimeError("node lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_model, "save", fail)
+        with pytest.raises(RuntimeError, match="node lost"):
+            train(tiny)
+    last, before = sorted(tmp_path.glob("checkpoints/*/checkpoint-*"), reverse=True)
+    assert (last.name, before.name) == ("checkpoint-12", "checkpoint-10")
+    data = (last / "optimizer.pt").read_bytes()
+    (last / "optimizer.pt").write_bytes(data[:-100])
+    caplog.set_level("INFO")
+    again = train(tiny)
+    assert "the checkpoint of step 12 is deleted, optimizer.pt is damaged" in caplog.text
+    assert "resuming from the checkpoint of step 10" in caplog.text
+    for key in ("step", "loss", "grad_norm", "num_tokens", "eval_loss"):
+        assert [row[key] for row in again if key in row] == pytest.approx(
+            [row[key] for row in whole if key in row], abs=1e-6
+        )
