@@ -155,6 +155,7 @@ def measure(conversations: dict[str, Truncation], encoder: Encoder, settings: Ro
         "rows": len(batched),
         "steps_an_epoch": len(batched) // settings["global_batch_size"],
         "padding_share": round(padding_share(lengths, settings), 4),
+        "end_token": encoder.tokenizer.eos_token,
         "pad_token": encoder.tokenizer.pad_token,
         "fingerprint": tokens.fingerprint(zip(dataset["input_ids"], dataset["labels"], strict=True)),
         "sample": segments(choose_example(samples), encoder),

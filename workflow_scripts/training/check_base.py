@@ -14,12 +14,13 @@ from workflow_scripts.common.integrity import describe_damage
 from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.rows import read_json, write_json
 from workflow_scripts.common.suggest import suggest
+from workflow_scripts.common.types import Exchange
 from workflow_scripts.training.audit import check_chat_template, check_loss_mask
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import truncate
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-PROBE = [
+PROBE: list[Exchange] = [
     {"input": "Why does granite erode?", "output": "Slowly, by water and frost."},
     {"input": "And sand?", "output": "Faster:\n\n- it is loose\n- it is small"},
 ]

@@ -33,13 +33,13 @@ def trainer_class() -> Any:
                 # TRL does not save its count of tokens.
                 history = type(self.state).load_from_json(str(checkpoint / "trainer_state.json")).log_history
                 self._total_train_tokens = max((int(row.get("num_tokens", 0)) for row in history), default=0)
-            self.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
         def _save_checkpoint(self, *args: Any) -> None:
             super()._save_checkpoint(*args)
             self.accelerator.wait_for_everyone()  # every process saves its own random state, with FSDP also its weights
             if self.is_world_process_zero():
-                seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+                seal(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
 
         def training_step(self, model: Any, inputs: Any, *args: Any) -> Any:
             loss = super().training_step(model, inputs, *args)
