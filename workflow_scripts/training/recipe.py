@@ -1,6 +1,7 @@
 """The `training` settings as arguments of trl, peft and transformers."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,26 @@ def adapter(settings: Row) -> Any:
     )
 
 
+def set_precision(accelerator: Any, settings: Row) -> None:
+    """Compute in `training.dtype`; FSDP adds gradients and returns losses in float32. UserError for another precision.
+
+    By itself, accelerate also reduces gradients and returns the loss in bfloat16, which has three significant digits.
+    """
+    import torch
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    expected = "bf16" if settings["dtype"] == "bfloat16" else "no"
+    if accelerator.mixed_precision != expected:
+        raise UserError(
+            f"the launcher computes with mixed precision {accelerator.mixed_precision}, and `training.dtype` is {settings['dtype']}. "
+            f"Delete `mixed_precision` from the configuration file and the options of accelerate, or set it to {expected}."
+        )
+    if (plugin := getattr(accelerator.state, "fsdp_plugin", None)) is not None:
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=getattr(torch, settings["dtype"]), reduce_dtype=torch.float32, output_dtype=torch.float32
+        )
+
+
 def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> Any:
     """TRL's SFTConfig for tokenised rows and this number of processes."""
     import torch
@@ -86,6 +107,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
 
     accumulation = accumulation_steps(settings["global_batch_size"], settings["micro_batch_size"], processes)
     cuda = torch.cuda.is_available()
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"  # set by `accelerate launch`
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=settings["epochs"],
@@ -119,4 +141,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
         report_to="none",
         disable_tqdm=True,  # replaced by `report_steps`
         dataloader_pin_memory=cuda,
+        # FSDP adds the gradients of micro-batches in float32 shards. Unsharded, they need the memory of all gradients, and
+        # torch 2.13 fails for layers that an adapter leaves frozen.
+        accelerator_config={"gradient_accumulation_kwargs": {"sync_each_batch": fsdp}},
     )

@@ -55,6 +55,7 @@ def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
         eval_dataset=test if len(test) else None,
     )
     reporter, replaced = report_steps()
+    recipe.set_precision(trainer.accelerator, settings)
     trainer.train_tokens = args.train_tokens
     trainer.remove_callback(replaced)
     trainer.add_callback(reporter)
