@@ -42,6 +42,7 @@ AFTER_CLEANING = {
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
+    "check_base": 1,
     "sample_outputs": 2,  # multiple choice is scored without the template, so the base model's scores stay
 }  # fmt: skip
 AFTER_TASK = {
