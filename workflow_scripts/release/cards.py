@@ -57,6 +57,11 @@ def model_name(settings: Row) -> str:
     return name if on_hub(name) else Path(name).name
 
 
+def dataset_name(name: str) -> str:
+    """The public name of a data set: its name on the Hub, or that of a local file without folders."""
+    return name if hub_names([name]) else Path(name).name
+
+
 def tags(rows: list[Row]) -> list[str]:
     """The tags of both cards; `amplify-instruct` only for a run with a synthesis."""
     return ["capybara", *(["amplify-instruct", "synthetic"] if synthetic(rows) else []), "multi-turn"]

@@ -61,7 +61,7 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
         for name, value in sorted(about["training"].items())
     ]
     synthesis = _context(
-        record, "#synthesis", "CreateAction", name=f"{'Synthesis and decontamination' if teacher else 'Decontamination'} of the conversations",
+        record, "#synthesis" if teacher else "#decontamination", "CreateAction", name=f"{'Synthesis and decontamination' if teacher else 'Decontamination'} of the conversations",
         instrument=[workflow, *teacher], object=origins, result=data,
     )  # fmt: skip
     training = _context(

@@ -22,7 +22,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import file_sha256, read_json, write_json, write_text
 from workflow_scripts.common.types import Row
-from workflow_scripts.release.cards import model_name, read_rows, synthetic
+from workflow_scripts.release.cards import dataset_name, model_name, read_rows, synthetic
 from workflow_scripts.release.crate import crate
 from workflow_scripts.release.files import CRATE, SUMS, listed, model_files, place, sums
 
@@ -44,13 +44,16 @@ def gather_model(final: Path, trained: Path, claims: Path, base: str, folder: Pa
 
 
 def origins(paths: list[Path]) -> list[Row]:
-    """{dataset, revision, license, source, conversations} of each data set that rows of the parquet files come from."""
+    """{dataset, revision, license, source, conversations} of each data set that rows of the parquet files come from.
+
+    A local file has its name without folders.
+    """
     counts: Counter[tuple[str, ...]] = Counter()
     for path in paths:
         table = pq.read_table(path, columns=["source", "license", "provenance"])
         for row in table.to_pylist():
             about = json.loads(row["provenance"])
-            counts[about["dataset"], about["revision"], row["license"], row["source"]] += 1
+            counts[dataset_name(about["dataset"]), about["revision"], row["license"], row["source"]] += 1
     names = ("dataset", "revision", "license", "source")
     return [{**dict(zip(names, key, strict=True)), "conversations": count} for key, count in sorted(counts.items())]
 

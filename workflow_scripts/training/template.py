@@ -1,10 +1,11 @@
 """The chat template, and the tokenisation of conversations with a loss mask.
 
-Training, evaluation and chat use the same template; only training uses its generation marks. The text of a message never becomes a special token: `</s>` written by
-a user or a teacher is tokenised as characters, and only the template writes begin and end tokens. `transformers` supports
-this (`sanitize_control_tokens`), but not together with a loss mask. So the text is tokenised here with the tokenizer's own
-backend: the template writes placeholders that occur in no text, and the rest is tokenised with special tokens disabled.
-For text without special tokens the ids equal those of `tokenizer.apply_chat_template`.
+Training, evaluation and chat use the same template; only training uses its generation marks. The text of a message never
+becomes a special token: `</s>` written by a user or a teacher is tokenised as characters, and only the template writes begin
+and end tokens. `transformers` supports this (`sanitize_control_tokens`), but not together with a loss mask. So the text is
+tokenised here with the tokenizer's own backend: the template writes placeholders that occur in no text, and the rest is
+tokenised with special tokens disabled. For text without special tokens the ids equal those of
+`tokenizer.apply_chat_template`.
 """
 
 import re
