@@ -5,7 +5,7 @@ GGUF = f"<results>/release/gguf/capybara-{config['run']}-f16.gguf" if config["re
 ABOUT_RUN = {
     "run": config["run"],
     "base": config["training"]["base"],
-    "teacher": config_subset("teacher", "model", "revision"),
+    "teacher": config_subset("teacher", "name", "model", "revision"),
 }
 ABOUT_MODEL = ABOUT_RUN | {"training": SETTINGS[TRAINED[0]]}
 
@@ -18,6 +18,9 @@ rule write_model_card:
         # The card is of the first model.
         audit=f"<results>/training/{TRAINED[0]}/audit.json",
         scores="<results>/evaluation/scores.csv",
+        averages="<results>/evaluation/averages.csv",
+        comparisons="<results>/evaluation/comparisons.csv",
+        suite_comparisons="<results>/evaluation/suite_comparisons.csv",
         claims="<results>/report/claims.json",
     output:
         card=report(
@@ -34,7 +37,14 @@ rule write_model_card:
         "../envs/report.yaml"
     params:
         code=code_hash("release.write_model_card"),
-        settings=as_json(ABOUT_MODEL | {"model": TRAINED[0], "release": config["release"]}),
+        settings=as_json(
+            ABOUT_MODEL
+            | {
+                "model": TRAINED[0],
+                "release": config["release"],
+                "evaluation": config_subset("evaluation", "suites", "custom"),
+            }
+        ),
     shell:
         """
         python -m workflow_scripts.release.write_model_card \
@@ -44,6 +54,9 @@ rule write_model_card:
             --parquet {input.parquet:q} \
             --audit {input.audit:q} \
             --scores {input.scores:q} \
+            --averages {input.averages:q} \
+            --comparisons {input.comparisons:q} \
+            --suite-comparisons {input.suite_comparisons:q} \
             --claims {input.claims:q} \
             --card {output.card:q} \
             2>&1 | tee {log:q}

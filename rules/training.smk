@@ -1,6 +1,7 @@
-"""Training: fetch the base model, select each model's data, audit the loss mask, fine-tune, merge."""
+"""Training: fetch and check the base model, select each model's data, audit the loss mask, fine-tune, merge."""
 
 DOWNLOADS.append("<results>/training/base/final")
+DOWNLOADS += expand("<results>/training/{trained}/checked.json", trained=TRAINED)
 # By model: the data it is trained on, and the model whose number of trainable tokens it is limited to.
 DATA = {model: (entry or {}).get("data", "conversations") for model, entry in config["training"]["models"].items()}
 TOKENS_OF = {model: (entry or {}).get("tokens_of") for model, entry in config["training"]["models"].items()}
@@ -28,6 +29,33 @@ rule fetch_base:
         python -m workflow_scripts.training.fetch_base \
             --settings {params.settings:q} \
             --model {output.model:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+# Early, so that a base model or LoRA target that cannot be trained is an error before the synthesis.
+rule check_base:
+    input:
+        base="<results>/training/base/final",
+    output:
+        checked="<results>/training/{trained}/checked.json",
+    log:
+        "<logs>/check_base/{trained}.log",
+    benchmark:
+        "<benchmarks>/check_base/{trained}.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    params:
+        code=code_hash("training.check_base"),
+        settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], ["method", "lora"]),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.training.check_base \
+            --base {input.base:q} \
+            --settings {params.settings:q} \
+            --checked {output.checked:q} \
             2>&1 | tee {log:q}
         """
 
@@ -65,6 +93,8 @@ rule audit_loss_mask:
         train="<results>/training/{trained}/data.jsonl",
         test="<results>/dataset/test.jsonl",
         base="<results>/training/base/final",
+        # Its content does not matter: other LoRA targets need no other tokens.
+        checked=ancient("<results>/training/{trained}/checked.json"),
         tokens_of=lambda wildcards: expand(
             "<results>/training/{other}/audit.json", other=TOKENS_OF[wildcards.trained] or []
         ),
@@ -143,6 +173,7 @@ rule merge_model:
     input:
         base="<results>/training/base/final",
         trained="<results>/training/{trained}/trained",
+        train_tokens="<results>/training/{trained}/train_tokens.parquet",
     output:
         model=directory("<results>/training/{trained}/final"),
     log:
@@ -161,6 +192,7 @@ rule merge_model:
         HF_HUB_OFFLINE=1 python -m workflow_scripts.training.merge_model \
             --base {input.base:q} \
             --trained {input.trained:q} \
+            --train-tokens {input.train_tokens:q} \
             --settings {params.settings:q} \
             --model {output.model:q} \
             2>&1 | tee {log:q}

@@ -34,7 +34,8 @@ ENTRY_POINTS = {
         }),
         ("training/packing.py", {"train_model"}),
         ("training/templates/user_assistant.jinja", {
-            "audit_loss_mask", "train_model", "compute_exchange_losses", "sample_outputs", "answer_questions",
+            "check_base", "audit_loss_mask", "train_model", "merge_model", "compute_exchange_losses", "sample_outputs",
+            "answer_questions",
         }),
         ("report/figures.py", {"render_report"}),
         ("report/claims/claims.yaml", {"check_claims"}),

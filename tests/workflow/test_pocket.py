@@ -42,6 +42,7 @@ AFTER_CLEANING = {
 }  # fmt: skip
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
+    "check_base": 1,
     "sample_outputs": 2,  # multiple choice is scored without the template, so the base model's scores stay
 }  # fmt: skip
 AFTER_TASK = {
@@ -378,5 +379,5 @@ def test_lint_and_report(finished):
 def test_after_the_downloads_no_job_needs_a_network(finished):
     """Downloads and other jobs of the run are disjoint; the others had a network namespace with loopback only."""
     downloads, rest = (set(re.findall(r"\(Rule: (\w+)\)", printed)) for printed in finished.printed)
-    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base"}
+    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base", "check_base"}
     assert {"synthesize_shard", "train_model", "evaluate_task", "render_report"} <= rest and not downloads & rest

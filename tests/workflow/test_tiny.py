@@ -36,9 +36,7 @@ class TinyRun:
         self.results = folder / RESULTS
         self.stored_at_kill = self._killed(lambda: len(self.answers()) >= 8)
         self._killed(
-            lambda: any(
-                (self.results / "training" / "capybara" / "checkpoints").glob("*/checkpoint-*/trainer_state.json")
-            )
+            lambda: any((self.results / "training" / "capybara" / "checkpoints").glob("*/checkpoint-*/checksums.json"))
         )
         self.project.run("--unlock", *self.words)
         self.printed = self.project.run(*self.words)

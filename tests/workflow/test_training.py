@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.support.tiny_training import TinyTraining
+from tests.support.tiny_training import TinyTraining, environment
+from workflow_scripts.training.checkpoints import CHECKSUMS
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +30,7 @@ def test_killed_and_started_again_it_has_the_curve_of_a_run_that_was_not(tmp_pat
     tiny.audit()
     tiny.train()
     running = tiny.start(out="again", state="other")
-    wait_for(tmp_path / "other" / "any" / "checkpoint-6" / "trainer_state.json", running)
+    wait_for(tmp_path / "other" / "any" / "checkpoint-6" / CHECKSUMS, running)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not (tmp_path / "again" / "metrics.jsonl").exists()
@@ -61,6 +63,49 @@ def test_the_curve_is_the_same_on_two_processes(tmp_path):
     printed = tiny.train(*launcher, out="two", state="two-state")
     assert printed.count("2 processes; 4 rows per step: 1 per process, gradient accumulation 2") == 1
     assert tiny.curve("two") == pytest.approx(tiny.curve(), abs=1e-4)
+
+
+# The largest difference of two losses of the same step. In bfloat16, FSDP rounds weights that DDP keeps in float32.
+CURVE_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-3}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_curve_is_the_same_under_fsdp2(tmp_path, method, dtype):
+    """One process, two with DDP, two with FSDP2 as profiles/accelerate/fsdp2.yaml configures it, on CPUs with gloo."""
+    tiny = TinyTraining(tmp_path, batching="padding_free", micro_batch_size=1, epochs=1, method=method, dtype=dtype)
+    tiny.audit()
+    tiny.train()
+    ddp = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    tiny.train(*ddp, out="ddp", state="ddp-state")
+    fsdp = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--config_file",
+        "profiles/accelerate/fsdp2.yaml", "tests/support/fsdp_on_cpu.py"]  # fmt: skip
+    printed = tiny.train(*fsdp, out="fsdp", state="fsdp-state")
+    assert "2 processes, sharded by FSDP; 4 rows per step" in printed
+    for key in ("loss", "eval_loss"):
+        one, two, sharded = (tiny.curve(out, key) for out in ("out", "ddp", "fsdp"))
+        assert two == pytest.approx(one, abs=1e-4)
+        assert sharded == pytest.approx(one, abs=CURVE_TOLERANCE[dtype])
+    names = [sorted(path.name for path in (tmp_path / out / "trained").iterdir()) for out in ("out", "fsdp")]
+    assert names[0] == names[1]
+
+
+def test_another_precision_of_the_launcher_is_refused(tmp_path):
+    tiny = TinyTraining(tmp_path, micro_batch_size=1)
+    tiny.audit()
+    launcher = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        "1",
+        "--mixed_precision",
+        "bf16",
+        "--cpu",
+        "-m",
+    ]
+    printed = subprocess.run([*launcher, *tiny.command()[2:]], capture_output=True, text=True, env=environment()).stderr
+    assert "computes with mixed precision bf16, and `training.dtype` is float32" in printed
 
 
 def failed(tiny, *launcher, **more):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def describe_damage(paths: Iterable[Path]) -> list[str]:
-    """One line for each damaged parquet or safetensors file among the paths or directly in a folder among them."""
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    """One line for each damaged parquet or safetensors file among the paths or at any depth of a folder among them."""
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [
         f"{file}: damaged, {fault}. If a job wrote it, delete it and run again"
         for file in dict.fromkeys(files)

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -97,9 +98,17 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
-def _dumps(value: Any, **options: Any) -> str:
-    """JSON without escapes; with escapes if it contains half of a surrogate pair, which UTF-8 cannot encode."""
-    text = json.dumps(value, ensure_ascii=False, **options)
+def _dumps(path: Path, value: Any, **options: Any) -> str:
+    """JSON without escapes; with escapes if it contains half of a surrogate pair, which UTF-8 cannot encode.
+
+    UserError with the place of a number that is not finite, which JSON cannot represent.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
+    except ValueError as error:
+        if (place := not_finite(value)) is None:
+            raise
+        raise UserError(f"{path}: {place}, which is not a finite number. Nothing was written.") from error
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -107,16 +116,27 @@ def _dumps(value: Any, **options: Any) -> str:
     return text
 
 
+def not_finite(value: Any, place: str = "") -> str | None:
+    """`place is value` of the first number in a JSON value that is not finite; None if all are."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{place.lstrip('.') or 'the value'} is {value}"
+    inside = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    )
+    found = (not_finite(part, f"{place}.{key}" if isinstance(key, str) else f"{place}[{key}]") for key, part in inside)
+    return next((text for text in found if text), None)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document atomically."""
-    write_text(path, _dumps(value, indent=1) + "\n")
+    write_text(path, _dumps(path, value, indent=1) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON Lines atomically, one row at a time, with keys in the given order."""
     with atomically(path) as file:
         for row in rows:
-            file.write(_dumps(row).encode("utf-8") + b"\n")
+            file.write(_dumps(path, row).encode("utf-8") + b"\n")
 
 
 def read_json(path: Path) -> Any:

@@ -3,8 +3,10 @@
 import argparse
 import json
 import logging
+import math
 import os
 import shutil
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import content_id, file_sha256, read_json, write_text
+from workflow_scripts.common.rows import content_id, file_sha256, not_finite, read_json, write_text
 from workflow_scripts.common.types import Row
-from workflow_scripts.evaluation import items, models, tasks
+from workflow_scripts.evaluation import items, models, shots, tasks
 
 # Keys of lm-eval's result that vary between runs and machines without effect on the score.
 VOLATILE_KEYS = ("date", "pretty_env_info", "git_hash", "upper_git_hash", "samples")
@@ -24,7 +26,7 @@ VOLATILE_KEYS = ("date", "pretty_env_info", "git_hash", "upper_git_hash", "sampl
 def code() -> str:
     """A hash of the modules that produce a result."""
     return content_id(
-        [file_sha256(Path(module)) for module in (__file__, items.__file__, models.__file__, tasks.__file__)]
+        [file_sha256(Path(module.__file__ or "")) for module in (sys.modules[__name__], items, models, shots, tasks)]
     )
 
 
@@ -32,13 +34,15 @@ def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, setti
     """lm-eval's result with the settings to reproduce it, and the table of items; None on all ranks but the first.
 
     Each task is scored in a separate call, so its batches, and the last digits of its scores, do not depend on the tasks
-    that share the model. UserError if the data have changed or the number of shots is fixed by the task.
+    that share the model. UserError if the data have changed, the number of shots is fixed by the task or exceeds the
+    documents, or a number is not finite.
     """
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
     loaded = tasks.load(entry["task"], settings["include_path"], settings["revisions"])
     tasks.check_data(name, loaded, recorded)
+    guarded = shots.guard(name, loaded)
     if settings["batch_size"] == "auto" and hasattr(model, "batch_sizes"):
         model.batch_sizes = {}  # they were found for the lengths of the previous task
     result = simple_evaluate(
@@ -55,14 +59,30 @@ def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, setti
     )
     if result is None:
         return None
-    for leaf, shots in result["n-shot"].items():
-        if entry["shots"] is not None and leaf in loaded["tasks"] and shots != entry["shots"]:
-            raise UserError(f"task {name}: lm-eval fixes {leaf} at {shots} shots. Set that number.")
+    for leaf, count in result["n-shot"].items():
+        if entry["shots"] is not None and leaf in loaded["tasks"] and count != entry["shots"]:
+            raise UserError(f"task {name}: lm-eval fixes {leaf} at {count} shots. Set that number.")
     table = items.table(result["samples"])
+    check_finite(name, result["results"], table)
+    replaced = {leaf: guard.replaced for leaf, guard in guarded.items() if guard.replaced}
     return {
         **{key: value for key, value in result.items() if key not in VOLATILE_KEYS},
-        "capybara": about | recorded,
+        "capybara": about | recorded | {"replaced_shots": replaced},
     }, table
+
+
+def check_finite(name: str, results: Row, table: Any) -> None:
+    """UserError unless all log-likelihoods and scores are finite; a standard error that is not is replaced by N/A."""
+    rows = table["loglikelihoods"].to_pylist()
+    if damaged := sum(not all(map(math.isfinite, values)) for values in rows):
+        raise UserError(
+            f"task {name}: the log-likelihoods of {damaged} of {len(rows)} documents are not finite. The model's weights are "
+            "damaged, or `evaluation.dtype` is too narrow for them. Set it to bfloat16 or float32, or train the model again."
+        )
+    for values in results.values():
+        values |= {key: "N/A" for key, value in values.items() if "_stderr" in key and not_finite(value)}
+    if place := not_finite(results):
+        raise UserError(f"task {name}: the score {place}, which is not a finite number. Check the task's metric.")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,12 +160,16 @@ def score(args: argparse.Namespace, todo: list[str], records: dict[str, Row], ke
             failed.append(str(error).rstrip("."))
             logging.error("%s", error)
             continue
+        except Exception as error:  # of lm-eval, the task's own code or the backend; the other tasks are scored
+            failed.append(f"task {name}: {type(error).__name__}: {' '.join(str(error).split())[:400]}")
+            logging.exception("task %s failed", name)
+            continue
         if scored is None:
             continue
         result, table = scored
         kept[name].mkdir(parents=True, exist_ok=True)
         pq.write_table(table, kept[name] / "items.parquet", compression="zstd")
-        text = json.dumps(result, indent=1, default=handle_non_serializable, ensure_ascii=False)
+        text = json.dumps(result, indent=1, default=handle_non_serializable, ensure_ascii=False, allow_nan=False)
         write_text(kept[name] / "result.json", text + "\n")  # last: it marks the task as finished
         logging.info("%s: %s", name, result["results"])
     return failed

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.pretrained import load_tokenizer
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Row
 
@@ -22,9 +23,7 @@ def check_folder(model: Path, adapter: Path | None) -> None:
 
 def check_template(folder: Path, name: str) -> None:
     """UserError if the tokenizer has no chat template."""
-    from transformers import AutoTokenizer
-
-    if AutoTokenizer.from_pretrained(folder).chat_template is None:
+    if load_tokenizer(folder).chat_template is None:
         raise UserError(
             f"model {name}: its tokenizer has no chat template, but `evaluation.apply_chat_template` requires one. Set it to "
             "false, or to the list of models that have one, such as [capybara]."
@@ -33,7 +32,12 @@ def check_template(folder: Path, name: str) -> None:
 
 def model_args(model: Path, adapter: Path | None, settings: Row) -> Row:
     """The arguments of lm-eval's backend; an adapter is applied to the base model without merging."""
-    arguments: Row = {"pretrained": str(model), "dtype": settings["dtype"], **settings["backend_args"]}
+    arguments: Row = {
+        "pretrained": str(model),
+        "dtype": settings["dtype"],
+        "trust_remote_code": False,
+        **settings["backend_args"],
+    }
     if adapter is not None:
         # The adapter's folder contains the tokenizer of the training, with its chat template.
         arguments |= {"peft" if settings["backend"] == "hf" else "lora_local_path": str(adapter)}

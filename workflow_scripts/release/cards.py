@@ -11,12 +11,15 @@ import jinja2
 import pyarrow.parquet as pq
 from huggingface_hub import CardData, RepoCard
 
+from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Row
 from workflow_scripts.release.licenses import restrictions
 from workflow_scripts.release.markdown import code, plain
 
 FULL_SIZE_CONVERSATIONS = 10_000  # with fewer, the card says that the run only tests the workflow
+FILE_SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".txt", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip")
+ABOUT_SYNTHESIS = re.compile("amplify-instruct|teacher", re.IGNORECASE)
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
@@ -33,18 +36,45 @@ def render(card: type[RepoCard], data: CardData, template: Path, **values: Any) 
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:
-    """{source, license, dataset, messages} of each published conversation; `messages` is the number of messages."""
+    """{source, license, dataset, messages, synthetic} of each published conversation.
+
+    `messages` is the number of messages; `synthetic` is whether a teacher wrote a part of it.
+    """
     tables = [pq.read_table(path, columns=["source", "license", "num_turns", "provenance"]) for path in paths]
-    return [
-        {
-            "source": row["source"],
-            "license": row["license"],
-            "dataset": json.loads(row["provenance"])["dataset"],
-            "messages": row["num_turns"],
-        }
-        for table in tables
-        for row in table.to_pylist()
-    ]
+    found = []
+    for table in tables:
+        for row in table.to_pylist():
+            provenance = json.loads(row["provenance"])
+            synthetic = bool(provenance.get("teacher"))
+            about = {"dataset": provenance["dataset"], "messages": row["num_turns"], "synthetic": synthetic}
+            found.append({"source": row["source"], "license": row["license"], **about})
+    return found
+
+
+def model_name(settings: Row) -> str:
+    """The public name of a model of the configuration: its `name`, or `model` without local folders."""
+    name = settings.get("name") or settings["model"]
+    return name if on_hub(name) else Path(name).name
+
+
+def dataset_name(name: str) -> str:
+    """The public name of a data set: its name on the Hub, or that of a local file without folders."""
+    return name if hub_names([name]) else Path(name).name
+
+
+def tags(rows: list[Row]) -> list[str]:
+    """The tags of both cards; `amplify-instruct` only for a run with a synthesis."""
+    return ["capybara", *(["amplify-instruct", "synthetic"] if synthetic(rows) else []), "multi-turn"]
+
+
+def synthetic(rows: list[Row]) -> bool:
+    """Whether a teacher wrote a part of any conversation."""
+    return any(row["synthetic"] for row in rows)
+
+
+def included_datasets(rows: list[Row]) -> list[str]:
+    """The Hub's names of the data sets whose conversations were included as they are."""
+    return hub_names(row["dataset"] for row in rows if not row["synthetic"])
 
 
 def source_rows(rows: list[Row]) -> list[Row]:
@@ -91,17 +121,16 @@ def contamination(stats: Row) -> Row:
     }
 
 
-def claim_rows(claims: list[Row]) -> list[Row]:
-    """Verdict, statement and reason of each claim."""
-    return [{key: plain(row[key]) for key in ("verdict", "statement", "reason")} for row in claims]
+def claim_rows(claims: list[Row], synthesised: bool) -> list[Row]:
+    """Verdict, statement and reason of each claim; without a synthesis, those about it are left out."""
+    shown = [[row[key] for key in ("verdict", "statement", "reason")] for row in claims]
+    return [
+        dict(zip(("verdict", "statement", "reason"), map(plain, row), strict=True))
+        for row in shown
+        if synthesised or not ABOUT_SYNTHESIS.search(" ".join(row))
+    ]
 
 
 def hub_names(names: Iterable[str]) -> list[str]:
     """The names that have the form of a repository on the Hub, unique and sorted."""
-    return sorted(
-        {
-            name
-            for name in names
-            if HUB_NAME.fullmatch(name) and not name.endswith((".jsonl", ".json", ".parquet", ".csv"))
-        }
-    )
+    return sorted({name for name in names if HUB_NAME.fullmatch(name) and not name.endswith(FILE_SUFFIXES)})

@@ -23,7 +23,8 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
     """The JSON-LD of a release.
 
     Args:
-        about: `run`, `base` and `teacher` ({model, revision}), and `training` (the training settings).
+        about: `run`, `base` and `teacher` ({model, revision}), `training` (the training settings), and `synthesised`
+            (whether the teacher wrote any conversation).
         files: {path, sha256, bytes} of each file.
         seeds: {dataset, revision, license, source, conversations} of each data set that rows come from.
     """
@@ -32,17 +33,19 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
     del root["datePublished"]
     record.name = f"capybara-{about['run']}"
     record.description = (
-        "Conversations generated with Amplify-Instruct, an open reconstruction of the method behind Nous-Capybara; a model "
-        "fine-tuned on them; and measurements of both."
-    )
+        "Conversations generated with Amplify-Instruct, an open reconstruction of the method behind Nous-Capybara"
+        if about["synthesised"]
+        else "Conversations searched for benchmark items"
+    ) + "; a model fine-tuned on them; and measurements of both."
     root["license"] = (
         "Each file's card states its licence: README.md of the model, data/README.md of the conversations."
     )
     entities = {row["path"]: _file(record, row) for row in files}
     workflow = _context(record, "#workflow", "SoftwareApplication", name="Capybara workflow", about=WORKFLOW)
-    base, teacher = (
+    roles = ["base", "teacher"] if about["synthesised"] else ["base"]
+    base, *teacher = (
         _context(record, f"#{role}", "SoftwareApplication", name=about[role]["model"], version=about[role]["revision"])
-        for role in ("base", "teacher")
+        for role in roles
     )
     origins = [
         _context(
@@ -58,8 +61,8 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
         for name, value in sorted(about["training"].items())
     ]
     synthesis = _context(
-        record, "#synthesis", "CreateAction", name="Synthesis and decontamination of the conversations",
-        instrument=[workflow, teacher], object=origins, result=data,
+        record, "#synthesis" if teacher else "#decontamination", "CreateAction", name=f"{'Synthesis and decontamination' if teacher else 'Decontamination'} of the conversations",
+        instrument=[workflow, *teacher], object=origins, result=data,
     )  # fmt: skip
     training = _context(
         record,

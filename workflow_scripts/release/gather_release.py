@@ -22,6 +22,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import file_sha256, read_json, write_json, write_text
 from workflow_scripts.common.types import Row
+from workflow_scripts.release.cards import dataset_name, model_name, read_rows, synthetic
 from workflow_scripts.release.crate import crate
 from workflow_scripts.release.files import CRATE, SUMS, listed, model_files, place, sums
 
@@ -43,13 +44,16 @@ def gather_model(final: Path, trained: Path, claims: Path, base: str, folder: Pa
 
 
 def origins(paths: list[Path]) -> list[Row]:
-    """{dataset, revision, license, source, conversations} of each data set that rows of the parquet files come from."""
+    """{dataset, revision, license, source, conversations} of each data set that rows of the parquet files come from.
+
+    A local file has its name without folders.
+    """
     counts: Counter[tuple[str, ...]] = Counter()
     for path in paths:
         table = pq.read_table(path, columns=["source", "license", "provenance"])
         for row in table.to_pylist():
             about = json.loads(row["provenance"])
-            counts[about["dataset"], about["revision"], row["license"], row["source"]] += 1
+            counts[dataset_name(about["dataset"]), about["revision"], row["license"], row["source"]] += 1
     names = ("dataset", "revision", "license", "source")
     return [{**dict(zip(names, key, strict=True)), "conversations": count} for key, count in sorted(counts.items())]
 
@@ -69,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     release, settings = args.release, args.settings
-    gather_model(args.final, args.trained, args.claims, settings["base"]["model"], release / "model")
+    gather_model(args.final, args.trained, args.claims, model_name(settings["base"]), release / "model")
     for part in ("train", "test"):
         place(getattr(args, part), release / "data" / "conversations" / f"{part}.jsonl")
         place(getattr(args, f"{part}_parquet"), release / "data" / "messages" / f"{part}.parquet")
@@ -78,7 +82,9 @@ def main(argv: list[str] | None = None) -> None:
         for path in listed(release)
         if path.name != CRATE and (path.suffix != ".gguf" or path in args.gguf)  # no GGUF file of an earlier release
     ]
-    write_json(release / CRATE, crate(settings, files, origins([args.train_parquet, args.test_parquet])))
+    about = settings | {role: {**settings[role], "model": model_name(settings[role])} for role in ("base", "teacher")}
+    about["synthesised"] = synthetic(read_rows([args.train_parquet, args.test_parquet]))
+    write_json(release / CRATE, crate(about, files, origins([args.train_parquet, args.test_parquet])))
     digests = {row["path"]: row["sha256"] for row in files} | {CRATE: file_sha256(release / CRATE)}
     write_text(release / SUMS, sums(digests))
     logging.info("%s: %s, %.1f MB", release, counted(len(files), "file"), sum(row["bytes"] for row in files) / 1e6)

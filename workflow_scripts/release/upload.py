@@ -90,7 +90,9 @@ def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
 
     folder = "data" if kind == "dataset" else "model"
     text = path.read_text(encoding="utf-8")
-    card = RepoCard(re.sub(f'^name = "{folder}"', f'name = "{names[kind]}"', text, flags=re.MULTILINE))
+    # In the examples: `name = "model"` in Python, `vllm serve model` in a shell.
+    named = re.sub(f'^(name = "|vllm serve ){folder}\\b', rf"\g<1>{names[kind]}", text, flags=re.MULTILINE)
+    card = RepoCard(named)
     if kind == "model" and "dataset" in names:
         card.data["datasets"] = [names["dataset"]]
     return str(card).encode()

@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         size_categories=size_category(len(rows)),
         task_categories=["text-generation"],
         source_datasets=cards.hub_names(row["dataset"] for row in rows) or None,
-        tags=["capybara", "amplify-instruct", "multi-turn", "synthetic"],
+        tags=cards.tags(rows),
         configs=configurations(),
     )
     card = cards.render(
@@ -77,7 +77,9 @@ def main(argv: list[str] | None = None) -> None:
         data,
         package_file("release/templates/data_card.md.jinja"),
         name=plain(name),
-        teacher=code(settings["teacher"]["model"]),
+        synthesised=cards.synthetic(rows),
+        teacher=code(cards.model_name(settings["teacher"])),
+        datasets=cards.included_datasets(rows),
         dataset=read_json(args.dataset),
         exchanges=f"{sum(row['messages'] for row in rows) / 2 / max(len(rows), 1):.1f}",
         languages="The language of conversations included from files was not checked."

@@ -1,8 +1,11 @@
 """Checks of the training tokens before training, and the counts of audit.json."""
 
+import json
 import logging
+import unicodedata
 from collections import Counter
 from statistics import mean
+from typing import Any, Literal, get_args
 
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.errors import UserError
@@ -13,6 +16,7 @@ from workflow_scripts.training.template import ANSWER, END, FORMAT, USER, Encode
 from workflow_scripts.training.truncation import Truncation
 
 MAX_LISTED_IDS = 5  # in an error message; the log lists all
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 
 def check_loss_mask(conversations: dict[str, Truncation], encoder: Encoder) -> None:
@@ -32,7 +36,8 @@ def check_loss_mask(conversations: dict[str, Truncation], encoder: Encoder) -> N
             "The question alone fills `training.max_length`, or the answer is empty. Raise it, set `training.overflow` to drop, "
             "or remove them from the data",
         )
-    wrong = [name for name, entry in conversations.items() if not _is_correct(entry, encoder)]
+    forms = _unicode_forms(json.loads(encoder.tokenizer.backend_tokenizer.to_str())["normalizer"])
+    wrong = [name for name, entry in conversations.items() if not _is_correct(entry, encoder, forms)]
     if wrong:
         _reject(
             wrong,
@@ -41,8 +46,26 @@ def check_loss_mask(conversations: dict[str, Truncation], encoder: Encoder) -> N
         )
 
 
-def _is_correct(entry: Truncation, encoder: Encoder) -> bool:
-    """Whether exactly answers and end tokens carry loss and, unless truncated, decode to the text of the answers."""
+def _unicode_forms(normalizer: Any) -> list[Form]:
+    """The Unicode normal forms that a tokenizer applies to all text, such as NFC in Qwen's: part of `tokenizer.json`."""
+    if not normalizer:
+        return []
+    if normalizer["type"] == "Sequence":
+        return [form for part in normalizer["normalizers"] for form in _unicode_forms(part)]
+    return [normalizer["type"]] if normalizer["type"] in get_args(Form) else []
+
+
+def _normalise(text: str, forms: list[Form]) -> str:
+    for form in forms:
+        text = unicodedata.normalize(form, text)
+    return text
+
+
+def _is_correct(entry: Truncation, encoder: Encoder, forms: list[Form]) -> bool:
+    """Whether exactly answers and end tokens carry loss and, unless truncated, decode to the text of the answers.
+
+    Texts are compared in the Unicode normal `forms` of the tokenizer, which turns U+212B into U+00C5.
+    """
     tokenizer = encoder.tokenizer
     special = set(tokenizer.all_special_ids)
     template_tokens = {tokenizer.eos_token_id, tokenizer.bos_token_id}
@@ -61,8 +84,10 @@ def _is_correct(entry: Truncation, encoder: Encoder) -> bool:
         for ids, carries in runs(sample.ids, sample.mask)
         if carries
     ]
-    answers = [f"{exchange['output'].strip()}{tokenizer.eos_token}" for exchange in entry.conversation]
-    return not entry.samples or decoded == [answer.strip() for answer in answers]
+    answers = [f"{exchange['output'].strip()}{tokenizer.eos_token}".strip() for exchange in entry.conversation]
+    return not entry.samples or [_normalise(text, forms) for text in decoded] == [
+        _normalise(text, forms) for text in answers
+    ]
 
 
 def check_chat_template(conversations: dict[str, Truncation], encoder: Encoder) -> None:
@@ -130,9 +155,20 @@ def measure(conversations: dict[str, Truncation], encoder: Encoder, settings: Ro
         "rows": len(batched),
         "steps_an_epoch": len(batched) // settings["global_batch_size"],
         "padding_share": round(padding_share(lengths, settings), 4),
+        "end_token": encoder.tokenizer.eos_token,
         "pad_token": encoder.tokenizer.pad_token,
         "fingerprint": tokens.fingerprint(zip(dataset["input_ids"], dataset["labels"], strict=True)),
         "sample": segments(choose_example(samples), encoder),
+    }
+
+
+def count_held_out(conversations: dict[str, Truncation]) -> Row:
+    """Counts of the held-out samples, of those without loss, which are excluded, and of the tokens with loss."""
+    samples = [sample for entry in conversations.values() for sample in entry.samples]
+    return {
+        "samples": len(samples),
+        "without_loss": sum(not any(sample.mask) for sample in samples),
+        "trainable_tokens": sum(sum(sample.mask) for sample in samples),
     }
 
 

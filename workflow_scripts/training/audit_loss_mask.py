@@ -3,15 +3,18 @@
 import argparse
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import content_id, read_json, read_jsonl, write_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import tokens
-from workflow_scripts.training.audit import check_chat_template, check_loss_mask, measure
+from workflow_scripts.training.audit import check_chat_template, check_loss_mask, count_held_out, measure
+from workflow_scripts.training.checkpoints import base_hash
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import Truncation, truncate
 
@@ -53,8 +56,6 @@ def limit_tokens(conversations: dict[str, Truncation], target: int, random_seed:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the tokens and audit.json. UserError with the conversations that fail a check."""
-    from transformers import AutoConfig, AutoTokenizer
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", required=True, type=Path, help="JSONL file of select_training_data")
     parser.add_argument("--test", required=True, type=Path, help="JSONL file of the held-out conversations")
@@ -73,12 +74,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     settings = args.settings
-    context = getattr(AutoConfig.from_pretrained(args.base), "max_position_embeddings", None)
+    context = getattr(load_config(args.base), "max_position_embeddings", None)
     if context and settings["max_length"] > context:
         raise UserError(
             f"`training.max_length` {settings['max_length']} is more than the base model's context of {context} tokens. Lower it."
         )
-    encoder = Encoder(set_template(AutoTokenizer.from_pretrained(args.base)))
+    encoder = Encoder(set_template(load_tokenizer(args.base)))
     train = encode_all(list(read_jsonl(args.train)), encoder, settings, "auditing the loss mask")
     test = encode_all(
         [{"id": content_id(row["conversation"]), **row} for row in read_jsonl(args.test)],
@@ -90,9 +91,13 @@ def main(argv: list[str] | None = None) -> None:
         train = limit_tokens(train, read_json(path)["trainable_tokens"], settings["random_seed"])
     check_loss_mask(train, encoder)
     check_chat_template(train, encoder)
-    result = measure(train, encoder, settings)
+    held_out = {
+        name: replace(entry, samples=[sample for sample in entry.samples if any(sample.mask)])
+        for name, entry in test.items()
+    }
+    result = measure(train, encoder, settings) | {"held_out": count_held_out(test), "base": base_hash(args.base)}
     tokens.write(args.train_tokens, tokens.table(train))
-    tokens.write(args.test_tokens, tokens.table(test))
+    tokens.write(args.test_tokens, tokens.table(held_out))
     write_json(args.audit, result)
     logging.info("%s", {key: value for key, value in result.items() if key not in ("sample", "dropped")})
 

@@ -13,23 +13,28 @@ from workflow_scripts.common.types import Row
 
 
 def prepare(dataset: Any, settings: Row, filler: int) -> Any:
-    """The rows that the trainer batches: `input_ids`, `labels`, and `seq_lengths` of packed rows.
-
-    Rows of the single token `filler`, without loss, make their number a multiple of the global batch size. Without them
-    the last batch would be smaller, and several processes would fill it with repeated samples, so the result would depend
-    on the number of GPUs.
-    """
-    from datasets import concatenate_datasets
+    """The rows that the trainer batches: `input_ids`, `labels`, and `seq_lengths` of packed rows."""
     from trl import pack_dataset
 
     dataset = dataset.select_columns(["input_ids", "labels"])
     packed = settings["batching"] == "packed"
     if packed:
         dataset = pack_dataset(dataset, settings["max_length"], "bfd", {"keep_in_memory": True})
-    if missing := -len(dataset) % settings["global_batch_size"]:
-        row = {"input_ids": [filler], "labels": [-100], **({"seq_lengths": [1]} if packed else {})}
-        empty = type(dataset).from_list([row] * missing, features=dataset.features)
-        dataset = concatenate_datasets([dataset, empty])
+    return fill(dataset, settings["global_batch_size"], filler)
+
+
+def fill(dataset: Any, multiple: int, filler: int) -> Any:
+    """The rows, and rows of the single token `filler` without loss that make their number a multiple of `multiple`.
+
+    Without them the last batch would be smaller, and several processes would fill it with repeated samples, so the result
+    would depend on the number of GPUs.
+    """
+    from datasets import concatenate_datasets
+
+    if missing := -len(dataset) % multiple:
+        row = {"input_ids": [filler], "labels": [-100], "seq_lengths": [1]}
+        rows = [{name: row[name] for name in dataset.column_names}] * missing
+        dataset = concatenate_datasets([dataset, type(dataset).from_list(rows, features=dataset.features)])
     return dataset
 
 

@@ -1,41 +1,76 @@
-"""Checkpoints: their folder, which of them are complete, and error messages for a full disk or memory."""
+"""Checkpoints: their folder, which of them are intact, and error messages for a full disk or memory."""
 
 import errno
+import logging
 import shutil
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.rows import content_id, file_sha256, read_json, write_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.training.template import TEMPLATE
 
+CHECKSUMS = "checksums.json"
 # Parts of the messages of safetensors and torch for a full disk; neither raises an OSError with its errno.
 DISK_FULL = ("No space left on device", "StorageFull", "code: 28", "file write failed", "unexpected pos")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def state_folder(checkpoints: Path, settings: Row, fingerprint: str, base: Path) -> Path:
+def state_folder(checkpoints: Path, settings: Row, audit: Row) -> Path:
     """The folder of this training's checkpoints, named by a hash of everything that the training depends on.
 
     A checkpoint of other data, settings, template or base is never resumed. The launcher and the number of processes are
     not hashed, because the batches do not depend on them.
     """
-    weights = sorted((file.name, file.stat().st_size) for file in base.glob("*.safetensors"))
-    config = (base / "config.json").read_text(encoding="utf-8")
-    return checkpoints / content_id(settings, fingerprint, config, weights, TEMPLATE.read_text(encoding="utf-8"))
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return checkpoints / content_id(settings, audit["fingerprint"], audit["base"], template)
 
 
-def drop_unfinished(state: Path) -> None:
-    """Delete incomplete checkpoints: the trainer writes trainer_state.json last."""
-    for folder in state.glob("checkpoint-*"):
-        if not (folder / "trainer_state.json").is_file():
-            shutil.rmtree(folder)
+def base_hash(base: Path) -> str:
+    """A hash of the content of a model folder's weights and configuration."""
+    files = sorted([*base.glob("*.safetensors"), base / "config.json"])
+    return content_id([(file.name, file_sha256(file)) for file in files])
+
+
+def seal(checkpoint: Path) -> None:
+    """Write the checksums of a checkpoint's files, which mark it as complete."""
+    write_json(checkpoint / CHECKSUMS, _checksums(checkpoint))
+
+
+def drop_damaged(state: Path) -> None:
+    """Delete incomplete and damaged checkpoints, from the newest to the first intact one; the log names the files."""
+    for folder in sorted(state.glob("checkpoint-*"), key=_step, reverse=True):
+        if not (folder / CHECKSUMS).is_file():
+            logging.info("the checkpoint of step %d is incomplete: deleted", _step(folder))
+        elif damaged := _damaged(folder):
+            logging.warning("the checkpoint of step %d is deleted, %s is damaged", _step(folder), ", ".join(damaged))
+        else:
+            return
+        shutil.rmtree(folder)
 
 
 def last_step(state: Path) -> int:
     """The step of the last complete checkpoint, or 0."""
-    complete = [folder for folder in state.glob("checkpoint-*") if (folder / "trainer_state.json").is_file()]
-    return max((int(folder.name.partition("-")[2]) for folder in complete), default=0)
+    return max((_step(folder) for folder in state.glob("checkpoint-*") if (folder / CHECKSUMS).is_file()), default=0)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.partition("-")[2])
+
+
+def _checksums(checkpoint: Path) -> dict[str, str]:
+    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != CHECKSUMS)
+    return {path.relative_to(checkpoint).as_posix(): file_sha256(path) for path in files}
+
+
+def _damaged(checkpoint: Path) -> list[str]:
+    """The files that differ from the checksums, or are missing."""
+    try:
+        expected = read_json(checkpoint / CHECKSUMS)
+    except UserError:
+        return [CHECKSUMS]
+    found = _checksums(checkpoint)
+    return [name for name, digest in expected.items() if found.get(name) != digest]
 
 
 def explain_failure(error: BaseException, settings: Row, state: Path) -> UserError | None:

@@ -11,17 +11,17 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.model_download import download
 from workflow_scripts.common.model_location import local_model
+from workflow_scripts.common.pretrained import load_model, load_tokenizer
 
 
 def from_gguf(path: Path, target: Path) -> None:
     """Dequantise a GGUF file to float32 safetensors with its tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    tokenizer = load_tokenizer(path.parent, gguf_file=path.name)
+    model = load_model(path.parent, gguf_file=path.name, dtype=torch.float32)
     # The weights are float32 now; with this attribute every later load would expect quantised weights.
-    model.hf_quantizer = None  # type: ignore[assignment]  # torch declares attributes as tensors and modules
+    model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.save_pretrained(target)

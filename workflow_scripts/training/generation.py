@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common import pretrained
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Exchange
 from workflow_scripts.training.template import Encoder, set_template
@@ -19,11 +20,10 @@ def load_model(folder: Path, dtype: str = "auto") -> tuple[Any, Encoder]:
             + (f"Use one of: {finished}." if finished else "Train one first: snakemake --cores all.")
         )
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()  # type: ignore[arg-type]  # its decorator hides `self`
-    return model, Encoder(set_template(AutoTokenizer.from_pretrained(folder)))
+    model = pretrained.load_model(folder, dtype=dtype)
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return model, Encoder(set_template(pretrained.load_tokenizer(folder)))
 
 
 def generate_answers(

@@ -39,7 +39,7 @@ def measure_leakage(config: Any, attention: str, dtype: str) -> tuple[float, flo
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(
-            tiny_config(config), attn_implementation=attention, dtype=getattr(torch, dtype)
+            tiny_config(config), trust_remote_code=False, attn_implementation=attention, dtype=getattr(torch, dtype)
         )
         talks = [torch.randint(config.vocab_size, (length,)).tolist() for length in (*LENGTHS, LENGTHS[0], LENGTHS[2])]
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

@@ -11,6 +11,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.model_location import local_model
+from workflow_scripts.common.pretrained import load_config
 from workflow_scripts.common.types import Row
 
 GIB = 2**30
@@ -44,12 +45,12 @@ def model_config(base: str, shapes: dict[str, Row]) -> Any:
         return AutoConfig.for_model(**shapes[base])
     path = Path(base) if (Path(base) / "config.json").is_file() else local_model(base)
     if path is not None and path.suffix == ".gguf":
-        config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
+        config = load_config(path.parent, gguf_file=path.name)
         if hasattr(config, "quantization_config"):  # fetch_base dequantises the weights
             del config.quantization_config
         return config
     if path is not None and (path / "config.json").is_file():
-        return AutoConfig.from_pretrained(path)
+        return load_config(path)
     raise UserError(f"the shape of {base} is unknown. Set --base to the folder of a downloaded model.")
 
 
@@ -62,7 +63,7 @@ def count_parameters(config: Any, settings: Row) -> tuple[int, int]:
     from workflow_scripts.training.recipe import adapter
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, dtype=torch.bfloat16)
         weights = model.num_parameters()
         if (lora := adapter(settings)) is None:
             return weights, weights

@@ -1,9 +1,11 @@
 """The `training` settings as arguments of trl, peft and transformers."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common import pretrained
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Row
 
@@ -47,7 +49,7 @@ def load_model(base: Path, settings: Row) -> Any:
     QLoRA: the base in NF4 with double quantisation (Dettmers et al. 2023).
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
 
     dtype = getattr(torch, settings["dtype"])
     options: Row = {"dtype": torch.float32 if settings["method"] == "full" else dtype}
@@ -59,7 +61,7 @@ def load_model(base: Path, settings: Row) -> Any:
             bnb_4bit_compute_dtype=dtype,
             bnb_4bit_quant_storage=dtype,  # FSDP shards tensors of one format only
         )
-    return AutoModelForCausalLM.from_pretrained(base, attn_implementation=settings["attention"], **options)
+    return pretrained.load_model(base, attn_implementation=settings["attention"], **options)
 
 
 def adapter(settings: Row) -> Any:
@@ -78,13 +80,34 @@ def adapter(settings: Row) -> Any:
     )
 
 
-def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fresh: bool) -> Any:
-    """TRL's SFTConfig for tokenised rows and this number of processes; `fresh`: not resumed from a checkpoint."""
+def set_precision(accelerator: Any, settings: Row) -> None:
+    """Compute in `training.dtype`; FSDP adds gradients and returns losses in float32. UserError for another precision.
+
+    By itself, accelerate also reduces gradients and returns the loss in bfloat16, which has three significant digits.
+    """
+    import torch
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    expected = "bf16" if settings["dtype"] == "bfloat16" else "no"
+    if accelerator.mixed_precision != expected:
+        raise UserError(
+            f"the launcher computes with mixed precision {accelerator.mixed_precision}, and `training.dtype` is {settings['dtype']}. "
+            f"Delete `mixed_precision` from the configuration file and the options of accelerate, or set it to {expected}."
+        )
+    if (plugin := getattr(accelerator.state, "fsdp_plugin", None)) is not None:
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=getattr(torch, settings["dtype"]), reduce_dtype=torch.float32, output_dtype=torch.float32
+        )
+
+
+def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> Any:
+    """TRL's SFTConfig for tokenised rows and this number of processes."""
     import torch
     from trl import SFTConfig
 
     accumulation = accumulation_steps(settings["global_batch_size"], settings["micro_batch_size"], processes)
     cuda = torch.cuda.is_available()
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"  # set by `accelerate launch`
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=settings["epochs"],
@@ -106,9 +129,10 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         use_cpu=not cuda,
         ddp_find_unused_parameters=False,  # every trained weight is used
         eval_strategy="epoch" if evaluate else "no",
-        eval_on_start=evaluate and fresh,  # a resumed run evaluated at its start
+        eval_on_start=evaluate,
         logging_steps=1,
         logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would replace a loss that is not finite by the mean of earlier losses
         save_strategy="steps",
         save_steps=settings["save_steps"],
         save_total_limit=2,
@@ -117,4 +141,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool, fres
         report_to="none",
         disable_tqdm=True,  # replaced by `report_steps`
         dataloader_pin_memory=cuda,
+        # FSDP adds the gradients of micro-batches in float32 shards. Unsharded, they need the memory of all gradients, and
+        # torch 2.13 fails for layers that an adapter leaves frozen.
+        accelerator_config={"gradient_accumulation_kwargs": {"sync_each_batch": fsdp}},
     )

@@ -17,13 +17,15 @@ def report_steps() -> Any:
             self.bar = progress(state.max_steps, "training", "step")
             self.bar.update(state.global_step)
             self.bar.unpause()
+            self.tokens_before = max((float(row.get("num_tokens", 0)) for row in state.log_history), default=0.0)
 
         def on_log(self, args, state, control, logs=None, **kwargs):
             if not state.is_world_process_zero:
                 return
             if "loss" in (logs or {}):
-                tokens = float(logs.get("num_tokens", 0)) / max(self.bar.format_dict["elapsed"], 1e-9)
-                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {tokens:.0f} tokens/s", refresh=False)
+                tokens = float(logs.get("num_tokens", 0)) - self.tokens_before
+                speed = tokens / max(self.bar.format_dict["elapsed"], 1e-9)
+                self.bar.set_postfix_str(f"loss {float(logs['loss']):.3f}, {speed:.0f} tokens/s", refresh=False)
                 self.bar.update(state.global_step - self.bar.n)
             elif "eval_loss" in (logs or {}):
                 logging.info("loss on held-out conversations: %.4f", float(logs["eval_loss"]))

@@ -1,12 +1,14 @@
 """The chat template, and the tokenisation of conversations with a loss mask.
 
-Training, evaluation and chat use the same template. The text of a message never becomes a special token: `</s>` written by
-a user or a teacher is tokenised as characters, and only the template writes begin and end tokens. `transformers` supports
-this (`sanitize_control_tokens`), but not together with a loss mask. So the text is tokenised here with the tokenizer's own
-backend: the template writes placeholders that occur in no text, and the rest is tokenised with special tokens disabled.
-For text without special tokens the ids equal those of `tokenizer.apply_chat_template`.
+Training, evaluation and chat use the same template; only training uses its generation marks. The text of a message never
+becomes a special token: `</s>` written by a user or a teacher is tokenised as characters, and only the template writes begin
+and end tokens. `transformers` supports this (`sanitize_control_tokens`), but not together with a loss mask. So the text is
+tokenised here with the tokenizer's own backend: the template writes placeholders that occur in no text, and the rest is
+tokenised with special tokens disabled. For text without special tokens the ids equal those of
+`tokenizer.apply_chat_template`.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,14 +21,14 @@ from workflow_scripts.common.types import Exchange
 
 TEMPLATE = package_file("training/templates/user_assistant.jinja")
 BOS_LINE = "{{- bos_token -}}\n"
+GENERATION_MARK = re.compile(r"\{%- (?:end)?generation -%\}")
 FORMAT, USER, ANSWER, END = "format", "user", "answer", "end"
 
 
 def set_template(tokenizer: Any) -> Any:
     """Set the USER:/ASSISTANT: template of a tokenizer and return it; the template is saved with the tokenizer.
 
-    The template writes the begin token only for tokenizers that write it themselves: GPT-2-like models never saw it.
-    A tokenizer without a pad token (Llama-2, phi) gets its unknown token, or else its end token; padding never carries
+    It has no generation marks, which only `transformers` can parse: llama.cpp and vLLM read it too. A tokenizer without a pad token (Llama-2, phi) gets its unknown token, or else its end token; padding never carries
     loss. UserError if the tokenizer has no end token.
     """
     if tokenizer.eos_token_id is None:
@@ -36,10 +38,18 @@ def set_template(tokenizer: Any) -> Any:
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.chat_template = GENERATION_MARK.sub("", annotated_template(tokenizer))
+    return tokenizer
+
+
+def annotated_template(tokenizer: Any) -> str:
+    """The template with generation marks, which training needs to compute the loss mask.
+
+    It writes the begin token only for tokenizers that write it themselves: GPT-2-like models never saw it.
+    """
     text = TEMPLATE.read_text(encoding="utf-8")
     writes_bos = tokenizer.bos_token_id is not None and tokenizer("x").input_ids[:1] == [tokenizer.bos_token_id]
-    tokenizer.chat_template = text if writes_bos else text.replace(BOS_LINE, "")
-    return tokenizer
+    return text if writes_bos else text.replace(BOS_LINE, "")
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class Encoder:
                 "in the text. Save one with `AutoTokenizer.from_pretrained(...).save_pretrained(...)`."
             )
         self.tokenizer = tokenizer
+        self.template = annotated_template(tokenizer)
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -128,7 +139,7 @@ class Encoder:
         names = {**self.tokenizer.special_tokens_map, **self._placeholders}
         rendered: Any = render_jinja_template(  # transformers declares a single text
             conversations=[messages],
-            chat_template=self.tokenizer.chat_template,
+            chat_template=self.template,
             return_assistant_tokens_mask=True,
             **names,
         )

@@ -10,13 +10,15 @@ from typing import Any
 
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
-from workflow_scripts.training.batching import prepare, samples
-from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
+from workflow_scripts.training.batching import fill, prepare, samples
+from workflow_scripts.training.checkpoints import drop_damaged, explain_failure, last_step, state_folder
 from workflow_scripts.training.reporting import report_steps
 from workflow_scripts.training.template import set_template
+from workflow_scripts.training.trainer import trainer_class
 
 
 def check_batches(trainer: Any, audit: Row) -> None:
@@ -38,23 +40,23 @@ def check_batches(trainer: Any, audit: Row) -> None:
 
 
 def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
-    """TRL's trainer for the audited tokens."""
-    from transformers import AutoTokenizer
-    from trl import SFTTrainer
-
+    """The trainer for the audited tokens."""
     settings = args.settings
-    tokenizer = set_template(AutoTokenizer.from_pretrained(args.base))
+    tokenizer = set_template(load_tokenizer(args.base))
     train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
     test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
-    trainer = SFTTrainer(
+    test = fill(test, settings["micro_batch_size"] * processes, tokenizer.pad_token_id)
+    trainer = trainer_class()(
         model=recipe.load_model(args.base, settings),
         processing_class=tokenizer,
         peft_config=recipe.adapter(settings),
-        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0, fresh=not last_step(state)),
+        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0),
         train_dataset=train,
         eval_dataset=test if len(test) else None,
     )
     reporter, replaced = report_steps()
+    recipe.set_precision(trainer.accelerator, settings)
+    trainer.train_tokens = args.train_tokens
     trainer.remove_callback(replaced)
     trainer.add_callback(reporter)
     return trainer
@@ -92,19 +94,18 @@ def main(argv: list[str] | None = None) -> None:
     recipe.check_installed(settings)
 
     import torch
-    from transformers import AutoConfig
 
     torch.set_num_threads(max(1, args.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
     audit = read_json(args.audit)
-    state = state_folder(args.checkpoints, settings, audit["fingerprint"], args.base)
+    state = state_folder(args.checkpoints, settings, audit)
     state.mkdir(parents=True, exist_ok=True)
     if settings["batching"] != "padded":
-        packing.check_isolation(AutoConfig.from_pretrained(args.base), settings)
+        packing.check_isolation(load_config(args.base), settings)
     try:
         trainer = make_trainer(args, state, processes)
         check_batches(trainer, audit)
         if trainer.is_world_process_zero():
-            drop_unfinished(state)
+            drop_damaged(state)
         else:
             logging.disable(logging.INFO)  # only the first process logs
         trainer.accelerator.wait_for_everyone()
@@ -114,8 +115,9 @@ def main(argv: list[str] | None = None) -> None:
             f"{settings['micro_batch_size']} per process, gradient accumulation {trainer.args.gradient_accumulation_steps}"
         )
         step = last_step(state)
+        trainer.args.eval_on_start &= not step  # a resumed run was evaluated at its start
         logging.info(f"resuming from the checkpoint of step {step}" if step else "no checkpoint: starting from step 0")
-        trainer.train(resume_from_checkpoint=str(state / f"checkpoint-{step}") if step else None)
+        trainer.resume(state / f"checkpoint-{step}" if step else None)
         save(trainer, args.trained)
     except Exception as error:
         if explanation := explain_failure(error, settings, state):

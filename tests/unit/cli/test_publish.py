@@ -23,6 +23,10 @@ tags:
 ```python
 name = "model"  # the folder of the release, or the repository's name on the hub
 ```
+
+```bash
+vllm serve model
+```
 """
 DATA_CARD = """---
 license: mit
@@ -105,6 +109,7 @@ def test_every_byte_arrives(release, hub):
 def test_cards_and_record_name_the_repositories(release, hub):
     publish(release, hub, *BOTH, "--yes", "--public")
     model, data = hub.repos["models/org/m"], hub.repos["datasets/org/d"]
+    assert b"vllm serve org/m\n" in model["README.md"]
     assert b'name = "org/m"' in model["README.md"] and b'name = "org/d"' in data["README.md"]
     assert yaml.safe_load(model["README.md"].decode().split("---")[1])["datasets"] == ["org/d"]
     (root,) = json.loads(model[CRATE])["@graph"]

@@ -34,6 +34,14 @@ def test_a_truncated_file_is_reported(files, name, left):
     assert line.startswith(f"{files / name}: damaged, ") and line.endswith("delete it and run again")
 
 
+def test_a_damaged_file_is_named_at_any_depth(files):
+    folder = files / "final" / "adapter"
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes((files / "model.safetensors").read_bytes()[:-1])
+    (line,) = describe_damage([files])
+    assert line.startswith(f"{folder / 'adapter_model.safetensors'}: damaged, ")
+
+
 def test_bytes_overwritten_in_the_middle_are_reported(files):
     data = bytearray((files / "rows.parquet").read_bytes())
     data[4:400] = bytes(396)

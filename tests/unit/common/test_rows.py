@@ -12,7 +12,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, read_jsonl, write_json, write_jsonl
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=4))
 ROW = st.dictionaries(TEXT, JSON, max_size=5)
 
@@ -50,6 +50,15 @@ def test_written_rows_are_read_back(tmp_path_factory, rows):
     write_jsonl(path, rows)
     assert list(read_jsonl(path)) == rows
     assert path.read_bytes().count(b"\n") == len(rows)
+
+
+@pytest.mark.parametrize("write", [lambda path, row: write_jsonl(path, [row]), write_json], ids=["jsonl", "json"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_an_error(tmp_path, write, number):
+    """JSON has no NaN: other programs reject such a file."""
+    with pytest.raises(UserError, match=rf"rows: scores\[1\]\.acc is {number}, which is not a finite number"):
+        write(tmp_path / "rows", {"scores": [{"acc": 1.0}, {"acc": number}]})
+    assert not (tmp_path / "rows").exists()
 
 
 @pytest.mark.parametrize("write", [lambda path, row: write_jsonl(path, [row]), write_json], ids=["jsonl", "json"])

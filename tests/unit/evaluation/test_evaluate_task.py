@@ -57,13 +57,13 @@ def place(tmp_path_factory, save_model):
     return folder
 
 
-def evaluate(place, out, names, model="model", adapter=None, **settings):
+def evaluate(place, out, names, model="model", adapter=None, shots=0, **settings):
     """Score these tasks in one job, as the rule does; returns the results by name."""
     results = [out / f"{name}.json" for name in names]
     evaluate_task.main([
         "--name", "base", "--model", str(place / model), "--threads", "1", "--finished", str(out / "finished"),
         *(["--adapter", str(place / adapter)] if adapter else []),
-        "--entries", json.dumps({name: {"task": name, "shots": 0} for name in names}),
+        "--entries", json.dumps({name: {"task": name, "shots": shots} for name in names}),
         "--records", *(str(place / "records" / f"{name}.json") for name in names),
         "--settings", json.dumps({**SETTINGS, "include_path": str(place / "tasks"), **settings}),
         "--results", *map(str, results), "--tables", *(str(path.with_suffix(".parquet")) for path in results),
@@ -77,7 +77,7 @@ def together(place):
     return evaluate(place, place / "together", ["stones", "sands"])
 
 
-def plain(place, model="model", **more):
+def plain(place, model="model", name="stones", shots=0, **more):
     """The score of one task by lm-eval itself, called as by its command line."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
@@ -85,15 +85,15 @@ def plain(place, model="model", **more):
     result = simple_evaluate(
         model="hf",
         model_args={"pretrained": str(place / model), "dtype": "float32"},
-        tasks=["stones"],
-        num_fewshot=0,
+        tasks=[name],
+        num_fewshot=shots,
         batch_size=2,
         device="cpu",
         task_manager=TaskManager(include_path=str(place / "tasks"), include_defaults=False),
         **more,
     )
-    samples = sorted(result["samples"]["stones"], key=lambda sample: sample["doc_id"])
-    return result["results"]["stones"], [[response[0][0] for response in sample["resps"]] for sample in samples]
+    samples = sorted(result["samples"][name], key=lambda sample: sample["doc_id"])
+    return result["results"][name], [[response[0][0] for response in sample["resps"]] for sample in samples]
 
 
 def loglikelihoods(folder):
@@ -149,6 +149,78 @@ def test_a_finished_task_is_kept_when_another_fails(place, monkeypatch):
     assert scored == ["sands"]
     evaluate(place, place / "failing", ["stones", "sands"], batch_size=1)
     assert scored == ["sands", "stones", "sands"], "other settings give another result"
+
+
+def test_a_task_whose_own_code_fails_does_not_stop_the_others(place):
+    """A task's files may contain any code."""
+    task = yaml.safe_load((place / "tasks" / "sands.yaml").read_text()) | {"task": "broken"}
+    code = "def fail(doc):\n    if 'slate' in doc['question']:\n        raise KeyError('no such field')\n    return doc['question']\n"
+    (place / "tasks" / "broken.py").write_text(code)
+    del task["doc_to_text"]
+    (place / "tasks" / "broken.yaml").write_text(yaml.safe_dump(task) + "doc_to_text: !function broken.fail\n")
+    record = place / "records" / "broken.json"
+    fetch_task.main(["--task", "broken", "--include-path", str(place / "tasks"), "--record", str(record)])
+    out = place / "partly"
+    with pytest.raises(UserError, match=r"task broken: KeyError: 'no such field' 2 finished tasks are kept"):
+        evaluate(place, out, ["stones", "broken", "sands"])
+    kept = [path.name.rpartition("-")[0] for path in (out / "finished").iterdir()]
+    assert sorted(kept) == ["sands", "stones"]
+
+
+def prompts(folder, name="stones"):
+    """{question: prompt} of each document."""
+    table = pq.read_table(folder / f"{name}.parquet")
+    return {
+        json.loads(doc)["question"]: text
+        for doc, text in zip(table["document"].to_pylist(), table["prompt"].to_pylist(), strict=True)
+    }
+
+
+def test_shots_never_contain_the_scored_document(place):
+    """The task has a single split; lm-eval alone shows the model the question with its answer."""
+    _, found = plain(place, shots=3)
+    result = evaluate(place, place / "shots", ["stones"], shots=3)["stones"]
+    written = prompts(place / "shots")
+    assert len(written) == len(STONES)
+    for question, prompt in written.items():
+        assert prompt.count(question) == 1 and prompt.endswith(question)
+        assert prompt.count("Which is case") == 4
+    assert result["capybara"]["replaced_shots"] == {
+        "stones": 5 - sum(one == other for one, other in zip(found, loglikelihoods(place / "shots"), strict=True))
+    }
+    assert result["capybara"]["replaced_shots"]["stones"] > 0
+
+
+def test_shots_of_another_split_are_those_of_lm_eval(place):
+    task = yaml.safe_load((place / "tasks" / "stones.yaml").read_text())
+    files = task["dataset_kwargs"]["data_files"] | {"train": str(place / "tasks" / "sands.jsonl")}
+    task |= {"task": "split", "training_split": "train", "dataset_kwargs": {"data_files": files}}
+    (place / "tasks" / "split.yaml").write_text(yaml.safe_dump(task))
+    record = place / "records" / "split.json"
+    fetch_task.main(["--task", "split", "--include-path", str(place / "tasks"), "--record", str(record)])
+    result = evaluate(place, place / "other-split", ["split"], shots=3)["split"]
+    assert result["capybara"]["replaced_shots"] == {}
+    results, _ = plain(place, name="split", shots=3)
+    assert result["results"]["split"] == results
+
+
+@pytest.mark.parametrize("shots", [5, 500])
+def test_more_shots_than_documents_are_an_error(place, shots):
+    with pytest.raises(UserError, match=rf"task stones: {shots} shots, but only 4 documents other than the scored one"):
+        evaluate(place, place / "many-shots", ["stones"], shots=shots)
+
+
+def test_log_likelihoods_that_are_not_finite_are_an_error(place):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(place / "model", place / "nan")
+    model = AutoModelForCausalLM.from_pretrained(place / "model")
+    torch.nn.init.constant_(model.get_output_embeddings().weight, float("nan"))
+    model.save_pretrained(place / "nan")
+    with pytest.raises(UserError, match="task stones: the log-likelihoods of 5 of 5 documents are not finite"):
+        evaluate(place, place / "of-nan", ["stones"], model="nan")
+    assert not (place / "of-nan" / "stones.json").exists()
 
 
 def test_a_group_gives_its_tasks_and_its_own_score(place, together, monkeypatch):

@@ -10,6 +10,7 @@ ABOUT = {
     "run": "x",
     "base": {"model": "org/base", "revision": "abc"},
     "teacher": {"model": "teacher", "revision": None},
+    "synthesised": True,
     "training": {"epochs": 3, "lora": {"r": 4}, "learning_rate": 1e-3},
 }
 FILES = [
@@ -33,3 +34,8 @@ def test_the_library_reads_it_back(tmp_path):
 def test_the_record_does_not_depend_on_time_or_machine():
     first, second = (json.dumps(crate(ABOUT, FILES, SEEDS)) for _ in range(2))
     assert first == second and "datePublished" not in first and "arcp" not in first
+
+
+def test_a_run_without_a_synthesis_has_no_teacher():
+    text = json.dumps(crate(ABOUT | {"synthesised": False}, FILES, SEEDS)).casefold()
+    assert "teacher" not in text and "amplify" not in text and "synthesis" not in text

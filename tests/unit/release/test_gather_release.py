@@ -2,13 +2,15 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.release.tree import make, settings
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import file_sha256
 from workflow_scripts.release.files import CRATE, SUMS, listed, read_sums
-from workflow_scripts.release.gather_release import main
+from workflow_scripts.release.gather_release import main, origins
 
 
 @pytest.fixture
@@ -66,6 +68,22 @@ def test_the_provenance_record_names_the_sources_of_the_rows(finished):
     seeds = graph["#seeds-1"]
     assert (seeds["name"], seeds["version"], seeds["license"]) == ("org/seeds", "def", "MIT")
     assert graph["model/model.safetensors"]["sha256"] == file_sha256(finished / "final" / "model.safetensors")
+
+
+def test_local_paths_are_not_part_of_the_provenance_record(finished):
+    base = {"model": "/data/secret/llama", "revision": None}
+    crate = (gather(finished, base=base) / CRATE).read_text()
+    assert '"llama"' in crate and "secret" not in crate
+    assert '"org/base"' not in (finished / "release" / "model" / "adapter" / "adapter_config.json").read_text()
+    assert origins([local_rows(finished)])[0]["dataset"] == "mine.jsonl"
+
+
+def local_rows(folder):
+    """A parquet file with a row of a local file."""
+    provenance = json.dumps({"dataset": "/data/secret/mine.jsonl", "revision": "sha256:1"})
+    table = pa.table({"source": ["Mine"], "license": ["MIT"], "provenance": [provenance]})
+    pq.write_table(table, folder / "local.parquet")
+    return folder / "local.parquet"
 
 
 def test_a_second_run_gives_the_same_bytes(finished):

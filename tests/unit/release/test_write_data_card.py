@@ -1,5 +1,6 @@
 """The data card: valid for `huggingface_hub`, readable by `datasets`, with a computed licence."""
 
+import re
 import shutil
 
 import pytest
@@ -70,6 +71,13 @@ def test_the_sources_of_rewritten_openings_are_explained(tmp_path):
     assert "a technique wrote" not in text
     text = write(make(tmp_path, sources=["Airoboros", "Synthetic-LaMini"])).read_text()
     assert "In rows of a source `Synthetic-…`, a technique wrote the first request" in text
+
+
+def test_a_run_without_a_synthesis_mentions_none(tmp_path):
+    path = write(make(tmp_path, synthesised=False))
+    text = path.read_text().replace("multi-turn conversations and synthetic data", "")
+    assert not re.search("amplify|teacher|synthe[st]i", text, re.IGNORECASE)
+    assert metadata_load(path)["tags"] == ["capybara", "multi-turn"]
 
 
 def test_a_hostile_source_is_displayed_as_text(tmp_path):

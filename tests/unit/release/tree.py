@@ -14,24 +14,28 @@ TRAINING = {
 }  # fmt: skip
 
 
+GEMS = {"gems": {"shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal"]}}
+
+
 def settings(**changes):
     """The `--settings` of the rules."""
-    teacher = {"model": "org/teacher", "revision": None}
+    teacher = {"name": None, "model": "org/teacher", "revision": None}
     return {
         "run": "x", "base": {"model": "org/base", "revision": "abc123"}, "teacher": teacher, "training": TRAINING, "model": "capybara",
-        "included": False, "release": {"model_license": None, "gguf_converter": None}, **changes,
+        "included": False, "evaluation": {"suites": ["gems"], "custom": GEMS}, "release": {"model_license": None, "gguf_converter": None}, **changes,
     }  # fmt: skip
 
 
-def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So.")):
+def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."), synthesised=True):
     """Write the files of the stages before the release below a folder."""
+    written = {"techniques": ["amplify"], "teacher": {"model": "served-alias"}} if synthesised else {}
     rows = [
         {
             "id": f"{number:04d}",
             "source": source,
             "conversation": [{"input": texts[0], "output": texts[1]}] * 2,
             "provenance": {"seed": "s", "dataset": "org/seeds", "revision": "def", "license": licenses[number % len(licenses)],
-                "kind": "instruction", "techniques": ["amplify"]},
+                "kind": "instruction", **written},
         }
         for number, source in enumerate([*sources] * 4)
     ]  # fmt: skip
@@ -46,7 +50,8 @@ def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."
     suite = {"benchmarks": ["mmlu"], "items": 12000, "levels": NONE, "allowed": NONE}
     write_json(folder / "decontamination.json", {"levels": [100, 97], "remove_at": 97, "items": 12000, "rejected": {"contaminated": 3}, "suites": {"mmlu": suite}, "benchmarks": {"mmlu": suite}})  # fmt: skip
     write_json(
-        folder / "audit.json", {"split": 1, "truncated": 2, "dropped": [], "trainable_tokens": 1234, "tokens": 5678}
+        folder / "audit.json",
+        {"split": 1, "truncated": 2, "dropped": [], "trainable_tokens": 1234, "tokens": 5678, "end_token": "</s>"},
     )
     score = {"asked": "arc_easy.0shot", "task": "arc_easy", "metric": "acc", "filter": "none", "value": 0.75, "stderr": 0.01, "shots": 0,
         "documents": 2376, "of_documents": 2376, "dataset": "allenai/ai2_arc", "revision": "f00", "lm_eval": "0.4.13", "chat_template": False}  # fmt: skip
@@ -59,10 +64,38 @@ def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."
         "documents": 10,
         "of_documents": 20,
     }
-    frame = [{"model": model, **row} for row in (score, cut) for model in ("base", "capybara")]
+    opal = {**score, "asked": "opal.0shot", "task": "opal", "dataset": "json", "revision": None}
+    frame = [{"model": model, **row} for row in (score, cut, opal) for model in ("base", "capybara")]
     pd.DataFrame(frame).to_csv(folder / "scores.csv", index=False)
+    averages = [
+        {"suite": "gems", "model": model, "rule": "mean", "value": value, "stderr": 0.01, "tasks": 1, "documents": 2376, "limit": None, "missing": ""}
+        for model, value in (("base", 0.75), ("capybara", 0.72))
+    ]  # fmt: skip
+    pd.DataFrame(averages).to_csv(folder / "averages.csv", index=False)
+    difference = {
+        "model": "capybara",
+        "difference": -0.03,
+        "stderr": 0.01,
+        "low": -0.05,
+        "high": -0.01,
+        "p": 0.01,
+        "beyond_noise": True,
+    }
+    pd.DataFrame([{**difference, "suite": "gems", "rule": "mean"}]).to_csv(
+        folder / "suite_comparisons.csv", index=False
+    )
+    compared = {
+        **difference,
+        "asked": "arc_easy.0shot",
+        "task": "arc_easy",
+        "metric": "acc",
+        "filter": "none",
+        "difference": 0.0,
+    }
+    pd.DataFrame([compared]).to_csv(folder / "comparisons.csv", index=False)
     claim = {"id": "c", "statement": "Over <b>10,000</b> | multi-turn", "reason": "Too few.", "verdict": "not shown"}
-    write_json(folder / "claims.json", [claim])
+    about_synthesis = claim | {"id": "d", "statement": "Made with Amplify-Instruct"}
+    write_json(folder / "claims.json", [claim, about_synthesis])
     return folder
 
 
@@ -79,5 +112,7 @@ def model_options(folder, **changes):
     """The command line options of the model card."""
     return [
         *common(folder, **changes), "--audit", str(folder / "audit.json"), "--scores", str(folder / "scores.csv"),
+        "--averages", str(folder / "averages.csv"), "--comparisons", str(folder / "comparisons.csv"),
+        "--suite-comparisons", str(folder / "suite_comparisons.csv"),
         "--claims", str(folder / "claims.json"), "--card", str(folder / "release" / "README.md"),
     ]  # fmt: skip

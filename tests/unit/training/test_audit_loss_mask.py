@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tokenizers import normalizers
 
 from tests.support.small_tokenizers import KINDS
 from tests.support.tiny_training import SETTINGS, TinyTraining, conversations
@@ -83,23 +84,19 @@ def test_a_conversation_without_loss_is_an_error(encoder):
     ids=["no end token", "everything"],
 )
 def test_a_template_with_other_generation_marks_is_an_error(before, after):
-    tokenizer = set_template(KINDS["llama-2"]())
-    template = tokenizer.chat_template
+    encoder = Encoder(set_template(KINDS["llama-2"]()))
+    template = encoder.template
     assert before in template
     if before.startswith("{{- 'USER"):
         template = template.replace("' ASSISTANT:' -}}", "' ASSISTANT:' -}}{%- endgeneration -%}")
-    tokenizer.chat_template = template.replace(before, after)
-    encoder = Encoder(tokenizer)
+    encoder.template = template.replace(before, after)
     with pytest.raises(UserError, match="does not cover exactly their answers"):
         check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
 
 def test_a_template_without_generation_marks_is_an_error():
-    tokenizer = set_template(KINDS["llama-2"]())
-    tokenizer.chat_template = tokenizer.chat_template.replace("{%- generation -%}", "").replace(
-        "{%- endgeneration -%}", ""
-    )
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(set_template(KINDS["llama-2"]()))
+    encoder.template = encoder.tokenizer.chat_template
     with pytest.raises(UserError, match="no token carries loss"):
         check_loss_mask(truncated(encoder, [SHORT]), encoder)
 
@@ -108,6 +105,29 @@ def test_a_tokenizer_that_changes_the_answers_is_an_error(make_tokenizer):
     encoder = Encoder(set_template(make_tokenizer(lower=True)))
     with pytest.raises(UserError, match="does not cover exactly their answers"):
         check_loss_mask(truncated(encoder, [SHORT]), encoder)
+
+
+ODD = "Its width is 5 \u212b or 5 A\u030a; the ﬁrst of ½, naïve and nai\u0308ve."
+
+
+@pytest.mark.parametrize("kind", ["smollm2", "llama-2"])
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_tokenizer_that_normalises_unicode_passes(kind, form, nested):
+    """As Qwen's, whose normaliser is NFC."""
+    tokenizer = KINDS[kind]()
+    parts = [getattr(normalizers, form)(), tokenizer.backend_tokenizer.normalizer]
+    tokenizer.backend_tokenizer.normalizer = (
+        normalizers.Sequence([part for part in parts if part]) if nested else parts[0]
+    )
+    encoder = Encoder(set_template(tokenizer))
+    talks = truncated(encoder, [[{"input": ODD, "output": ODD}, {"input": ODD, "output": ODD}]])
+    check_loss_mask(talks, encoder)
+    check_chat_template(talks, encoder)
+    (sample,) = talks["talk-0"].samples
+    sample.mask[sample.mask.index(1)] = 0
+    with pytest.raises(UserError, match="does not cover exactly their answers"):
+        check_loss_mask(talks, encoder)
 
 
 def test_a_template_that_a_server_tokenises_differently_is_an_error(encoder):

@@ -1,46 +1,79 @@
-"""Complete checkpoints, their folders, and the messages for a full disk or memory."""
+"""Intact checkpoints, their folders, and the messages for a full disk or memory."""
 
 import errno
 
 import pytest
 
 from tests.support.tiny_training import SETTINGS
-from workflow_scripts.training.checkpoints import drop_unfinished, explain_failure, last_step, state_folder
+from workflow_scripts.training.checkpoints import (
+    CHECKSUMS,
+    base_hash,
+    drop_damaged,
+    explain_failure,
+    last_step,
+    seal,
+    state_folder,
+)
+
+FILES = ("model.safetensors", "optimizer/state.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
 @pytest.fixture
 def state(tmp_path):
-    for name, files in (
-        ("checkpoint-5", ["trainer_state.json"]),
-        ("checkpoint-15", ["trainer_state.json"]),
-        ("checkpoint-20", ["model.safetensors"]),
-    ):
-        (tmp_path / name).mkdir()
-        for file in files:
-            (tmp_path / name / file).write_text("{}")
+    """Two complete checkpoints, each with files at two depths, and one that was not completed."""
+    for step in (5, 15, 20):
+        folder = tmp_path / f"checkpoint-{step}"
+        (folder / "optimizer").mkdir(parents=True)
+        for name in FILES:
+            (folder / name).write_text(f"{name} of step {step}")
+        if step < 20:
+            seal(folder)
     return tmp_path
 
 
 def test_an_incomplete_checkpoint_is_deleted(state):
     assert last_step(state) == 15
-    drop_unfinished(state)
+    drop_damaged(state)
     assert sorted(path.name for path in state.iterdir()) == ["checkpoint-15", "checkpoint-5"]
     assert last_step(state) == 15
 
 
+@pytest.mark.parametrize("name", [*FILES, CHECKSUMS])
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "missing"])
+def test_the_newest_intact_checkpoint_is_used_whichever_file_is_damaged(state, name, damage, caplog):
+    path = state / "checkpoint-15" / name
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[: len(data) // 2] if damage == "truncated" else bytes([data[0] ^ 1]) + data[1:])
+    caplog.set_level("INFO")
+    drop_damaged(state)
+    assert last_step(state) == 5 and not path.exists()
+    if (name, damage) != (CHECKSUMS, "missing"):
+        assert f"the checkpoint of step 15 is deleted, {name} is damaged" in caplog.text
+
+
 def test_other_data_settings_or_bases_have_other_folders(tmp_path):
-    base = tmp_path / "base"
-    base.mkdir()
-    (base / "config.json").write_text("{}")
-    one = state_folder(tmp_path, SETTINGS, "f", base)
-    assert one == state_folder(tmp_path, dict(reversed(SETTINGS.items())), "f", base)
+    audit = {"fingerprint": "f", "base": "b"}
+    one = state_folder(tmp_path, SETTINGS, audit)
+    assert one == state_folder(tmp_path, dict(reversed(SETTINGS.items())), audit)
     others = {
-        state_folder(tmp_path, {**SETTINGS, "epochs": 3}, "f", base),
-        state_folder(tmp_path, SETTINGS, "g", base),
+        state_folder(tmp_path, {**SETTINGS, "epochs": 3}, audit),
+        state_folder(tmp_path, SETTINGS, audit | {"fingerprint": "g"}),
+        state_folder(tmp_path, SETTINGS, audit | {"base": "c"}),
     }
-    (base / "model.safetensors").write_bytes(b"x")
-    others.add(state_folder(tmp_path, SETTINGS, "f", base))
     assert len(others | {one}) == 4
+
+
+def test_another_base_of_the_same_size_has_another_hash(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    one = base_hash(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert base_hash(tmp_path) == one, "the audited tokens depend on the tokenizer"
+    (tmp_path / "model.safetensors").write_bytes(b"y")
+    assert base_hash(tmp_path) != one
 
 
 @pytest.mark.parametrize(
