@@ -11,7 +11,8 @@ from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.replies import LENGTH, Answer
 
-FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+FENCE_START = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
+FENCE_END = re.compile(r"\n[ \t]*```")
 # For servers that do not enforce a schema: our wording, appended to the last message of the user.
 INSTRUCTION = """\
 Reply with one JSON object and nothing else: no introduction, no explanation, no Markdown. It must be valid under this \
@@ -58,7 +59,7 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
 
     Raises ValueError with a short reason if the reply is not JSON, violates the schema, or `check` returns a reason.
     """
-    fenced = FENCED.findall(text)
+    fenced = _fenced_blocks(text)
     try:
         value = json.loads(fenced[0] if len(fenced) == 1 else text)
     except (ValueError, RecursionError) as error:
@@ -70,6 +71,15 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
     if check is not None and (reason := check(value)) is not None:
         raise ValueError(reason)
     return value
+
+
+def _fenced_blocks(text: str) -> list[str]:
+    """The contents of all fenced blocks. Each mark is searched for once: linear time."""
+    blocks, end = [], 0
+    while (opening := FENCE_START.search(text, end)) and (closing := FENCE_END.search(text, opening.end())):
+        blocks.append(text[opening.end() : closing.start()])
+        end = closing.end()
+    return blocks
 
 
 async def ask_structured(
