@@ -175,7 +175,3 @@ def main() -> None:
         report = f"raised {type(error).__name__}"
     os.write(output, report.encode())
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

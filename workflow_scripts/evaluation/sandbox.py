@@ -106,7 +106,7 @@ def _command(output: int) -> list[str]:
             "/dev",
         ),
         *("--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"),
-        *("--chdir", "/tmp", *interpreter, inspect.getsource(harness), str(output)),
+        *("--chdir", "/tmp", *interpreter, f"{inspect.getsource(harness)}\nmain()", str(output)),
     ]
     if os.geteuid() != 0:
         return inner

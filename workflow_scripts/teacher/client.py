@@ -183,7 +183,9 @@ class TeacherClient:
                     except (FailedReply, RecursionError) as error:
                         if attempt == retries:
                             self.usage.failed += 1
-                            message = "the reply is nested too deeply" if isinstance(error, RecursionError) else str(error)
+                            message = (
+                                "the reply is nested too deeply" if isinstance(error, RecursionError) else str(error)
+                            )
                             raise TeacherError(redact(message, self._key)) from None
                     else:
                         # In a thread, because a slow disk must not block other answers.

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema
 
+from workflow_scripts.common.nesting import nested_too_deeply
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.replies import LENGTH, Answer
@@ -60,8 +61,12 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
     Raises ValueError with a short reason if the reply is not JSON, violates the schema, or `check` returns a reason.
     """
     fenced = _fenced_blocks(text)
+    content = fenced[0] if len(fenced) == 1 else text
+    # The validation below is recursive as well.
+    if nested_too_deeply(content.encode("utf-8", "replace")):
+        raise ValueError("nested too deeply")
     try:
-        value = json.loads(fenced[0] if len(fenced) == 1 else text)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
     fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))

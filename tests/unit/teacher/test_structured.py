@@ -135,8 +135,10 @@ def test_the_schema_is_enforced_by_the_server_or_part_of_the_prompt(ask_all, tea
     assert ("JSON" in message["content"]) == (structured != "json_schema")  # OpenAI's json_object needs the word
 
 
-@pytest.mark.parametrize("depth", [50, 300, 600, 900, 980, 2000, 100_000])
-@pytest.mark.parametrize("form", ["{}", '{{"labels": {}}}', '{{"labels": {{"x": {}}}, "a": 1}}'])
+@pytest.mark.parametrize("depth", [50, 300, 600, 900, 980, 992, 993, 2000, 100_000])
+@pytest.mark.parametrize(
+    "form", ["{}", '{{"labels": [{0}, {0}]}}', '{{"labels": {}}}', '{{"labels": {{"x": {}}}, "a": 1}}']
+)
 def test_a_nested_reply_is_an_invalid_reply(form, depth):
     schema = {
         "type": "object",
