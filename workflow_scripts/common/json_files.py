@@ -10,6 +10,7 @@ from typing import IO, Any, cast
 import orjson
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.nesting import TOO_DEEP, nested_too_deeply
 from workflow_scripts.common.rows import parse_line
 from workflow_scripts.common.text_files import BYTE_ORDER_MARK, format_suffix, line_blocks, open_bytes
 from workflow_scripts.common.types import Row
@@ -60,6 +61,9 @@ def _rows(file: IO[bytes], name: str, document: bool) -> Iterator[list[Row]]:
         file = io.BytesIO(content)
     number = 1
     for lines in line_blocks(file, name):
+        for place, line in enumerate(lines):
+            if nested_too_deeply(line):
+                raise UserError(f"{name}, line {number + place}: {TOO_DEEP} Fix the line.")
         try:
             rows = list(map(orjson.loads, lines))
         except orjson.JSONDecodeError:  # a blank line, NaN, a surrogate, or an error that `parse_line` explains
@@ -79,13 +83,15 @@ def parse_row(name: str, number: int, line: bytes) -> Row:
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
 def _document(content: bytes, name: str) -> list[Row]:
     """The rows of a whole JSON document."""
+    if nested_too_deeply(content):
+        raise UserError(f"{name}: {TOO_DEEP} Fix the file.")
     try:
         value: Any = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -99,7 +105,7 @@ def _document(content: bytes, name: str) -> list[Row]:
                 f"{name}, line {error.lineno}: not valid JSON ({error.msg} at column {error.colno}). Fix the file."
             ) from error
         except RecursionError as error:
-            raise UserError(f"{name}: JSON nested too deeply. Fix the file.") from error
+            raise UserError(f"{name}: {TOO_DEEP} Fix the file.") from error
     rows: Iterable[Any] = value if isinstance(value, list) else [value]
     checked: list[Row] = []
     for number, row in enumerate(rows, 1):

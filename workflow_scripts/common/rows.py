@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.nesting import TOO_DEEP, nested_too_deeply
 from workflow_scripts.common.types import Row
 
 T = TypeVar("T")
@@ -32,8 +33,10 @@ def file_sha256(path: Path) -> str:
 def parse_line(path: Path | str, number: int, line: bytes) -> Row:
     """One line of a JSON Lines file as a dict.
 
-    UserError with file and line for invalid UTF-8, invalid JSON, or a line that is not an object.
+    UserError with file and line for invalid UTF-8, invalid JSON, deep nesting, or a line that is not an object.
     """
+    if nested_too_deeply(line):
+        raise UserError(f"{path}, line {number}: {TOO_DEEP} Fix the line.")
     try:
         row = json.loads(line.rstrip(b"\r\n"))  # an error at the end of the line is in its last column
     except UnicodeDecodeError as error:
@@ -43,6 +46,8 @@ def parse_line(path: Path | str, number: int, line: bytes) -> Row:
         raise UserError(
             f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}). Fix the line.{truncated}"
         ) from error
+    except RecursionError as error:  # not closed either
+        raise UserError(f"{path}, line {number}: {TOO_DEEP} Fix the line.") from error
     if not isinstance(row, dict):
         raise UserError(f"{path}, line {number}: a JSON object was expected, not {type(row).__name__}. Fix the line.")
     return row
@@ -143,14 +148,21 @@ def read_json(path: Path) -> Any:
     """Read a JSON document that a job wrote. UserError with the file if it is not valid JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise UserError(f"{path}: {TOO_DEEP} Delete it and run again.") from error
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}). Delete it and run again.") from error
 
 
 def read_user_json(path: Path) -> Any:
     """Read a JSON document that a user wrote or exported, with or without a byte order mark. UserError with file and line."""
+    content = Path(path).read_bytes()
+    if nested_too_deeply(content):
+        raise UserError(f"{path}: {TOO_DEEP} Fix the file.")
     try:
-        return json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        return json.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise UserError(f"{path}: {TOO_DEEP} Fix the file.") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}, line {line}: not valid UTF-8 ({error.reason}). Save the file as UTF-8.") from error

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.nesting import MAX_NESTING, TOO_DEEP
 
 # libyaml's parser is about eight times as fast; wheels of PyYAML contain it, some distributions do not.
 BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -16,6 +17,10 @@ FLOAT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$")
 
 class _RepeatedKey(yaml.YAMLError):
     """A key that a mapping contains twice, with the lines of both."""
+
+
+class _NestedTooDeeply(yaml.YAMLError):
+    """More than `MAX_NESTING` levels, with the line."""
 
 
 class Loader(BASE):  # type: ignore[misc]  # the class depends on the build of PyYAML
@@ -38,6 +43,15 @@ class Loader(BASE):  # type: ignore[misc]  # the class depends on the build of P
 Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789"))
 
 
+def _check_nesting(text: str) -> None:
+    """Raises _NestedTooDeeply. Events are read without recursion; building values is recursive, in C."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_NESTING:
+            raise _NestedTooDeeply(f"line {event.start_mark.line + 1}: {TOO_DEEP} Fix the file.")
+
+
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file. UserError with file and line if it is not valid YAML; OSError if it cannot be opened."""
     return parse_yaml(path.read_bytes(), path)
@@ -46,11 +60,13 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(content: bytes, path: Path) -> Any:
     """The content of a YAML text; `path` is named in its errors."""
     try:
-        return yaml.load(content.decode("utf-8-sig"), Loader=Loader)
+        text = content.decode("utf-8-sig")
+        _check_nesting(text)
+        return yaml.load(text, Loader=Loader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}, line {line}: not valid UTF-8 ({error.reason}). Save the file as UTF-8.") from error
-    except _RepeatedKey as error:
+    except (_RepeatedKey, _NestedTooDeeply) as error:
         raise UserError(f"{path}, {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

@@ -11,6 +11,7 @@ from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.schema import infinite_numbers, schema, validation_errors
+from workflow_scripts.config.secrets import secret_mistakes
 from workflow_scripts.config.sources import PLACES, cleaning, registry, resolve
 from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
@@ -33,6 +34,7 @@ def mistakes(config: Config, *, needs_key: bool = True) -> list[str]:
 def _content(config: Config, needs_key: bool) -> Iterator[str]:
     """What the schema cannot check: files that exist, known names, allowed licences."""
     yield from _sources(config)
+    yield from secret_mistakes(config)
     for number, entry in enumerate(config["conversations"]["include"]):
         yield from _license(entry, f"conversations.include[{number}]", config["seeds"]["allow_licenses"])
         yield from _file(entry, f"conversations.include[{number}]")

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.renamed import RENAMED, RENAMED_VALUES
+from workflow_scripts.config.secrets import hide_in_addresses
 
 SCHEMA = Path(__file__).parents[2] / "rules" / "schemas" / "config.schema.yaml"
 TYPES = {
@@ -30,14 +32,17 @@ LIMITS = {
     "exclusiveMaximum": "less than",
 }
 # What the patterns of the schema accept, in words.
+LAUNCHER = r"(python|accelerate launch|torchrun)( [^;&|<>`\n]*)?"
+BASE_URL = "^https?://[^@?]+$"
 PATTERNS = {
     "^[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -, beginning with a letter or a digit",
     "^[A-Za-z0-9][A-Za-z0-9_.-]*$": "use letters, digits, . _ and -, beginning with a letter or a digit",
     "^(?!base$)[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -; `base` is the name of the base model",
     "^https?://": "it must begin with http:// or https://",
-    "^https?://[^@?]+$": "it must begin with http:// or https:// and contain neither @ nor ?",
+    BASE_URL: "it must begin with http:// or https:// and contain neither @ nor ?",
     "^[A-Za-z_][A-Za-z0-9_]*$": "it must be the name of an environment variable",
-    "^(python|accelerate launch|torchrun)": "it must begin with python, accelerate launch or torchrun",
+    f"^{LAUNCHER}$": "it must be one command that begins with python, accelerate launch or torchrun",
+    f"^({LAUNCHER})?$": "it must be one command that begins with python, accelerate launch or torchrun",
     "^[^{}<>]+$": "it must not be empty and not contain { } < or >, which Snakemake replaces in file names",
     "^auto": "write a number, or auto",
     "^[a-z0-9][a-z0-9.-]*$": "use lower-case letters, digits, . and -",
@@ -129,6 +134,10 @@ def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator
             yield f"{where}: give either `path` or `hub`, not both."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             yield f"{where}: {value} must be {LIMITS[validator]} {limit}{because}."
+        case "pattern" if limit == BASE_URL and re.search(
+            r"[@?]", str(error.instance)
+        ):  # perhaps a password: not repeated
+            yield f"{where}: not valid: {PATTERNS[limit]}{because}."
         case "pattern":
             yield f"{where}: {value} is not valid: {PATTERNS[limit]}{because}."
         case _:
@@ -138,6 +147,7 @@ def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator
 def _shown(value: Any) -> str:
     """A value as YAML writes it, shortened."""
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    text = hide_in_addresses(text)
     return text if len(text) < SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 

@@ -69,7 +69,7 @@ def _clean_text(text: str) -> str:
 
 def _renumber(text: str) -> str:
     """The text with lists in which every item is number 1 renumbered. Code is unchanged; a heading begins a new list."""
-    if len(re.findall(r"(?m)^\s*1[.)]\s", text)) < 2:
+    if len(re.findall(r"(?m)^[^\S\n]*1[.)]\s", text)) < 2:
         return text
     lines = text.split("\n")
     lists: list[list[tuple[int, re.Match[str]]]] = []  # places of the items of each list

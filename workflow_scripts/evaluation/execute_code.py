@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,11 +18,6 @@ from workflow_scripts.evaluation import sandbox
 
 METRIC = "pass@1"
 PROGRAM_SECONDS = 10.0  # timeout of a program with its tests; HumanEval's harness allows 3 on an idle machine
-
-
-def program(document: dict[str, str], completion: str) -> str:
-    """The prompt, the completion and the tests of an item, combined as in HumanEval's harness."""
-    return f"{document['prompt']}{completion}\n{document['test']}\ncheck({document['entry_point']})\n"
 
 
 def standard_error(outcomes: list[bool]) -> float | None:
@@ -42,13 +38,11 @@ def main(argv: list[str] | None = None) -> None:
 
     sandbox.check()
     items = pq.read_table(args.table)
-    programs = [
-        program(json.loads(document), outputs[0])
-        for document, outputs in zip(items["document"].to_pylist(), items["outputs"].to_pylist(), strict=True)
-    ]
-    with progress(len(programs), "executing", "program") as bar, ThreadPoolExecutor(args.threads) as pool:
+    documents = map(json.loads, items["document"].to_pylist())
+    completions = [outputs[0] for outputs in items["outputs"].to_pylist()]
+    with progress(len(completions), "executing", "program") as bar, ThreadPoolExecutor(args.threads) as pool:
         outcomes = []
-        for outcome in pool.map(lambda text: sandbox.run_program(text, PROGRAM_SECONDS), programs):
+        for outcome in pool.map(sandbox.run_program, documents, completions, repeat(PROGRAM_SECONDS)):
             outcomes.append(outcome)
             bar.update()
     passed = [outcome == "passed" for outcome in outcomes]

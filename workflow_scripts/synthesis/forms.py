@@ -25,7 +25,7 @@ VERBS: Final = (
 )
 # At the beginning of a sentence, or after the recap clause with which it begins.
 IMPERATIVE = re.compile(
-    rf"(?:^|[.!?:;]\s+)\W*(?:now,?\s+|then,?\s+|please,?\s+|also,?\s+)*(?:{VERBS})\b(?!\w*['’])", re.IGNORECASE
+    rf"(?:^\W*|[.!?:;]\s+\W{{0,9}})(?:now,?\s+|then,?\s+|please,?\s+|also,?\s+)*(?:{VERBS})\b(?!\w*['’])", re.IGNORECASE
 )
 RECAP = re.compile(
     r"^\W*(?:considering|given|reflecting (?:up)?on|drawing (?:from|(?:up)?on)|building (?:up)?on|based on|starting from|in (?:light|view)"
@@ -54,7 +54,7 @@ PRAISE = re.compile(
 )
 PRONOUN = re.compile(r"\b(?:it|its|this|that one|these|those|they|them|their|he|she|him|her|his)\b", re.IGNORECASE)
 FIRST_PERSON = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|me|my|mine|myself)\b")
-SENTENCE = re.compile(r"[.!?]+[\"')\]]*(?:\s+(?=[\"'(]?[A-Z])|\s*$)")
+SENTENCE = re.compile(r"(?<![.!?])[.!?]++[\"')\]]*(?:\s+(?=[\"'(]?[A-Z])|\s*$)")
 
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d[\d.,/]*", re.UNICODE)
 MIN_CONTENT_LETTERS = 4

@@ -12,7 +12,7 @@ from workflow_scripts.common.types import Exchange
 from workflow_scripts.seeds.cleaning.rules import ANSWER_RULES, first_fault
 from workflow_scripts.synthesis.forms import PRAISE, form, has_anchor, normalise
 
-ROLE_LABEL = re.compile(r"^\W*(?:expert|assistant|reader|user|human)\s*:", re.IGNORECASE | re.MULTILINE)
+ROLE_LABEL = re.compile(r"^[^\w\n]*(?:expert|assistant|reader|user|human)\s*:", re.IGNORECASE | re.MULTILINE)
 USER_LABEL = re.compile(  # of a user's turn, which is one line
     r"^\W*(?:expert|assistant|reader|user|human|student|teacher|interviewer|questioner|ai|you|me|q|question|follow[- ]?up(?: question| request)?"
     r"|(?:next |new )?(?:message|request|prompt|turn))(?: \d{1,2})?\W{0,3}:"
@@ -84,7 +84,9 @@ def first_sentence(text: str) -> str:
     """The text up to the end of its first sentence or line; a line that introduces more, with a colon, ends there."""
     line = text.strip().split("\n", 1)[0].rstrip()
     end = SENTENCE_END.search(line)
-    return line[: end.end()] if end else re.sub(r"\s*:$", ".", line)
+    if end:
+        return line[: end.end()]
+    return f"{line[:-1].rstrip()}." if line.endswith(":") else line
 
 
 def _asked(text: str, conversation: list[Exchange]) -> bool:

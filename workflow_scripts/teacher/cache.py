@@ -66,7 +66,7 @@ def _read_file(path: Path) -> dict[str, Any] | None:
     """{request, answer} of a cache file; None if the file is missing, invalid, or of a request that failed."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     if not isinstance(stored, dict) or not {"request", "answer"} <= stored.keys() or not usable(stored["answer"]):
         return None

@@ -18,7 +18,7 @@ from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.budget import Budget, BudgetSpent, Ledger
 from workflow_scripts.teacher.cache import Request, RequestCache
-from workflow_scripts.teacher.errors import FailedReply, Refused, TeacherError, failure, redact
+from workflow_scripts.teacher.errors import MIN_KEY_PART, FailedReply, Refused, TeacherError, failure, redact
 from workflow_scripts.teacher.rate_limit import RateLimit, RateLimitedHttp
 from workflow_scripts.teacher.replies import REFUSED, Answer, complete, read_reply
 from workflow_scripts.teacher.sampling import parameters
@@ -180,10 +180,13 @@ class TeacherClient:
                         answer = self._refusal(failure(error, request, self._key))
                         await asyncio.to_thread(self.cache.put, stored_as, answer)
                         return answer
-                    except FailedReply as error:
+                    except (FailedReply, RecursionError) as error:
                         if attempt == retries:
                             self.usage.failed += 1
-                            raise TeacherError(redact(str(error), self._key)) from None
+                            message = (
+                                "the reply is nested too deeply" if isinstance(error, RecursionError) else str(error)
+                            )
+                            raise TeacherError(redact(message, self._key)) from None
                     else:
                         # In a thread, because a slow disk must not block other answers.
                         await asyncio.to_thread(self.cache.put, stored_as, answer)
@@ -263,7 +266,9 @@ class TeacherClient:
         )
         try:
             answer = read_reply(body)
-        except FailedReply:
+            if len(self._key) >= MIN_KEY_PART and self._key in answer["text"]:
+                raise FailedReply("the reply contains the API key")
+        except (FailedReply, RecursionError):
             self._charge(prompt_tokens, completion_tokens)
             raise
         self._charge(

@@ -8,6 +8,7 @@ from typing import Any
 import openai
 
 MAX_MESSAGE_CHARS = 300
+MAX_CODE_DEPTH = 8  # of an error's code in the body of a response
 MIN_KEY_PART = 8  # characters: servers repeat a key in part, such as its beginning
 HIDDEN = "[hidden]"
 # Headers that servers and proxies repeat in error messages, as "name: value" or as JSON.
@@ -40,6 +41,10 @@ class Refused(TeacherError):
 
 class FailedReply(Exception):
     """A reply with HTTP status 200 that is not an answer. It may be requested again."""
+
+
+class UnreadableReply(FailedReply, openai.OpenAIError):
+    """A reply that is too large or has an unknown encoding. The openai package does not retry it."""
 
 
 def describe_error(body: Any) -> str:
@@ -93,16 +98,16 @@ def _hide(text: str, forms: list[str]) -> str:
 def _body(error: openai.APIStatusError) -> Any:
     try:
         return json.loads(error.response.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return error.response.text
 
 
-def _codes(body: Any) -> set[str]:
-    """The codes in the body of an error, at any depth, case-folded."""
-    if not isinstance(body, dict):
+def _codes(body: Any, depth: int = MAX_CODE_DEPTH) -> set[str]:
+    """The codes in the body of an error, at most `depth` levels deep, case-folded."""
+    if not isinstance(body, dict) or not depth:
         return set()
     own = {value.casefold() for name in ("code", "type") if isinstance(value := body.get(name), str)}
-    return own.union(*(_codes(value) for value in body.values()))
+    return own.union(*(_codes(value, depth - 1) for value in body.values()))
 
 
 def _advice(message: str, request: dict[str, Any]) -> str:

@@ -9,7 +9,11 @@ import httpx2
 import openai
 from aiolimiter import AsyncLimiter
 
+from workflow_scripts.teacher.errors import UnreadableReply
 from workflow_scripts.teacher.sampling import max_tokens
+
+MAX_REPLY_BYTES = 2**24  # decompressed
+ENCODINGS = ("", "identity", "gzip", "deflate")  # those that grow at most a thousandfold
 
 
 class Rate:
@@ -55,7 +59,7 @@ class RateLimit:
 
 
 class RateLimitedHttp(openai.DefaultAsyncHttpxClient):
-    """The HTTP client of the openai package with a rate limit and a time-out of `seconds` for the complete response.
+    """The HTTP client of the openai package with a rate limit, and a time-out of `seconds` and a size limit for a response.
 
     `before` is called before each request is sent, and may raise.
     """
@@ -65,19 +69,38 @@ class RateLimitedHttp(openai.DefaultAsyncHttpxClient):
         self._limit, self._seconds, self._before = limit, seconds, before
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """The complete response. A slow one raises ReadTimeout, which the openai package retries."""
+        """The complete response. A slow one raises ReadTimeout, which the openai package retries.
+
+        Raises UnreadableReply for more than `MAX_REPLY_BYTES` bytes, before they are in memory.
+        """
+        request.headers["Accept-Encoding"] = "gzip, deflate"
         reserved = _max_tokens(request) if self._limit.counts_tokens else 0
         await self._limit.acquire(reserved)
         self._before(request)
         try:
             async with asyncio.timeout(self._seconds):
-                response = await super().send(request, **options)
-                await response.aread()
+                response = await _read(await super().send(request, **{**options, "stream": True}))
         except TimeoutError as error:
             raise httpx2.ReadTimeout("no complete response within the time-out", request=request) from error
         if self._limit.counts_tokens:
             self._limit.settle(reserved, _used_tokens(response, reserved))
         return response
+
+
+async def _read(response: httpx2.Response) -> httpx2.Response:
+    """The response with its content. Raises UnreadableReply."""
+    try:
+        if (encoding := response.headers.get("Content-Encoding", "").strip().lower()) not in ENCODINGS:
+            raise UnreadableReply(f"the reply has the content encoding {encoding[:40]}")
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_REPLY_BYTES:
+                raise UnreadableReply(f"the reply is larger than {MAX_REPLY_BYTES // 2**20} MiB")
+    finally:
+        await response.aclose()
+    headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
+    return httpx2.Response(response.status_code, headers=headers, content=bytes(content), request=response.request)
 
 
 def _max_tokens(request: httpx2.Request) -> int:
@@ -91,5 +114,5 @@ def _used_tokens(response: httpx2.Response, reserved: int) -> int:
         return 0
     try:
         return int(response.json()["usage"]["total_tokens"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return reserved

@@ -1,5 +1,6 @@
 """What the reply of a server means: its text without reasoning, its finish reason, or the error that it reports."""
 
+import enum
 import re
 from typing import Any
 
@@ -7,7 +8,16 @@ from workflow_scripts.teacher.errors import FailedReply, Refused, describe_error
 
 Answer = dict[str, Any]  # {text, finish_reason, prompt_tokens, completion_tokens}
 
-STOP, LENGTH, REFUSED = "stop", "length", "content_filter"
+
+class FinishReason(enum.StrEnum):
+    """Why a complete reply ended. Nothing else is stored."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    REFUSED = "content_filter"
+
+
+STOP, LENGTH, REFUSED = FinishReason
 # Finish reasons of servers, case-folded: what they mean. Any other value, and none at all, is a failed request.
 # OpenAI, vLLM, llama.cpp; TGI; Anthropic; Mistral; Cohere; Google; Bedrock; Zhipu.
 FINISH_REASONS = {
@@ -25,12 +35,13 @@ FINISH_REASONS = {
 OPENING = r"<(?:seed:)?think(?:ing)?>|<thought>|\[THINK\]|◁think▷"
 CLOSING = r"</(?:seed:)?think(?:ing)?>|</thought>|\[/THINK\]|◁/think▷"
 # Only at the start of a line: a text may mention the marks.
-REASONING = re.compile(rf"^[ \t]*(?:{OPENING}).*?(?:{CLOSING})\s*", re.DOTALL | re.MULTILINE)
+REASONING = re.compile(rf"^[ \t]*(?:{OPENING})", re.MULTILINE)
+REASONING_END = re.compile(rf"(?:{CLOSING})\s*")
 FINAL_CHANNEL = "<|channel|>final<|message|>"  # of gpt-oss, before the text that is meant for the user
 TEXT_PARTS = ("text", "output_text")  # types of content parts; others contain reasoning or media
 
 
-def finish_reason(value: Any) -> str | None:
+def finish_reason(value: Any) -> FinishReason | None:
     """STOP, LENGTH or REFUSED; None for the finish reason of a failed request."""
     return FINISH_REASONS.get(value.casefold()) if isinstance(value, str) else None
 
@@ -54,7 +65,9 @@ def read_reply(body: Any) -> Answer:
     if reason == REFUSED or (isinstance(refusal, str) and refusal and not text):
         return {"text": _valid_unicode(refusal or text or ""), "finish_reason": REFUSED}
     if reason is None:
-        raise FailedReply(f"finish_reason {str(choice.get('finish_reason'))[:40]}, so the reply is not complete")
+        given = choice.get("finish_reason")
+        shown = given[:40] if isinstance(given, str) else type(given).__name__
+        raise FailedReply(f"finish_reason {shown}, so the reply is not complete")
     if text is None and reason != LENGTH:  # a reasoning model may reach max_tokens before its text begins
         raise FailedReply(f"the reply contains no text (finish_reason {reason})")
     return {"text": _valid_unicode(text or ""), "finish_reason": reason}
@@ -69,12 +82,21 @@ def complete(answer: Answer) -> Answer:
 
 def strip_reasoning(text: str) -> str:
     """A text without reasoning between marks; empty if it ends within the reasoning."""
-    text = REASONING.sub("", text.rpartition(FINAL_CHANNEL)[2])
+    text = _without_blocks(text.rpartition(FINAL_CHANNEL)[2])
     opening, closing = re.search(OPENING, text), re.search(CLOSING, text)
     if closing and not (opening and opening.start() < closing.start()):  # the chat template wrote the opening mark
         text = text[closing.end() :]
     text = text.strip()
     return "" if re.match(rf"{OPENING}|<\|channel\|>", text) else text
+
+
+def _without_blocks(text: str) -> str:
+    """The text without blocks from an opening to the next closing mark. Each mark is searched for once: linear time."""
+    parts, start = [], 0
+    while (opening := REASONING.search(text, start)) and (closing := REASONING_END.search(text, opening.end())):
+        parts.append(text[start : opening.start()])
+        start = closing.end()
+    return "".join([*parts, text[start:]])
 
 
 def _text(content: Any) -> str | None:

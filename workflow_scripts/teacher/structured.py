@@ -7,11 +7,13 @@ from typing import Any
 
 import jsonschema
 
+from workflow_scripts.common.nesting import nested_too_deeply
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.replies import LENGTH, Answer
 
-FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+FENCE_START = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
+FENCE_END = re.compile(r"\n[ \t]*```")
 # For servers that do not enforce a schema: our wording, appended to the last message of the user.
 INSTRUCTION = """\
 Reply with one JSON object and nothing else: no introduction, no explanation, no Markdown. It must be valid under this \
@@ -58,9 +60,13 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
 
     Raises ValueError with a short reason if the reply is not JSON, violates the schema, or `check` returns a reason.
     """
-    fenced = FENCED.findall(text)
+    fenced = _fenced_blocks(text)
+    content = fenced[0] if len(fenced) == 1 else text
+    # The validation below is recursive as well.
+    if nested_too_deeply(content.encode("utf-8", "replace")):
+        raise ValueError("nested too deeply")
     try:
-        value = json.loads(fenced[0] if len(fenced) == 1 else text)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
     fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
@@ -70,6 +76,15 @@ def parse_reply(text: str, schema: dict[str, Any], check: Callable[[Any], str | 
     if check is not None and (reason := check(value)) is not None:
         raise ValueError(reason)
     return value
+
+
+def _fenced_blocks(text: str) -> list[str]:
+    """The contents of all fenced blocks. Each mark is searched for once: linear time."""
+    blocks, end = [], 0
+    while (opening := FENCE_START.search(text, end)) and (closing := FENCE_END.search(text, opening.end())):
+        blocks.append(text[opening.end() : closing.start()])
+        end = closing.end()
+    return blocks
 
 
 async def ask_structured(

@@ -10,9 +10,10 @@ from latex2mathml.converter import convert_to_element
 from workflow_scripts.common.types import Row
 from workflow_scripts.verification.items import VERDICTS
 
+# A formula in brackets contains no other opening bracket, so that the time is linear in the text.
 # $$…$$, \[…\], \(…\), and $…$ by pandoc's rule: no space inside the marks, no digit after them, so prices stay text.
 FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)",
+    r"\$\$(.+?)\$\$|(?<!\\)\\\[((?:(?!(?<!\\)\\\[).)+?)\\\]|\\\(((?:(?!\\\().)+?)\\\)|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)",
     re.DOTALL,
 )
 # The attributes that a MathML element keeps.

@@ -1,6 +1,7 @@
 """The client against a real server that fails in every way servers do."""
 
 import asyncio
+import gzip
 import json
 import time
 
@@ -217,3 +218,52 @@ def test_no_proxy_is_used_for_this_machine(teacher, ask, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     teacher.says("So.")
     assert ask(retries=0)[0]["text"] == "So."
+
+
+NESTED = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (NESTED, 200, "the reply is not JSON"),
+        (b'{"choices": [{"finish_reason": ' + b"[" * 900 + b"]" * 900 + b', "message": {}}]}', 200, "finish_reason list"),
+        (b'{"error": ' + b'{"a": ' * 900 + b"1" + b"}" * 901, 200, "nested too deeply|an error in a reply"),
+        (NESTED, 400, "HTTP status 400"),
+        (b'{"error": ' * 900 + b"1" + b"}" * 900, 400, "HTTP status 400|nested too deeply"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rate", [None, {"tokens_per_minute": 10**9}], ids=["unlimited", "limited"])
+def test_a_nested_reply_is_a_failed_reply(teacher, ask, body, status, message, rate):
+    teacher.sends(body, status=status)
+    with pytest.raises(TeacherError, match=message):
+        ask(retries=0, rate=rate)
+
+
+def test_a_compressed_reply_is_read_up_to_a_limit(teacher, ask, tmp_path):
+    teacher.sends(gzip.compress(bytes(2**26)), Content_Encoding="gzip")
+    with pytest.raises(TeacherError, match="the reply is larger than 16 MiB"):
+        ask(retries=1)
+    assert len(teacher.requests) == 2 and not list(tmp_path.rglob("*.json"))
+    assert teacher.headers[0]["accept-encoding"] == "gzip, deflate"
+    teacher.queue.clear()
+    teacher.says("So.")
+    teacher.queue[0]["body"] = gzip.compress(teacher.queue[0]["body"])
+    teacher.queue[0]["headers"] = {"Content-Encoding": "gzip", "Content-Length": str(len(teacher.queue[0]["body"]))}
+    assert ask()[0]["text"] == "So."
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+def test_an_encoding_without_a_limit_of_its_growth_is_a_failed_reply(teacher, ask, encoding):
+    teacher.sends(b"{}", Content_Encoding=encoding)
+    with pytest.raises(TeacherError, match=f"content encoding {encoding}"):
+        ask(retries=0)
+
+
+def test_a_reply_that_contains_the_key_is_rejected(teacher, ask, monkeypatch, tmp_path):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    teacher.says(f"Your key is {SECRET}.")
+    with pytest.raises(TeacherError, match="the reply contains the API key") as error:
+        ask(retries=1, api_key_env="MY_KEY")
+    assert SECRET not in str(error.value) and len(teacher.requests) == 2
+    assert not list(tmp_path.rglob("*.json"))

@@ -133,3 +133,20 @@ def test_the_schema_is_enforced_by_the_server_or_part_of_the_prompt(ask_all, tea
     assert (json.dumps(SCHEMA) in message["content"]) == (structured != "json_schema")
     assert message["content"].startswith(MESSAGES[0]["content"])
     assert ("JSON" in message["content"]) == (structured != "json_schema")  # OpenAI's json_object needs the word
+
+
+@pytest.mark.parametrize("depth", [50, 300, 600, 900, 980, 992, 993, 2000, 100_000])
+@pytest.mark.parametrize(
+    "form", ["{}", '{{"labels": [{0}, {0}]}}', '{{"labels": {}}}', '{{"labels": {{"x": {}}}, "a": 1}}']
+)
+def test_a_nested_reply_is_an_invalid_reply(form, depth):
+    schema = {
+        "type": "object",
+        "properties": {"labels": {"type": "array", "items": {"type": "string", "enum": ["a"]}, "uniqueItems": True}},
+        "required": ["labels"],
+        "additionalProperties": False,
+    }
+    for closed in ("]" * depth, ""):
+        for text in (reply := form.format("[" * depth + closed), f"```json\n{reply}\n```"):
+            with pytest.raises(ValueError, match=r"not JSON|breaks|nested"):
+                parse_reply(text, schema)

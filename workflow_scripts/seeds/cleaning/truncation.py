@@ -11,7 +11,7 @@ WORDS = read_yaml(package_file("seeds/cleaning/endings.yaml"))
 # among them.
 CLOSED = r"[.!?…。！？।؟\"”’'»)\]}>*_`~|$\\/%°=+#0-9\x{2190}-\x{2BFF}\x{1F000}-\x{1FAFF}\x{FE0F}\x{200D}™®©€£-]$"
 CLOSED_PYTHON = re.compile(re.sub(r"\\x\{([0-9A-F]+)\}", lambda code: re.escape(chr(int(code[1], 16))), CLOSED))
-FENCE = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])?[ \t]*(```|~~~)(?![`~])", re.MULTILINE)
+FENCE = re.compile(r"^[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]*)?(```|~~~)(?![`~])", re.MULTILINE)
 # Marks and words that cannot end a sentence.
 OPEN_END = re.compile(rf"(?:[,(\[{{]|\b(?:{'|'.join(' '.join(WORDS['open']).split())}))$")
 STARTER = re.compile(rf"(?:{'|'.join(WORDS['starters'])})\b,?\s")

@@ -17,6 +17,7 @@ from workflow_scripts.synthesis.quality import NEAR_COPY_RATIO, answer_fault
 from workflow_scripts.synthesis.request_kinds import kind_of_text
 
 MIN_WORDS, MAX_WORDS = 3, 400
+MAX_WRAPPINGS = 10
 MIN_NEW_WORDS = 4  # a long instruction that gained a clause is similar to its original, but not a copy
 THING = r"(?:instruction|prompt|question|problem|task|request|riddle|puzzle)s?"
 LEAD_IN = re.compile(
@@ -44,7 +45,7 @@ ANSWERS = re.compile(
 )
 # A text without a question mark is a request only if one of these verbs is where a request begins.
 REQUEST = re.compile(
-    rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]*(?:{VERBS}|need|research|want)\b",
+    rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]{{0,20}}(?:{VERBS}|need|research|want)\b",
     re.IGNORECASE,
 )
 
@@ -55,8 +56,8 @@ def rewritable(seed: Seed) -> bool:
 
 
 def strip_wrapping(text: str) -> str:
-    """A reply without lead-ins, labels, quotation marks and Markdown fences around its text."""
-    while True:
+    """A reply without lead-ins, labels, quotation marks and Markdown fences around its text, at most `MAX_WRAPPINGS`."""
+    for _ in range(MAX_WRAPPINGS):
         stripped = LABEL.sub("", LEAD_IN.sub("", text.strip())).strip()
         if match := FENCE.match(stripped):
             stripped = match[1].strip()
@@ -65,8 +66,9 @@ def strip_wrapping(text: str) -> str:
             if len(stripped) > 2 and stripped[0] == start and stripped[-1] == end and not {start, end} & set(inner):
                 stripped = inner.strip()
         if stripped == text:
-            return stripped
+            break
         text = stripped
+    return text
 
 
 def instruction_fault(text: str, originals: Iterable[str] = (), max_words: int = MAX_WORDS) -> str | None:

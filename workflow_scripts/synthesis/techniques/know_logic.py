@@ -26,7 +26,7 @@ FORMS = (
     "counting in how many ways something can be done",
 )
 SKILLS = ("Logical Correctness", "Logical Robustness", "Comprehension")  # that the solution needs
-FINAL = re.compile(r"^[\W_]*(?:final )?answer[*_ ]*:[*_ ]*(\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+FINAL = re.compile(r"^(?:[^\w\n]|_)*(?:final )?answer[*_ ]*:[*_ ]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)}
 QUANTITY = re.compile(r"^(-?\d+(?:\.\d+)?(?:/\d+)?)\s*([^\d]*)$")
@@ -95,7 +95,7 @@ class KnowLogic:
 def final_answer(text: str) -> str:
     """The text of the last line "Answer: ..."; empty if there is none."""
     answers = FINAL.findall(text)
-    return answers[-1] if answers else ""
+    return answers[-1].rstrip() if answers else ""
 
 
 def same_answer(first: str, second: str) -> bool:

@@ -18,16 +18,30 @@ from workflow_scripts.synthesis.request_kinds import kind_of_opening
 
 THEMES: list[Row] = read_yaml(package_file("synthesis/techniques/orca_themes.yaml"))
 # "A) … B) …" anywhere, "A. … B. …" at line starts; with colons a C is required, because dialogues have A and B too.
-OPTIONS = re.compile(
-    r"(?:^|[\s(])A\)\s*\S.*?[\s(]B\)\s*\S|^\s*A\.\s.*?^\s*B\.\s|^\s*A:\s.*?^\s*B:\s.*?^\s*C:\s",
-    re.DOTALL | re.MULTILINE,
-)
+OPTIONS = [
+    [re.compile(pattern, re.MULTILINE) for pattern in patterns]
+    for patterns in (
+        (r"(?:^|[\s(])A\)\s*\S", r"[\s(]B\)\s*\S"),
+        (r"^[^\S\n]*A\.\s", r"^[^\S\n]*B\.\s"),
+        (r"^[^\S\n]*A:\s", r"^[^\S\n]*B:\s", r"^[^\S\n]*C:\s"),
+    )
+]
 
 
 def is_multiple_choice(draft: Draft) -> bool:
     """Whether the opening has lettered options, or is a seed whose source labels it as multiple choice."""
     labelled = draft.opening == SEED_OPENING and draft.seed["meta"].get("category") == "multiple_choice"
-    return labelled or OPTIONS.search(draft.question) is not None
+    return labelled or any(_in_order(patterns, draft.question) for patterns in OPTIONS)
+
+
+def _in_order(patterns: list[re.Pattern[str]], text: str) -> bool:
+    """Whether the text contains a match of each pattern, one after the other."""
+    end = 0
+    for pattern in patterns:
+        if (match := pattern.search(text, end)) is None:
+            return False
+        end = match.end()
+    return True
 
 
 class Orca:
