@@ -97,8 +97,8 @@ def to_text(html: str) -> list[str]:
         if id(tag) not in texts:
             texts[id(tag)] = _tag_text(tag.name, content(tag), numbers.get(id(tag)))
     lines = (" ".join(line.split()) for line in content(soup).translate(INVISIBLE).split("\n"))
-    texts = (line.translate(RESTORE).strip("\n").rstrip() for line in lines)
-    return [text for text in texts if text and not RULE.fullmatch(text)]
+    shown = (line.translate(RESTORE).strip("\n").rstrip() for line in lines)
+    return [text for text in shown if text and not RULE.fullmatch(text)]
 
 
 class _ShallowSoup(BeautifulSoup):
