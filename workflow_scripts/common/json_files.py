@@ -12,10 +12,13 @@ import orjson
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.nesting import TOO_DEEP, nested_too_deeply
 from workflow_scripts.common.rows import parse_line
-from workflow_scripts.common.text_files import BYTE_ORDER_MARK, format_suffix, line_blocks, open_bytes
+from workflow_scripts.common.text_files import BYTE_ORDER_MARK, format_suffix, is_compressed, line_blocks, open_bytes
 from workflow_scripts.common.types import Row
 
 BATCH_ROWS = 8192
+# A compressed document that is read as a whole may have this size, or this multiple of its compressed size. JSON is rarely
+# compressed to less than a thirtieth.
+DOCUMENT_BYTES, MAX_RATIO = 100 * 2**20, 200
 PEEKED_BYTES = 8192  # in which an array is recognised
 
 
@@ -26,19 +29,22 @@ def json_rows(path: Path) -> Iterator[list[Row]]:
     its first line is not complete, one row. UserError with file and line or row for anything else.
     """
     with open_bytes(path) as file:
-        yield from _rows(file, str(path), document=format_suffix(path) == ".json")
+        most = _most_bytes(path.stat().st_size) if is_compressed(path) else None
+        yield from _rows(file, str(path), format_suffix(path) == ".json", most)
 
 
 def archive_rows(path: Path) -> Iterator[list[Row]]:
-    """The rows of all JSON files in a zip archive, in the order of their names."""
+    """The rows of all JSON files in a zip archive, in the order of their names; of JSON Lines, line by line."""
     batch: list[Row] = []
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
                 if format_suffix(Path(name)) not in (".json", ".jsonl", ".ndjson") or name.startswith("__MACOSX/"):
                     continue
+                most = _most_bytes(archive.getinfo(name).compress_size)
                 with archive.open(name) as member:
-                    for rows in _rows(io.BufferedReader(cast(io.RawIOBase, member)), f"{path}, {name}", document=True):
+                    lines = io.BufferedReader(cast(io.RawIOBase, member))
+                    for rows in _rows(lines, f"{path}, {name}", format_suffix(Path(name)) == ".json", most):
                         batch += rows
                         if len(batch) >= BATCH_ROWS:
                             yield batch
@@ -49,10 +55,20 @@ def archive_rows(path: Path) -> Iterator[list[Row]]:
         yield batch
 
 
-def _rows(file: IO[bytes], name: str, document: bool) -> Iterator[list[Row]]:
+def _most_bytes(compressed: int) -> int:
+    return max(DOCUMENT_BYTES, MAX_RATIO * compressed)
+
+
+def _rows(file: IO[bytes], name: str, document: bool, most: int | None) -> Iterator[list[Row]]:
+    """The rows of a file. UserError for a document of more than `most` bytes, before they are in memory."""
     peeked = cast(io.BufferedReader, file).peek(PEEKED_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
     if document or peeked.startswith(b"["):
-        content = file.read().removeprefix(BYTE_ORDER_MARK)
+        content = file.read(-1 if most is None else most + 1).removeprefix(BYTE_ORDER_MARK)
+        if most is not None and len(content) > most:
+            raise UserError(
+                f"{name}: more than {most // 2**20} MiB when decompressed, {MAX_RATIO} times its compressed size. If it is "
+                "valid, decompress it yourself or write it as JSON Lines."
+            )
         first, line_end, _ = content.lstrip().partition(b"\n")
         if peeked.startswith(b"[") or not (line_end and _is_json(first)):
             if content.strip():

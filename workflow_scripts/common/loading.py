@@ -20,6 +20,7 @@ from workflow_scripts.common.text_files import COMPRESSIONS, KINDS, format_suffi
 from workflow_scripts.common.types import Config, Row
 
 CHUNK_BYTES = 2**20
+DOWNLOAD_BYTES = 64 * 2**30  # of one file
 PACKED = (".zip", ".parquet")  # kinds that are never compressed as a whole
 
 
@@ -94,8 +95,8 @@ def local_file(path: Path) -> Located:
 
 
 @contextlib.contextmanager
-def _downloaded(url: str) -> Iterator[Located]:
-    """The file at a URL; it is deleted when the block ends. Its errors name the URL."""
+def _downloaded(url: str, sha256: str | None) -> Iterator[Located]:
+    """The file at a URL, with this SHA-256 if it is given; it is deleted when the block ends. Its errors name the URL."""
     import requests
 
     with tempfile.TemporaryDirectory() as folder:
@@ -105,10 +106,19 @@ def _downloaded(url: str) -> Iterator[Located]:
                 response.raise_for_status()
                 for chunk in response.iter_content(CHUNK_BYTES):
                     file.write(chunk)
+                    if file.tell() > DOWNLOAD_BYTES:
+                        raise UserError(
+                            f"{url}: larger than {DOWNLOAD_BYTES / 2**30:g} GiB. Download it yourself and name it by `path`."
+                        )
         except requests.RequestException as error:
             raise UserError(f"{url} cannot be downloaded: {error}. Check the address and the network.") from error
         try:
             found = local_file(path)
+            if sha256 is not None and found.origin["revision"] != f"sha256:{sha256}":
+                raise UserError(
+                    f"{url}: its {found.origin['revision']} is not the `sha256` of the configuration. Check the file, then "
+                    "correct the key."
+                )
             yield Located(found.files, {**found.origin, "dataset": url})
         except UserError as error:
             raise UserError(str(error).replace(str(path), url)) from error
@@ -116,14 +126,14 @@ def _downloaded(url: str) -> Iterator[Located]:
 
 @contextlib.contextmanager
 def located(entry: Config) -> Iterator[Located]:
-    """The data of an entry with `path`, `url`, or `hub: {dataset, revision, name, split}` or `{dataset, revision, file}`.
+    """The data of an entry with `path`, `url` (and `sha256`), or `hub: {dataset, revision, name, split}` or `{dataset, revision, file}`.
 
     UserError if they cannot be loaded.
     """
     if "path" in entry:
         yield local_file(Path(entry["path"]))
     elif "url" in entry:
-        with _downloaded(entry["url"]) as found:
+        with _downloaded(entry["url"], entry.get("sha256")) as found:
             yield found
     elif "file" in entry["hub"]:
         hub = entry["hub"]

@@ -49,7 +49,8 @@ def _check_nesting(text: str) -> None:
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_NESTING:
-            raise _NestedTooDeeply(f"line {event.start_mark.line + 1}: {TOO_DEEP} Fix the file.")
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _NestedTooDeeply(f"line {line}: {TOO_DEEP} Fix the file.")
 
 
 def read_yaml(path: Path) -> Any:

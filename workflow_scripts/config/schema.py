@@ -38,6 +38,7 @@ PATTERNS = {
     "^[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -, beginning with a letter or a digit",
     "^[A-Za-z0-9][A-Za-z0-9_.-]*$": "use letters, digits, . _ and -, beginning with a letter or a digit",
     "^(?!base$)[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -; `base` is the name of the base model",
+    "^[0-9a-f]{64}$": "it must be 64 hex digits",
     "^https?://": "it must begin with http:// or https://",
     BASE_URL: "it must begin with http:// or https:// and contain neither @ nor ?",
     "^[A-Za-z_][A-Za-z0-9_]*$": "it must be the name of an environment variable",

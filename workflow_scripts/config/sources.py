@@ -11,7 +11,7 @@ PLACES = ("path", "hub", "url", "graphql")
 # Defaults of sources of the layout `post`.
 POST_DEFAULTS: Config = {"post_tasks": ["complex_summary", "argument"], "post_min_chars": 1000, "post_min_score": 30}
 # The keys that the rules fetch_source and adapt_source depend on.
-FETCH = ("id", *PLACES, "rows", "sample_by")
+FETCH = ("id", *PLACES, "sha256", "rows", "sample_by")
 ADAPT = (
     *("id", "label", "license", "layout", "columns", "as_is", "benchmark", "domain"),
     *("post_chars", "post_tasks", "post_min_chars", "post_min_score"),

@@ -2,6 +2,8 @@
 
 import functools
 import re
+from collections.abc import Set
+from typing import Any, cast
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import PreformattedString
@@ -35,6 +37,7 @@ REMOVED = ", ".join(
         ".footnote-reference, .footnote-ref, .footnoteRef, [id^=fnref], a[href^='#fn']",
     )
 )
+MAX_DEPTH = 100  # of nested tags
 ORDINALS = {"st", "nd", "rd", "th"}
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\xad"))
 
@@ -65,37 +68,80 @@ def to_text(html: str) -> list[str]:
     """
     if not TAG.search(html):
         return [line.rstrip() for line in html.splitlines() if line.strip() and not RULE.fullmatch(line.strip())]
-    soup = BeautifulSoup(WORD_SECTION.sub("", html), "html.parser")
-    for tag in soup.select(REMOVED):
-        if not tag.decomposed:  # within a tag that was removed
-            tag.decompose()
+    soup = _ShallowSoup(WORD_SECTION.sub("", html), "html.parser")
+    tags = soup.find_all(True)
+    code, blocks = _inside(tags, {"pre"}), _inside(tags, BLOCKS)
+
+    def string_text(text: str, parent: Tag) -> str:
+        if id(parent) in code:
+            return text.translate(PROTECT)
+        # Outside of blocks, line ends may separate paragraphs.
+        return re.sub(r"\s+", " ", text) if id(parent) in blocks else text
+
+    # The text of every tag by its identity. The tree is not changed: replacing a tag takes time for each of its siblings.
+    texts = dict.fromkeys(map(id, soup.select(REMOVED)), "")
+    numbers = _list_numbers(soup, removed=set(texts))
     for formula in soup.select(".mjx-math[aria-label]"):
-        formula.replace_with(f"${' '.join(str(formula['aria-label']).split())}$")
-    for text in soup.find_all(string=True):
-        if isinstance(text, PreformattedString):  # comments and declarations
-            text.extract()
-        elif text.find_parent("pre"):
-            text.replace_with(text.translate(PROTECT))
-        elif text.find_parent(BLOCKS):  # outside of blocks, line ends may separate paragraphs
-            text.replace_with(re.sub(r"\s+", " ", text))
-    # Children follow their parents, so in reverse order every tag contains only text. Recursion would be too deep for
-    # posts with thousands of unclosed paragraphs.
-    for tag in reversed(soup.find_all(True)):
-        tag.replace_with(_tag_text(tag))
-    lines = (" ".join(line.split()) for line in soup.get_text().translate(INVISIBLE).split("\n"))
-    texts = (line.translate(RESTORE).strip("\n").rstrip() for line in lines)
-    return [text for text in texts if text and not RULE.fullmatch(text)]
+        tex = f"${' '.join(str(formula['aria-label']).split())}$"
+        texts.setdefault(id(formula), string_text(tex, cast(Tag, formula.parent)))
+
+    def content(tag: Tag) -> str:
+        return "".join(
+            texts[id(child)] if isinstance(child, Tag) else string_text(str(child), tag)
+            for child in tag.contents
+            if not isinstance(child, PreformattedString)  # comments and declarations
+        )
+
+    # Children follow their parents: in reverse order, the texts of a tag's children are known.
+    for tag in reversed(tags):
+        if id(tag) not in texts:
+            texts[id(tag)] = _tag_text(tag.name, content(tag), numbers.get(id(tag)))
+    lines = (" ".join(line.split()) for line in content(soup).translate(INVISIBLE).split("\n"))
+    shown = (line.translate(RESTORE).strip("\n").rstrip() for line in lines)
+    return [text for text in shown if text and not RULE.fullmatch(text)]
 
 
-def _tag_text(tag: Tag) -> str:
-    """The text of a tag; blocks are separated by line ends."""
-    text = tag.get_text()
-    match tag.name:
+class _ShallowSoup(BeautifulSoup):
+    """A document of at most `MAX_DEPTH` levels: the time per tag depends on its depth.
+
+    The parser does not close paragraphs: those of some posts are thousands of levels deep. Deeper tags become siblings.
+    """
+
+    def handle_starttag(self, *arguments: Any, **named: Any) -> Tag | None:
+        """Open a tag in the deepest open one that is not too deep."""
+        while len(self.tagStack) > MAX_DEPTH:
+            self.popTag()
+        return super().handle_starttag(*arguments, **named)
+
+
+def _inside(tags: list[Tag], names: Set[str]) -> set[int]:
+    """The identities of the tags, given in the order of the document, that have one of these names or are inside of one."""
+    inside: set[int] = set()
+    for tag in tags:
+        if tag.name in names or id(tag.parent) in inside:
+            inside.add(id(tag))
+    return inside
+
+
+def _list_numbers(soup: BeautifulSoup, removed: set[int]) -> dict[int, int]:
+    """The number of every item of an ordered list, by the identity of its tag."""
+    items = (
+        [item for item in ordered.contents if getattr(item, "name", None) == "li"] for ordered in soup.find_all("ol")
+    )
+    return {
+        id(item): number
+        for shown in items
+        for number, item in enumerate((item for item in shown if id(item) not in removed), 1)
+    }
+
+
+def _tag_text(name: str, text: str, number: int | None) -> str:
+    """The text of a tag with this content; blocks are separated by line ends. `number` is that of an item of an ordered list."""
+    match name:
         case "br":
             return "\n"
         case "li" if text.strip():
-            ordered = tag.parent is not None and tag.parent.name == "ol"
-            mark = f"{len(tag.find_previous_siblings('li')) + 1}." if ordered else "-"
+            mark = "-" if number is None else f"{number}."
             return f"\n{mark} {text.strip()}\n"
         case "blockquote":
             lines = [line.strip().replace(LINE, f"{LINE}>{SPACE}") for line in text.split("\n")]
@@ -108,7 +154,7 @@ def _tag_text(tag: Tag) -> str:
             return f"^{text.strip()}"
         case "sub" if 0 < len(text.strip()) <= 4 and not text.strip().isdigit():
             return f"_{text.strip()}"
-        case name if name in BLOCKS:
+        case _ if name in BLOCKS:
             return f"\n{text}\n"
     return text
 

@@ -15,6 +15,7 @@ from workflow_scripts.verification.exports import DOMAIN
 
 SCRIPTS = Path(__file__).parent / "server"
 LEAD = f"lead@{DOMAIN}"
+PRIVATE_MASK = 0o077  # of Label Studio's processes: the files they create are for this user only
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # No analytics, error reports or version checks; accounts by invitation only; API tokens that do not expire.
 PRIVATE_SETTINGS = {
@@ -48,6 +49,18 @@ def _python(environment: Path) -> str:
             f"{environment}: no environment with Label Studio. Create it with `make review`, or set --label-studio."
         )
     return str(python)
+
+
+def _make_private(data: Path) -> None:
+    """Create the folder of the database for this user only, and close what earlier versions left readable.
+
+    The database contains the lead's API token and the hashes of passwords.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
+    for path in data.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _environment(data: Path) -> dict[str, str]:
@@ -88,9 +101,10 @@ def start(environment: Path, data: Path, host: str, port: int, public_url: str |
             host,
         )
     settings["LABEL_STUDIO_ALLOWED_HOSTS"] = ",".join(allowed_hosts)
-    data.mkdir(parents=True, exist_ok=True)
+    _make_private(data)
     logging.info("Label Studio: http://%s:%d, data in %s", host, port, data)
     options = ["--no-browser", "--internal-host", host, "--port", str(port), "--data-dir", str(data.absolute())]
+    os.umask(PRIVATE_MASK)
     os.execve(python, [python, str(SCRIPTS / "start.py"), "start", *options], settings)
 
 
@@ -99,6 +113,7 @@ def make_account(environment: Path, data: Path, name: str, address: str) -> Row:
 
     UserError if a secret is missing or Label Studio fails.
     """
+    _make_private(data)
     request = {"address": address, "name": name, "lead": LEAD}
     request["password"] = _secret("REVIEWER_PASSWORD", f"the password of {address}")
     done = subprocess.run(
@@ -107,6 +122,7 @@ def make_account(environment: Path, data: Path, name: str, address: str) -> Row:
         env=_environment(data),
         capture_output=True,
         text=True,
+        umask=PRIVATE_MASK,
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no error message"])[-1]

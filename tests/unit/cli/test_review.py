@@ -6,6 +6,9 @@ stand-in stores organisations, projects and tasks here.
 
 import json
 import socket
+import stat
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -189,6 +192,33 @@ def test_a_server_is_not_started_on_a_port_in_use_or_without_secrets(tmp_path, m
         taken.listen()
         with pytest.raises(UserError, match=r"port \d+ of 127\.0\.0\.1 is not available"):
             started(taken.getsockname()[1])
+
+
+def test_the_database_is_readable_by_its_user_only(tmp_path, monkeypatch):
+    """`start` and `invite` run a Python that creates files as Label Studio does: with the mask that it inherits."""
+    python, data = tmp_path / "bin" / "python", tmp_path / "data"
+    python.parent.mkdir()
+    python.write_text(
+        '#!/bin/sh\nmkdir -p "$LABEL_STUDIO_BASE_DATA_DIR/media"\ntouch "$LABEL_STUDIO_BASE_DATA_DIR/new"\necho "{}"\n'
+    )
+    python.chmod(0o755)
+    (data / "export").mkdir(parents=True)
+    (data / "label_studio.sqlite3").touch()
+    (data / "label_studio.sqlite3").chmod(0o644)
+    monkeypatch.setenv("REVIEWER_PASSWORD", "secret")
+
+    def modes():
+        return {path.name: stat.S_IMODE(path.stat().st_mode) for path in [data, *data.iterdir()]}
+
+    private = {"data": 0o700, "export": 0o700, "media": 0o700, "label_studio.sqlite3": 0o600, "new": 0o600}
+    assert local_server.make_account(tmp_path, data, "anna", "anna@x") == {}
+    assert modes() == private
+    (data / "new").unlink()
+    data.chmod(0o755)
+    code = "import sys; from pathlib import Path; from workflow_scripts.verification.local_server import start; "
+    code += "start(Path(sys.argv[1]), Path(sys.argv[1], 'data'), '127.0.0.1', 0, None)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
+    assert modes() == private
 
 
 def test_a_sheet_contains_the_items_of_the_reviewers_fields(run_of, tmp_path):

@@ -325,3 +325,33 @@ def test_a_failed_fetch_leaves_no_file(tmp_path):
     with pytest.raises(UserError, match="line 1000001"):
         load(tmp_path / "a.jsonl")
     assert not list(Path(tmp_path / "fetched").iterdir())
+
+
+def test_a_document_that_grows_a_thousandfold_is_an_error_and_its_lines_are_not(tmp_path):
+    row = b'{"a": "' + b"x" * 1000 + b'"}\n'
+    rows = 120_000  # 121 MB
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", b"[" + b",".join([row] * rows) + b"]")
+    assert path.stat().st_size < 2**20
+    with pytest.raises(UserError, match=r"a\.zip, a\.json: more than 1\d\d MiB when decompressed, 200 times"):
+        local_file(path).write(tmp_path / "rows.parquet", None)
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(b"[" + b",".join([row] * rows) + b"]"))
+    with pytest.raises(UserError, match=r"a\.json\.gz: more than 1\d\d MiB when decompressed"):
+        local_file(tmp_path / "a.json.gz").write(tmp_path / "rows.parquet", None)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jsonl", row * rows)
+    tracemalloc.start()
+    try:
+        assert local_file(path).write(tmp_path / "rows.parquet", 10) == 10
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_line_in_an_archive_is_an_error(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jsonl", b'{"a": "' + b"x" * (65 * 2**20) + b'"}\n')
+    with pytest.raises(UserError, match=r"a\.zip, a\.jsonl, line 1: longer than 64 MiB"):
+        local_file(path).write(tmp_path / "rows.parquet", None)

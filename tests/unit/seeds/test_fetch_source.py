@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 import pyarrow.parquet as pq
 import pytest
 
+from workflow_scripts.common import loading
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import file_sha256, read_json
 from workflow_scripts.seeds.fetch_source import main
@@ -96,6 +97,25 @@ def test_a_file_from_a_url(site, fetch, rows, count):
         "revision": f"sha256:{file_sha256(folder / 'camel.json')}",
         "rows": count,
     }
+
+
+def test_another_file_than_the_configured_one_is_an_error(site, fetch):
+    folder, address = site
+    (folder / "camel.json").write_text(json.dumps(ROWS))
+    sha256 = file_sha256(folder / "camel.json")
+    assert fetch(url=f"{address}/camel.json", sha256=sha256)[0]
+    with pytest.raises(UserError, match=rf"camel\.json: its sha256:{sha256} is not the `sha256` of the configuration"):
+        fetch(url=f"{address}/camel.json", sha256="0" * 64)
+
+
+def test_a_download_has_a_limit(site, fetch, monkeypatch):
+    folder, address = site
+    (folder / "camel.json").write_text(json.dumps(ROWS))
+    monkeypatch.setattr(loading, "DOWNLOAD_BYTES", 100)
+    with pytest.raises(
+        UserError, match=r"camel\.json: larger than .* GiB\. Download it yourself and name it by `path`"
+    ):
+        fetch(url=f"{address}/camel.json")
 
 
 def test_a_url_that_cannot_be_fetched_is_reported(site, fetch, tmp_path):

@@ -210,3 +210,13 @@ def test_the_introduction_of_a_post():
     assert introduce("T", "Body.", True) == 'This is a post titled "T":\n\nBody.'
     assert introduce("T", "Body.", False) == 'This is the first part of a post titled "T":\n\nBody.'
     assert introduce("", "Body.", False) == "This is the first part of a post:\n\nBody."
+
+
+@pytest.mark.parametrize(
+    "unit", ["<div>", "<b>x", "<li>x", "<ol><li>x", "<p>x", "<br>x", "<table><tr><td>x", "<script></script>"]
+)
+def test_a_post_of_a_hundred_thousand_open_tags_is_read(unit):
+    """In time that is linear in its length: with the square of it, this test takes hours."""
+    count = 100_000
+    texts = to_text(unit * count + "end")
+    assert sum(text.count("x") for text in texts) == unit.count("x") * count and "end" in texts[-1][-9:]
