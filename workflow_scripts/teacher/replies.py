@@ -37,6 +37,7 @@ CLOSING = r"</(?:seed:)?think(?:ing)?>|</thought>|\[/THINK\]|◁/think▷"
 # Only at the start of a line: a text may mention the marks.
 REASONING = re.compile(rf"^[ \t]*(?:{OPENING})", re.MULTILINE)
 REASONING_END = re.compile(rf"(?:{CLOSING})\s*")
+LONE_CLOSING = re.compile(rf"(?<![ \t`'\"(])(?:{CLOSING})")  # not after a space or quotation mark: a text mentions it there
 FINAL_CHANNEL = "<|channel|>final<|message|>"  # of gpt-oss, before the text that is meant for the user
 TEXT_PARTS = ("text", "output_text")  # types of content parts; others contain reasoning or media
 
@@ -83,7 +84,7 @@ def complete(answer: Answer) -> Answer:
 def strip_reasoning(text: str) -> str:
     """A text without reasoning between marks; empty if it ends within the reasoning."""
     text = _without_blocks(text.rpartition(FINAL_CHANNEL)[2])
-    opening, closing = re.search(OPENING, text), re.search(CLOSING, text)
+    opening, closing = re.search(OPENING, text), LONE_CLOSING.search(text)
     if closing and not (opening and opening.start() < closing.start()):  # the chat template wrote the opening mark
         text = text[closing.end() :]
     text = text.strip()

@@ -158,6 +158,8 @@ def test_answers_of_earlier_versions_are_not_replayed_as_good(teacher, ask, tmp_
         ("Rivers carry sand.", "Rivers carry sand."),
         ("<think>\nThe user asks.</think>\n\nRivers carry sand.", "Rivers carry sand."),
         ("The user asks.</think>Rivers carry sand.", "Rivers carry sand."),  # the chat template wrote the first mark
+        ("The user asks.\n</think>\n\nRivers.", "Rivers."),
+        ("Close it with </think> and write the answer.", "Close it with </think> and write the answer."),
         ("<think>The user asks", ""),
         ("<THINK>Hm.</THINK>Rivers.", "<THINK>Hm.</THINK>Rivers."),
         ("<thinking>Hm.</thinking>\nRivers.", "Rivers."),
