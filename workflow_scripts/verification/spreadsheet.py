@@ -13,6 +13,8 @@ from workflow_scripts.common.types import Row
 ITEM_COLUMNS = ["item", "answer", "field", "topic", "question", "text"]
 REVIEWER_COLUMNS = ["reviewer", "verdict", "confidence", "corrected", "note", "date"]
 REQUIRED_COLUMNS = ["item", "answer", "reviewer", "verdict"]
+# Before an item's id, which a spreadsheet would read as a number if it had digits only, or digits and an e.
+ID_PREFIX = "id-"
 # A spreadsheet runs a cell with such a beginning as a formula; an apostrophe in front marks it as text.
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
@@ -38,7 +40,7 @@ def sheet(queue: Iterable[Row], reviewer: str = "") -> str:
     for item in queue:
         for number, exchange in enumerate(item["conversation"], 1):
             texts = [item["field"], item["topic"], exchange["input"], exchange["output"]]
-            writer.writerow([item["id"], number, *map(escape_formula, texts), reviewer, "", "", "", "", ""])
+            writer.writerow([ID_PREFIX + item["id"], number, *map(escape_formula, texts), reviewer, "", "", "", "", ""])
     return "\ufeff" + out.getvalue()
 
 
@@ -65,6 +67,7 @@ def read_sheet(path: Path) -> Iterator[tuple[str, Row]]:
             cells = {
                 name: unescape_formula(row.get(name, "").strip()) for name in (*REQUIRED_COLUMNS, *REVIEWER_COLUMNS)
             }
+            cells["item"] = cells["item"].removeprefix(ID_PREFIX)
             date = cells.pop("date") or None
             if any(cells[name] for name in ("verdict", "confidence", "corrected", "note")):
                 yield f"{path}, line {line}", {**cells, "at": date, "seconds": None}

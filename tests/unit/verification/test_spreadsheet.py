@@ -20,6 +20,7 @@ def test_a_row_for_each_answer_without_the_reason():
     text = sheet([ITEM], "ben")
     first, second = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     assert (first["question"], first["text"], second["text"]) == ("'=HYPERLINK(1)", "a\n- b", "'-4 m")
+    assert first["item"] == "id-aaaa"  # an id such as 1234e567 is a number for a spreadsheet
     assert (second["answer"], second["reviewer"], second["verdict"]) == ("2", "ben", "")
     assert "wrong" not in text and "gold" not in text
 
