@@ -24,6 +24,9 @@ HEAD = """\
 - `snakemake --config key=value` overrides files.
 - Errors are reported before any job starts; unknown keys are errors.
 - Paths are relative to the folder of the workflow.
+- A configuration is trusted like code: `training.launcher`, `evaluation.launcher` and `release.gguf_converter` start programs,
+  and task files in `evaluation.include_path` may contain Python. Read a configuration from somewhere else before you run it.
+- Keys and passwords belong in environment variables; the configuration names the variable.
 - `documented` marks what the authors published; everything else is our choice.
 
 In the tables, `[]` is an entry of a list and `NAME` a name of your choice.
