@@ -205,6 +205,6 @@ rule training:
         expand(
             "<results>/training/{trained}/{file}",
             trained=TRAINED,
-            file=["data.jsonl", "audit.json", "metrics.jsonl", "final"],
+            file=["data.jsonl", "checked.json", "audit.json", "metrics.jsonl", "final"],
         ),
     localrule: True

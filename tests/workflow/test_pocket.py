@@ -370,7 +370,7 @@ def test_lint_and_report(finished):
         for exchange in row["conversation"]
         for key in exchange
     }
-    # No text of a model or data set is in the metadata; the files embedded in the report are encoded.
+    # No text of a model or dataset is in the metadata; the files embedded in the report are encoded.
     plain = {text for text in texts if len(text) == 40 and json.dumps(text, ensure_ascii=False) == f'"{text}"'}
     assert len(plain) > 50 and not any(text in where for text in plain for where in (page, *metadata))
 

@@ -1,4 +1,4 @@
-"""Fetch one entry of `conversations.include` as published: a local file, a URL, or a hub data set at its revision."""
+"""Fetch one entry of `conversations.include` as published: a local file, a URL, or a hub dataset at its revision."""
 
 import argparse
 import json

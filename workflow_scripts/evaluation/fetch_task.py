@@ -11,7 +11,7 @@ from workflow_scripts.evaluation.tasks import load, record
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the record of a task: data set, config, revision, documents per split, task version."""
+    """Write the record of a task: dataset, config, revision, documents per split, task version."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True, help="lm-eval's name of the task")
     parser.add_argument("--include-path", help="folder of additional task files")

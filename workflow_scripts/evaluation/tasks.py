@@ -108,7 +108,7 @@ def _pinned(path: Path, revisions: dict[str, str]) -> Row:
 
 
 def record(task: Any) -> Row:
-    """The record of a loaded task: data set, config, revision, version, output type, documents per split."""
+    """The record of a loaded task: dataset, config, revision, version, output type, documents per split."""
     return {
         "dataset": task.config.dataset_path,
         "config": task.config.dataset_name,

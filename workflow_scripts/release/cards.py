@@ -1,4 +1,4 @@
-"""The parts that the model card and the data card share. Text from data sets and models is put into code spans."""
+"""The parts that the model card and the data card share. Text from datasets and models is put into code spans."""
 
 import json
 import re
@@ -58,7 +58,7 @@ def model_name(settings: Row) -> str:
 
 
 def dataset_name(name: str) -> str:
-    """The public name of a data set: its name on the Hub, or that of a local file without folders."""
+    """The public name of a dataset: its name on the Hub, or that of a local file without folders."""
     return name if hub_names([name]) else Path(name).name
 
 
@@ -73,7 +73,7 @@ def synthetic(rows: list[Row]) -> bool:
 
 
 def included_datasets(rows: list[Row]) -> list[str]:
-    """The Hub's names of the data sets whose conversations were included as they are."""
+    """The Hub's names of the datasets whose conversations were included as they are."""
     return hub_names(row["dataset"] for row in rows if not row["synthetic"])
 
 
@@ -95,7 +95,7 @@ def license_counts(rows: list[Row]) -> dict[str, int]:
 
 
 def restriction_text(parts: dict[str, int]) -> str:
-    """The restrictions that the licences of some rows impose on the data set, as one paragraph; empty without any."""
+    """The restrictions that the licences of some rows impose on the dataset, as one paragraph; empty without any."""
     return " ".join(restrictions(parts))
 
 

@@ -26,7 +26,7 @@ def crate(about: Row, files: list[Row], seeds: list[Row]) -> Row:
         about: `run`, `base` and `teacher` ({model, revision}), `training` (the training settings), and `synthesised`
             (whether the teacher wrote any conversation).
         files: {path, sha256, bytes} of each file.
-        seeds: {dataset, revision, license, source, conversations} of each data set that rows come from.
+        seeds: {dataset, revision, license, source, conversations} of each dataset that rows come from.
     """
     record = ROCrate()
     root = record.root_dataset

@@ -44,7 +44,7 @@ def gather_model(final: Path, trained: Path, claims: Path, base: str, folder: Pa
 
 
 def origins(paths: list[Path]) -> list[Row]:
-    """{dataset, revision, license, source, conversations} of each data set that rows of the parquet files come from.
+    """{dataset, revision, license, source, conversations} of each dataset that rows of the parquet files come from.
 
     A local file has its name without folders.
     """

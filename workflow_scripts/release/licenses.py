@@ -1,4 +1,4 @@
-"""The licence of a data set, computed from the licences of its rows."""
+"""The licence of a dataset, computed from the licences of its rows."""
 
 from collections.abc import Mapping
 
@@ -30,10 +30,10 @@ def card_license(parts: Mapping[str, int]) -> Row:
 
 
 def restrictions(parts: Mapping[str, int]) -> list[str]:
-    """The restrictions that the licences of some rows impose on the whole data set, one sentence each."""
+    """The restrictions that the licences of some rows impose on the whole dataset, one sentence each."""
     sentences = []
     if rows := sum(count for name, count in parts.items() if forbids_commercial_use(name)):
-        sentences.append(f"{counted(rows, 'row')} may not be used commercially, so the whole data set may not either.")
+        sentences.append(f"{counted(rows, 'row')} may not be used commercially, so the whole dataset may not either.")
     if rows := sum(count for name, count in parts.items() if "SA" in name.upper().split("-")):
         sentences.append(f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} under a share-alike licence.")
     if rows := parts.get("unstated", 0):

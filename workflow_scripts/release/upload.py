@@ -85,7 +85,7 @@ def _inside(kind: str, path: str) -> str | None:
 
 
 def _card(path: Path, kind: str, names: dict[str, str]) -> bytes:
-    """The card with the repository's name in its example; a model card also names its data set in the metadata."""
+    """The card with the repository's name in its example; a model card also names its dataset in the metadata."""
     from huggingface_hub import RepoCard
 
     folder = "data" if kind == "dataset" else "model"

@@ -48,7 +48,7 @@ def license_text(parts: dict[str, int]) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the card of the data set."""
+    """Write the card of the dataset."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=json.loads, help="run, teacher, included, as JSON")
     parser.add_argument("--decontamination", required=True, type=Path, help="stats.json of the decontamination stage")

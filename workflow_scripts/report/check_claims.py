@@ -56,7 +56,7 @@ def camel_judgements(stats: Row | None, seeds: list[Seed] | None) -> Row | None:
     """Expert decisions on CamelAI's problems, or None without any.
 
     Returns the number of items, the faulty share with its interval, and the number of seeds with that label that were not
-    read from CamelAI's own data sets (`local`).
+    read from CamelAI's own datasets (`local`).
     """
     rates = stats["error_rates"]["by_source"].get(CAMEL) if stats else None
     if not rates or not rates["n"]:

@@ -29,7 +29,7 @@ def _units(text: str) -> int:
 
 
 def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, hits: list[Hit]) -> Row:
-    """A row of the page. `stage` is one of `STAGES`; reason and evidence are None for a row of the data set.
+    """A row of the page. `stage` is one of `STAGES`; reason and evidence are None for a row of the dataset.
 
     `meaning` explains the reason, or why a conversation ended early. A conversation whose opening differs from its seed also gets the exchanges of the seed.
     """

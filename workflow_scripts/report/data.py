@@ -20,7 +20,7 @@ MAX_SOURCES = 40  # listed individually: included rows may name any number of so
 
 
 class Measured:
-    """Counts over conversations, which are read one at a time so that a large data set fits in memory."""
+    """Counts over conversations, which are read one at a time so that a large dataset fits in memory."""
 
     def __init__(self, rows: Iterable[Conversation]):
         self.conversations = self.multi_turn = 0

@@ -113,7 +113,7 @@ class Flow:
         return max(place - y + 0.2, STEP_GAP)
 
     def _fork(self, y: float, end: float) -> None:
-        """The splits of the data set, next to each other at the bottom."""
+        """The splits of the dataset, next to each other at the bottom."""
         x = place = 0.0
         colours = (TRAIN, HELD_OUT)
         for number, (name, rows, address) in enumerate(self.ends):

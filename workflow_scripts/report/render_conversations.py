@@ -1,4 +1,4 @@
-"""Render the conversation browser: all rows of a run, in the data set or rejected at any stage, with search and filters."""
+"""Render the conversation browser: all rows of a run, in the dataset or rejected at any stage, with search and filters."""
 
 import argparse
 import base64
@@ -75,9 +75,9 @@ def index_rejected(paths: list[Path], max_seeds_per_reason: int) -> tuple[LineIn
 
 
 def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
-    """Every row of the page, sorted by id; an id appears once for the data set and once for every rejection.
+    """Every row of the page, sorted by id; an id appears once for the dataset and once for every rejection.
 
-    Raises ValueError for a conversation that is neither in the data set nor rejected.
+    Raises ValueError for a conversation that is neither in the dataset nor rejected.
     """
     splits = {
         row_id: split
@@ -102,7 +102,7 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
                 0, (splits[row_id], next(cast(Conversation, row) for row in group if "conversation" in row))
             )
         if not outcomes:
-            raise ValueError(f"{args.conversations}: {row_id} is neither in the data set nor rejected")
+            raise ValueError(f"{args.conversations}: {row_id} is neither in the dataset nor rejected")
         for stage, row in outcomes:
             seed = next((cast(Seed, seed) for _, seed in seeds.read(row["provenance"].get("seed"))), None)
             yield displayed_row(stage, row, seed, hits.get(row_id, []))

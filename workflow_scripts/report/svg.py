@@ -13,7 +13,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from markupsafe import Markup
 
-# Labels come from data sets, so they are never parsed as formulas. The hash salt makes the output deterministic.
+# Labels come from datasets, so they are never parsed as formulas. The hash salt makes the output deterministic.
 # Figures are about as wide as a phone screen, so that scaling never makes their text too small to read.
 plt.rcParams.update(
     {

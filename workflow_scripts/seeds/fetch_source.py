@@ -1,4 +1,4 @@
-"""Fetch one seed source as published: a local file, a hub data set at its pinned revision, a URL, or a forum."""
+"""Fetch one seed source as published: a local file, a hub dataset at its pinned revision, a URL, or a forum."""
 
 import argparse
 import json

@@ -61,7 +61,7 @@ COLUMNS: dict[str, dict[str, list[str]]] = {
 BLANK = rf"^[\pZ\pC{''.join(sorted(INVISIBLE))}]*$"
 SCORES = ["baseScore", "score", "karma"]  # columns of a post's score, which is a number
 REQUIRED = {"instruction", "response", "reference", "body"}
-NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # an empty input in data sets derived from Alpaca
+NO_INPUT = r"(?i)^<?no ?input>?$|^n/a$"  # an empty input in datasets derived from Alpaca
 
 
 @dataclass

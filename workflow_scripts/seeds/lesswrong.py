@@ -51,7 +51,7 @@ DEFAULTS: Settings = {
     "backoff_seconds": 2.0,
     "timeout_seconds": 60.0,
 }
-USER_AGENT = "capybara-workflow/0.1 (Snakemake; reads posts once for a research data set, one request at a time)"
+USER_AGENT = "capybara-workflow/0.1 (Snakemake; reads posts once for a research dataset, one request at a time)"
 RETRYABLE_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 MAX_WAIT_SECONDS = 3600.0  # a longer Retry-After ends the job with an error
 

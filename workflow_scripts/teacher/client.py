@@ -67,7 +67,9 @@ def api_key(variable: str | None) -> str:
         return "no-key"
     key = os.environ.get(variable)
     if not key:
-        raise UserError("the environment variable that `api_key_env` of the teacher or judge names is not set. Export it.")
+        raise UserError(
+            "the environment variable that `api_key_env` of the teacher or judge names is not set. Export it."
+        )
     return key
 
 

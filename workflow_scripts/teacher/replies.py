@@ -37,7 +37,9 @@ CLOSING = r"</(?:seed:)?think(?:ing)?>|</thought>|\[/THINK\]|◁/think▷"
 # Only at the start of a line: a text may mention the marks.
 REASONING = re.compile(rf"^[ \t]*(?:{OPENING})", re.MULTILINE)
 REASONING_END = re.compile(rf"(?:{CLOSING})\s*")
-LONE_CLOSING = re.compile(rf"(?<![ \t`'\"(])(?:{CLOSING})")  # not after a space or quotation mark: a text mentions it there
+LONE_CLOSING = re.compile(
+    rf"(?<![ \t`'\"(])(?:{CLOSING})"
+)  # not after a space or quotation mark: a text mentions it there
 FINAL_CHANNEL = "<|channel|>final<|message|>"  # of gpt-oss, before the text that is meant for the user
 TEXT_PARTS = ("text", "output_text")  # types of content parts; others contain reasoning or media
 

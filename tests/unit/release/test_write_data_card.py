@@ -55,7 +55,7 @@ def test_mixed_licences_are_listed_and_not_combined(tmp_path):
     assert metadata["license"] == "other" and metadata["license_name"] == "by-row"
     text = path.read_text()
     assert "`CC-BY-NC-4.0` (2 rows), `MIT` (2 rows)" in text
-    assert "2 rows may not be used commercially, so the whole data set may not either." in text
+    assert "2 rows may not be used commercially, so the whole dataset may not either." in text
 
 
 def test_no_language_is_stated_for_included_files(tmp_path):

@@ -1,4 +1,4 @@
-"""The model card: valid for `huggingface_hub`, with a snippet that runs; text from data sets is displayed as text only."""
+"""The model card: valid for `huggingface_hub`, with a snippet that runs; text from datasets is displayed as text only."""
 
 import re
 

@@ -34,7 +34,7 @@ def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."
             "id": f"{number:04d}",
             "source": source,
             "conversation": [{"input": texts[0], "output": texts[1]}] * 2,
-            "provenance": {"seed": "s", "dataset": "org/seeds", "revision": "def", "license": licenses[number % len(licenses)],
+            "provenance": {"seed": f"s{number}", "dataset": "org/seeds", "revision": "def", "license": licenses[number % len(licenses)],
                 "kind": "instruction", **written},
         }
         for number, source in enumerate([*sources] * 4)
@@ -42,7 +42,7 @@ def make(folder, sources=("Airoboros",), licenses=("MIT",), texts=("Why?", "So."
     write_jsonl(folder / "decontaminated.jsonl", rows)
     parts = {part: folder / "dataset" / part for part in ("train.jsonl", "test.jsonl", "train.parquet", "test.parquet")}
     split_dataset.main([
-        "--conversations", str(folder / "decontaminated.jsonl"), "--test-fraction", "0.2", "--random-seed", "0",
+        "--conversations", str(folder / "decontaminated.jsonl"), "--test-fraction", "0.2", "--min-jaccard", "null", "--random-seed", "0",
         "--train", str(parts["train.jsonl"]), "--train-parquet", str(parts["train.parquet"]), "--test", str(parts["test.jsonl"]),
         "--test-parquet", str(parts["test.parquet"]), "--rejected", str(folder / "rejected.jsonl"),
         "--stats", str(folder / "dataset" / "stats.json"),

@@ -124,7 +124,7 @@ def test_a_hit_left_in_the_data_contradicts(small):
 def test_a_small_run_shows_no_claim_about_size(small):
     claims = check(small, base="package:x/y.gguf")
     shown = {name for name, row in claims.items() if row["verdict"] == "shown"}
-    # Sources, prompt format and measurements on held-out conversations do not depend on the size of the data set.
+    # Sources, prompt format and measurements on held-out conversations do not depend on the size of the dataset.
     assert shown == {"seeds_used", "camel_errors", "prompt_format", "summary_tasks", "multi_turn_strength"}
     assert not any(row["verdict"] == "contradicted" for row in claims.values())
 

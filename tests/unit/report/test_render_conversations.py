@@ -138,7 +138,7 @@ def test_a_sample_of_rejected_seeds_is_displayed_and_the_others_are_counted(run,
 
 def test_a_lost_row_is_an_error(run):
     run.reject("decontamination")
-    with pytest.raises(ValueError, match=f"{run.contaminated['id']} is neither in the data set nor rejected"):
+    with pytest.raises(ValueError, match=f"{run.contaminated['id']} is neither in the dataset nor rejected"):
         run.render()
 
 

@@ -168,7 +168,9 @@ def test_the_key_is_sent_and_never_stored_or_logged(teacher, ask, tmp_path, monk
 
 def test_a_missing_key_is_an_error(monkeypatch):
     monkeypatch.delenv("TEACHER_KEY", raising=False)
-    with pytest.raises(UserError, match=r"environment variable that `api_key_env` of the teacher or judge names is not set\. Export it"):
+    with pytest.raises(
+        UserError, match=r"environment variable that `api_key_env` of the teacher or judge names is not set\. Export it"
+    ):
         api_key("TEACHER_KEY")
     assert api_key(None) == "no-key"
 

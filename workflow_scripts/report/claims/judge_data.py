@@ -22,7 +22,7 @@ def _count(measured: Row) -> Row:
 
 
 def under_20k_examples(measured: Row, numbers: Row) -> Judgement:
-    """The number of conversations is at most 20,000 and at least that of a full data set."""
+    """The number of conversations is at most 20,000 and at least that of a full dataset."""
     count = measured["data"]["conversations"]
     return by_size(count <= numbers["most"], count, numbers["full"], [_count(measured)], DATA)
 

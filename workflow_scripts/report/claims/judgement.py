@@ -44,7 +44,7 @@ def unmeasured(reason: str, evidence: tuple[str, ...] = ()) -> Judgement:
 def by_size(
     holds: bool, count: int, full: int, measured: list[dict[str, Any]], evidence: tuple[str, ...], shown: str = ""
 ) -> Judgement:
-    """The judgement of a claim about the whole data set: only one of at least `full` conversations shows or contradicts it.
+    """The judgement of a claim about the whole dataset: only one of at least `full` conversations shows or contradicts it.
 
     `shown` is the reason if the claim holds; by default it is the first measurement.
     """

@@ -1,4 +1,4 @@
-"""New words of a data set: words that are not part of an n-gram that also occurs in a seed.
+"""New words of a dataset: words that are not part of an n-gram that also occurs in a seed.
 
 This inverts the n-gram contamination measure of GPT-3 and lm-eval. Like any such measure it counts a paraphrase as new, and
 it compares with the seeds only, not with other text online.

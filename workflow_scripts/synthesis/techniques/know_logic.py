@@ -1,6 +1,6 @@
 """Know-Logic: a logic problem that is solved twice; the answers must agree and the judge must accept the solution.
 
-Documented: Capybara's card names the data set know_logic by knowrohit07, which has no description of its method. Ours:
+Documented: Capybara's card names the dataset know_logic by knowrohit07, which has no description of its method. Ours:
 the method.
 """
 
@@ -45,7 +45,7 @@ class KnowLogic:
     """
 
     name = "know_logic"
-    citation = "ours, after the data set know_logic, https://huggingface.co/datasets/knowrohit07/know_logic"
+    citation = "ours, after the dataset know_logic, https://huggingface.co/datasets/knowrohit07/know_logic"
     source = "Synthetic-Know-Logic"
 
     def fits(self, seed: Seed) -> bool:

@@ -1,6 +1,6 @@
 """Orca: an explained answer under one of sixteen system messages.
 
-The message is the beginning of the first request, as in every conversion of a data set with system messages to
+The message is the beginning of the first request, as in every conversion of a dataset with system messages to
 Capybara's layout, so that the training text contains the reason for the form of the answers.
 """
 
