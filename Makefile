@@ -23,8 +23,10 @@ run: install
 test: install check
 	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
 
+# The pocket run uses every core: next to other tests it takes several times as long.
 test-all: test
-	$(VENV)/bin/pytest -m slow --numprocesses 2 --dist loadfile
+	$(VENV)/bin/pytest -m slow tests/workflow/test_pocket.py
+	$(VENV)/bin/pytest -m slow --ignore tests/workflow/test_pocket.py --numprocesses 2 --dist loadfile
 
 check: install
 	$(VENV)/bin/ruff check .

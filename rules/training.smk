@@ -93,8 +93,6 @@ rule audit_loss_mask:
         train="<results>/training/{trained}/data.jsonl",
         test="<results>/dataset/test.jsonl",
         base="<results>/training/base/final",
-        # Its content does not matter: other LoRA targets need no other tokens.
-        checked=ancient("<results>/training/{trained}/checked.json"),
         tokens_of=lambda wildcards: expand(
             "<results>/training/{other}/audit.json", other=TOKENS_OF[wildcards.trained] or []
         ),
@@ -131,6 +129,7 @@ rule audit_loss_mask:
 
 rule train_model:
     input:
+        checked="<results>/training/{trained}/checked.json",
         train_tokens="<results>/training/{trained}/train_tokens.parquet",
         test_tokens="<results>/training/{trained}/test_tokens.parquet",
         base="<results>/training/base/final",
