@@ -224,7 +224,7 @@ def test_the_database_is_readable_by_its_user_only(tmp_path, monkeypatch):
 def test_a_sheet_contains_the_items_of_the_reviewers_fields(run_of, tmp_path):
     review.main(["sheet", "--configfile", run_of(2), "--name", "ben", "--file", str(tmp_path / "ben.csv")])
     lines = (tmp_path / "ben.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert len(lines) == 3 and lines[1].startswith("0000000000000000,1,physics,Optics,?,!,ben,")
+    assert len(lines) == 3 and lines[1].startswith("id-0000000000000000,1,physics,Optics,?,!,ben,")
     with pytest.raises(UserError, match="no profile zoe"):
         review.main(["sheet", "--configfile", run_of(2), "--name", "zoe", "--file", str(tmp_path / "zoe.csv")])
 
