@@ -58,8 +58,8 @@ def model_name(settings: Row) -> str:
 
 
 def dataset_name(name: str) -> str:
-    """The public name of a dataset: its name on the Hub, or that of a local file without folders."""
-    return name if hub_names([name]) else Path(name).name
+    """The public name of a dataset: its address or name on the Hub, or that of a local file without folders."""
+    return name if hub_names([name]) or "://" in name else Path(name).name
 
 
 def tags(rows: list[Row]) -> list[str]:

@@ -16,11 +16,14 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.parquet_files import parquet_tables, read_schema
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import file_sha256, read_json, write_json, write_text
+from workflow_scripts.common.tables import TableWriter
 from workflow_scripts.common.types import Row
 from workflow_scripts.release.cards import dataset_name, model_name, read_rows, synthetic
 from workflow_scripts.release.crate import crate
@@ -58,6 +61,27 @@ def origins(paths: list[Path]) -> list[Row]:
     return [{**dict(zip(names, key, strict=True)), "conversations": count} for key, count in sorted(counts.items())]
 
 
+def publish_messages(source: Path, target: Path, teacher: Row) -> None:
+    """Copy a parquet file of split_dataset; local paths in `provenance` become names without folders.
+
+    `teacher` is the model of the configuration, whose name is a part of the teacher's identity.
+    """
+    model = teacher["model"]
+
+    def public(text: str) -> str:
+        about = json.loads(text)
+        about["dataset"] = dataset_name(about["dataset"])
+        if identity := (about.get("teacher") or {}).get("identity"):
+            about["teacher"]["identity"] = identity.replace(model, model_name({"model": model}))
+        return json.dumps(about, ensure_ascii=False, sort_keys=True)
+
+    with TableWriter(target, read_schema(source), "snappy") as writer:
+        for table in parquet_tables(source):
+            column = table.column_names.index("provenance")
+            texts = pa.array(map(public, table["provenance"].to_pylist()))
+            writer.write(table.set_column(column, "provenance", texts))
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write the model, the data, SHA256SUMS and ro-crate-metadata.json of the release folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -76,7 +100,8 @@ def main(argv: list[str] | None = None) -> None:
     gather_model(args.final, args.trained, args.claims, model_name(settings["base"]), release / "model")
     for part in ("train", "test"):
         place(getattr(args, part), release / "data" / "conversations" / f"{part}.jsonl")
-        place(getattr(args, f"{part}_parquet"), release / "data" / "messages" / f"{part}.parquet")
+        messages = release / "data" / "messages" / f"{part}.parquet"
+        publish_messages(getattr(args, f"{part}_parquet"), messages, settings["teacher"])
     files: list[Row] = [
         {"path": path.relative_to(release).as_posix(), "sha256": file_sha256(path), "bytes": path.stat().st_size}
         for path in listed(release)

@@ -78,6 +78,24 @@ def test_local_paths_are_not_part_of_the_provenance_record(finished):
     assert origins([local_rows(finished)])[0]["dataset"] == "mine.jsonl"
 
 
+def test_local_paths_are_not_part_of_the_published_messages(finished):
+    parquet = finished / "dataset" / "train.parquet"
+    identity = "llama.cpp /data/secret/q8.gguf context 2048 98 abc"
+    table = pq.read_table(parquet)
+    rows = [
+        json.dumps(json.loads(text) | {"dataset": "/data/secret/mine.jsonl", "teacher": {"identity": identity}})
+        for text in table["provenance"].to_pylist()
+    ]
+    pq.write_table(table.set_column(5, "provenance", pa.array(rows)), parquet)
+    release = gather(finished, teacher={"name": None, "model": "/data/secret/q8.gguf", "revision": None})
+    published = pq.read_table(release / "data" / "messages" / "train.parquet")
+    about = json.loads(published["provenance"][0].as_py())
+    assert about["dataset"] == "mine.jsonl" and about["teacher"] == {
+        "identity": "llama.cpp q8.gguf context 2048 98 abc"
+    }
+    assert published.drop(["provenance"]) == table.drop(["provenance"])
+
+
 def local_rows(folder):
     """A parquet file with a row of a local file."""
     provenance = json.dumps({"dataset": "/data/secret/mine.jsonl", "revision": "sha256:1"})
