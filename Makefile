@@ -20,8 +20,9 @@ PIP := $(if $(UV),VIRTUAL_ENV=$(VENV) uv pip,$(VENV)/bin/pip)
 run: install
 	$(VENV)/bin/snakemake --cores all
 
+# The longest file, tests/workflow/test_tiny.py, has to start early: files run in this order.
 test: install check
-	$(VENV)/bin/pytest -m "not slow" --numprocesses logical --dist loadfile
+	$(VENV)/bin/pytest -m "not slow" tests/workflow tests/unit --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 # The pocket run uses every core: next to other tests it takes several times as long.
 test-all: test

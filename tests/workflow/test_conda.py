@@ -14,6 +14,8 @@ from tests.support.tiny_run import RESULTS, configure_all
 from tests.support.tiny_training import make_base
 from workflow_scripts.teacher.servers import vllm_command
 
+pytestmark = pytest.mark.slow
+
 SUPPORT = Path(__file__).parents[1] / "support"
 FILES = {path.stem for path in Path("envs").glob("*.yaml")}
 
@@ -37,7 +39,6 @@ def conda(monkeypatch):
 
 
 @builds
-@pytest.mark.slow
 def test_each_environment_is_enough_for_its_rules(project, conda):
     """The pocket run, each job in the environment of its rule."""
     printed = project.run("--sdm", "conda")
@@ -66,7 +67,6 @@ print(read.model_tag, read.port, read.max_model_len, read.tensor_parallel_size, 
 
 
 @builds
-@pytest.mark.slow
 def test_vllms_environment(tmp_path, conda):
     """Its pins are compatible, the jobs' code and lm-eval's backend import, and `vllm serve` parses our options."""
     subprocess.run(["conda", "env", "create", "--file", "envs/vllm.yaml", "--prefix", str(tmp_path)], check=True)
@@ -106,7 +106,6 @@ def test_what_starts_vllm_has_its_environment(project, conda, own, target, envir
     )
 
 
-@pytest.mark.slow
 def test_every_job_runs_in_the_image(project, monkeypatch):
     """Through a stand-in that records the calls of apptainer; the image itself is not built."""
     monkeypatch.setenv("PATH", first(SUPPORT / "apptainer_standin"))

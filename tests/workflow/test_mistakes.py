@@ -68,6 +68,7 @@ def test_a_limit_that_leaves_no_document(project):
     assert "evaluation.limit: 0 must be at least 1" in printed
 
 
+@pytest.mark.slow
 def test_a_task_whose_data_cannot_be_had(project, tmp_path, monkeypatch):
     """No network, and nothing was fetched before."""
     for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE"):
@@ -79,6 +80,7 @@ def test_a_task_whose_data_cannot_be_had(project, tmp_path, monkeypatch):
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_configuration(project):
     project.run("results/pocket/seeds/sources/dove.parquet")
     path = project.folder / "rows.jsonl"

@@ -9,6 +9,8 @@ import yaml
 
 from workflow_scripts.common.rows import read_jsonl, write_jsonl
 
+pytestmark = pytest.mark.slow
+
 NAME = "rows [1] {a} 100% *é 'x'"  # a name that a glob, a format string or a shell would change
 RESULTS = "all results [of] 'mine' 50%"
 REQUEST = "Which of the listed stones floats on water, if any of them does?"
@@ -26,7 +28,6 @@ def write_csv(path, rows):
         csv.writer(file).writerows(rows)
 
 
-@pytest.mark.slow
 def test_seeds_from_a_csv_file_with_a_name_like_a_pattern(project):
     write_csv(
         project.folder / f"{NAME}.csv",

@@ -337,6 +337,7 @@ def test_an_error_is_one_line(folder):
     assert (done.returncode, done.stderr) == (1, "error: benchmark mine: items.jsonl: the file is empty.\n")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(folder):
     """Twelve times the text needs at most 15 % more memory."""
     peaks = []
