@@ -1,6 +1,7 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher; then measures and a judge."""
 
 from workflow_scripts.synthesis.judging.settings import export_judge_runtime, independent_endpoint, judge_settings
+from workflow_scripts.synthesis.shard_seeds import examples_shown
 
 JUDGED = config["judge"]["by"] == "model"
 JUDGE = judge_settings(config)
@@ -77,10 +78,39 @@ rule draw_topics:
         """
 
 
+rule shard_seeds:
+    input:
+        seeds="<results>/seeds/data.jsonl",
+    output:
+        shards=expand("<results>/synthesis/seeds/{shard}.jsonl", shard=SHARDS),
+    log:
+        "<logs>/shard_seeds.log",
+    benchmark:
+        "<benchmarks>/shard_seeds.tsv"
+    conda:
+        "../envs/teacher.yaml"
+    params:
+        code=code_hash("synthesis.shard_seeds"),
+        shard_size=config["synthesis"]["shard_size"],
+        shard_count=len(SHARDS),
+        examples=examples_shown(config["synthesis"]),
+        folder=subpath(output[0], parent=True),
+    shell:
+        """
+        python -m workflow_scripts.synthesis.shard_seeds \
+            --seeds {input.seeds:q} \
+            --shard-size {params.shard_size} \
+            --shard-count {params.shard_count} \
+            --examples {params.examples} \
+            --shards {params.folder:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule synthesize_shard:
     input:
         teacher=input_files(TEACHER_FILES),
-        seeds="<results>/seeds/data.jsonl",
+        seeds="<results>/synthesis/seeds/{shard}.jsonl",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
@@ -124,7 +154,6 @@ rule synthesize_shard:
 
 rule collect_synthesis:
     input:
-        seeds="<results>/seeds/data.jsonl",
         shards=expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS),
         model=input_files(EMBEDDER_FILES),
     output:
@@ -150,7 +179,6 @@ rule collect_synthesis:
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.synthesis.collect_synthesis \
-            --seeds {input.seeds:q} \
             --shards {params.folder:q}/shards \
             --shard-count {params.shard_count} \
             --deduplication {params.deduplication:q} \
@@ -206,7 +234,7 @@ rule judge_conversations:
 
 rule synthesis:
     input:
-        expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
+        expand("<results>/synthesis/{part}/{shard}.jsonl", part=["seeds", "shards"], shard=SHARDS if SOURCES else []),
         "<results>/synthesis/topics.json" if SOURCES and USES_TOPICS else [],
         ["<results>/synthesis/collected.jsonl", "<results>/synthesis/data.jsonl"] if SOURCES else [],
     localrule: True

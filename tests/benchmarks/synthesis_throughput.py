@@ -32,27 +32,28 @@ SUBJECTS = "lighthouses glaciers sourdough violins compasses monsoons beehives v
 ASKED = "Why do {} behave as they do when case {} is considered, and what did early observers believe about them?"
 
 
-def write_seeds(path: Path, count: int) -> None:
-    """Write seeds without a response, so that the teacher writes every turn."""
+def write_seeds(folder: Path, count: int, processes: int) -> None:
+    """Write a shard for each process: seeds without a response, so that the teacher writes every turn."""
     rows = [
         {
             "id": f"{number:016x}", "source": "Made", "dataset": "made", "revision": "0", "license": "Apache-2.0",
             "kind": "instruction", "instruction": ASKED.format(SUBJECTS[number % len(SUBJECTS)], number), "context": "",
             "response": "", "domain": "Natural Science", "skills": ["Factuality", "Insightfulness", "Completeness"],
-            "difficulty": "formal education", "meta": {},
+            "difficulty": "formal education", "meta": {}, "examples": [],
         }
         for number in range(count)
     ]  # fmt: skip
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for shard in range(processes):
+        lines = (json.dumps(row) + "\n" for row in rows[shard::processes])
+        (folder / f"{shard}.seeds.jsonl").write_text("".join(lines))
 
 
-def settings(count: int, processes: int) -> dict:
+def settings() -> dict:
     """The section `synthesis` for Amplify-Instruct alone, with the published number of exchanges."""
     import yaml
 
     own = yaml.safe_load((ROOT / "config.yaml").read_text())["synthesis"]
     return own | {
-        "shard_size": -(-count // processes),
         "exchanges": [{"count": 3, "weight": 0.62}, {"count": 4, "weight": 0.38}],
         "recipe": [{"path": ["amplify"], "weight": 1}],
         "judge": {"min_mean": None, "references": False},
@@ -87,14 +88,14 @@ def finish(processes: list[subprocess.Popen]) -> None:
 
 def ours(base_url: str, args: argparse.Namespace, folder: Path) -> None:
     words = [
-        "-m", "workflow_scripts.synthesis.synthesize_shard", "--seeds", str(folder / "seeds.jsonl"), "--threads", "1",
-        "--topics=", "--labels", "none", "--judge", "{}", "--settings", json.dumps(settings(args.seeds, args.processes)), "--teacher-folder", str(folder),
+        "-m", "workflow_scripts.synthesis.synthesize_shard", "--threads", "1",
+        "--topics=", "--labels", "none", "--judge", "{}", "--settings", json.dumps(settings()), "--teacher-folder", str(folder),
         "--teacher", json.dumps(share_teacher(base_url, args.concurrency // args.processes)),
     ]  # fmt: skip
     finish(
         [
             start(
-                sys.executable, *words, "--shard", f"{shard:04d}", "--data", str(folder / f"{shard}.jsonl"),
+                sys.executable, *words, "--seeds", str(folder / f"{shard}.seeds.jsonl"), "--shard", f"{shard:04d}", "--data", str(folder / f"{shard}.jsonl"),
                 "--rejected", str(folder / f"{shard}.rejected.jsonl"), "--stats", str(folder / f"{shard}.stats.json"),
             )
             for shard in range(args.processes)
@@ -180,7 +181,9 @@ def measure(client, delay: float, args: argparse.Namespace, folder: Path) -> dic
 
 def bodies_of(cache: Path, folder: Path, processes: int) -> None:
     """Write the requests of `ours` from its cache: all to one file, and an equal part for each process."""
-    bodies = [json.loads(path.read_text())["request"] for path in sorted(cache.glob("??/*.json"))]
+    from workflow_scripts.teacher.cache import RequestCache
+
+    bodies = [request for _, request, _ in RequestCache(cache).rows()]
     (folder / "bodies.json").write_text(json.dumps(bodies))
     for number in range(processes):
         (folder / f"bodies.{number}.json").write_text(json.dumps(bodies[number::processes]))
@@ -192,7 +195,7 @@ def compare(delay: float, args: argparse.Namespace) -> dict:
     for _ in range(args.repeats):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            write_seeds(folder / "seeds.jsonl", args.seeds)
+            write_seeds(folder, args.seeds, args.processes)
             runs.setdefault("ours", []).append(measure(ours, delay, args, folder))
             bodies_of(folder / "cache", folder, args.processes)
             runs.setdefault("bare", []).append(measure(bare, delay, args, folder))

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.support.examples import with_examples
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.recipe import generate_conversation
@@ -72,5 +73,5 @@ def answer_requests(config, results, seed, seeds, stored=1000):
             cache.put(stored_form(requests[-1], teacher_identity), answer)
         return answer
 
-    asyncio.run(generate_conversation(seed, Generator(ask, config["synthesis"], True, seeds), {}))
+    asyncio.run(generate_conversation(with_examples(seed, seeds), Generator(ask, config["synthesis"], True), {}))
     return requests

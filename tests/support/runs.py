@@ -1,6 +1,7 @@
 """Copies of the project in which tests start snakemake as a user would, with forty seeds and any teacher."""
 
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -161,4 +162,11 @@ def kill(project: Project, leader: subprocess.Popen) -> None:
 
 
 def places_with(secret: str, folder: Path) -> list[str]:
-    return [str(path) for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    """The files that contain the text, also in compressed form."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            if secret.encode() in (gzip.decompress(content) if path.suffix == ".gz" else content):
+                found.append(str(path))
+    return found

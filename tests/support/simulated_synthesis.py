@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from typing import Any
 
+from tests.support.examples import pool
 from tests.support.scripted_replies import ADJECTIVES, NOUNS, fingerprint, reply_text, sentences
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.synthesis.draft import BadTurn
@@ -76,13 +77,16 @@ def generate(
         return {"text": text, "finish_reason": "stop", "prompt_tokens": 0, "completion_tokens": len(text) // 4}
 
     topics = [f"the {adjective} {noun}" for adjective, noun in zip(ADJECTIVES, NOUNS, strict=False)]
-    generator = Generator(ask, settings, False, sorted(seeds, key=lambda seed: seed["id"]), topics)
+    generator = Generator(ask, settings, False, topics)
+
+    examples = pool(seeds)
 
     async def run() -> list[dict[str, Any]]:
         rows = []
         for seed in seeds:
+            shown = {**seed, "examples": examples.draw(seed, 3)}
             try:
-                rows.append(await generate_conversation(seed, generator, {"model": "scripted"}))
+                rows.append(await generate_conversation(shown, generator, {"model": "scripted"}))
             except BadTurn as error:
                 lost[str(error)] += 1
         return rows

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests.support.examples import with_examples
 from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
@@ -147,11 +148,11 @@ def rendered_prompts(seed, others, config, monkeypatch):
         return {"text": reply_text(body, f"{number:x}"), "finish_reason": "stop"}
 
     for random_seed in range(4):
-        generator = Generator(ask, settings | {"random_seed": random_seed}, False, others, ["Tidal mills"])
+        generator = Generator(ask, settings | {"random_seed": random_seed}, False, ["Tidal mills"])
         for technique in TECHNIQUES.values():
             if technique.fits(seed):
                 path = list(dict.fromkeys((technique, TECHNIQUES["amplify"])))
-                draft = begin_draft(seed, random_seed)
+                draft = begin_draft(with_examples(seed, others), random_seed)
                 with contextlib.suppress(BadTurn):  # the scripted replies need not be valid: prompts have been rendered
                     asyncio.run(follow(draft, path, generator))
     return found

@@ -89,12 +89,12 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
     [
         ({"seeds": {"cleaning": {"rules": SEEDS["cleaning"]["rules"][:-1]}}}, {"clean_source"}),
         ({"seeds": {"deduplication": {"jaccard_threshold": 0.7}}}, {"deduplicate_seeds", "deduplicate_semantic", "collect_synthesis"}),
-        ({"seeds": {"limit": 48}}, {"select_seeds", "synthesize_shard", "collect_synthesis", "all"}),
+        ({"seeds": {"limit": 48}}, {"select_seeds", "shard_seeds", "collect_synthesis", "all"}),
         ({"seeds": {"sources": SEEDS["sources"][1:]}}, {
             "fetch_source", "adapt_source", "clean_source", "deduplicate_seeds", "select_seeds", "all",
         }),
         ({"synthesis": {"attempts": 5}}, {"synthesize_shard"}),
-        ({"synthesis": {"shard_size": 32}}, {"synthesize_shard", "collect_synthesis", "all"}),
+        ({"synthesis": {"shard_size": 32}}, {"shard_seeds", "synthesize_shard", "collect_synthesis", "all"}),
         ({"teacher": {"prefill": False}}, {"draw_topics", "synthesize_shard"}),
         ({"teacher": {"concurrency": 2, "timeout": 9, "retries": 1, "budget": {"max_tokens": 9}, "price": {"input": 1}}}, set()),
         ({"verification": {"accept": ["correct", "minor_error"]}}, {"apply_decisions"}),

@@ -28,6 +28,7 @@ from tests.support.runs import (
 )
 from tests.support.scripted_replies import fingerprint
 from tests.support.scripted_teacher import Served, served
+from workflow_scripts.teacher.cache import RequestCache
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +38,8 @@ CHEAP_FAULTS = "429,500,truncated,empty_choices,content_type,reset"
 
 def stored(project: Project) -> set[str]:
     """Fingerprints of the requests whose answers are on disk."""
-    held = [json.loads(path.read_text()) for path in (project.folder / DATA).parents[1].glob("teacher/cache/??/*.json")]
-    return {fingerprint(entry["request"]) for entry in held}
+    cache = RequestCache((project.folder / DATA).parents[1] / "teacher" / "cache")
+    return {fingerprint(request) for _, request, _ in cache.rows()}
 
 
 class Recorded:

@@ -36,7 +36,7 @@ AFTER_SYNTHESIS = {
     **AFTER_DECISIONS,
 }
 
-AFTER_SELECTION = {"select_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
+AFTER_SELECTION = {"select_seeds": 1, "shard_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
 AFTER_CLEANING = {
     "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, "score_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
@@ -223,7 +223,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "path: [evol_instruct, amplify], weight: 1", "path: [evol_instruct, amplify], weight: 2", {"synthesize_shard": 4, **AFTER_SYNTHESIS}),
         ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98, 97, 96]", AFTER_INDEX),
         ("config.yaml", "composition: null               #", "composition: {Airoboros: 1, Dove: 1}        #", AFTER_SELECTION),
-        ("config.yaml", "shard_size: 16", "shard_size: 32", {"synthesize_shard": 2, **AFTER_SYNTHESIS}),
+        ("config.yaml", "shard_size: 16", "shard_size: 32", {"shard_seeds": 1, "synthesize_shard": 2, **AFTER_SYNTHESIS}),
         ("config.yaml", "benchmarks: [pocket_science, pocket_commonsense, pocket_reading]", "benchmarks: [pocket_science, pocket_commonsense]", AFTER_INDEX),
         ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
         ("config.yaml", "  tasks: []  ", "  tasks: [arc_easy]  ", AFTER_TASK),

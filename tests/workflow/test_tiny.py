@@ -12,6 +12,7 @@ import pytest
 from tests.support.runs import CANARY, Project, environment, kill, places_with
 from tests.support.scripted_teacher import Served, served
 from tests.support.tiny_run import RESULTS, configure_all
+from workflow_scripts.teacher.cache import RequestCache
 
 DATA_STAGES = ["seeds", "synthesis", "verification", "conversations", "decontamination", "dataset"]
 # Files with the same bytes in every run on the same answers.
@@ -42,8 +43,8 @@ class TinyRun:
         self.printed = self.project.run(*self.words)
 
     def answers(self) -> set[str]:
-        """Names of the stored answers."""
-        return {path.name for path in (self.results / "teacher" / "cache").glob("??/*.json")}
+        """Hashes of the stored answers."""
+        return set(RequestCache(self.results / "teacher" / "cache").keys())
 
     def _killed(self, condition: Callable[[], bool]) -> set[str]:
         """Start the run, `kill -9` it once the condition holds; returns the answers stored then."""

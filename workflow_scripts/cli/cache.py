@@ -23,14 +23,16 @@ from workflow_scripts.cli.configuration import checked_configuration, configfile
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.rows import content_id, read_rows
-from workflow_scripts.common.types import Config, Row, Seed
+from workflow_scripts.common.rows import content_id
+from workflow_scripts.common.types import Config, Row
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.synthesis.forget import Choice, choose
 from workflow_scripts.synthesis.replay import replay
+from workflow_scripts.synthesis.shard_seeds import examples_shown, shards
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import price_of
-from workflow_scripts.teacher.cache import RequestCache, usable
+from workflow_scripts.teacher.cache import Request, RequestCache, usable
+from workflow_scripts.teacher.replies import Answer
 from workflow_scripts.teacher.sampling import secret_fields
 
 CODECS = {".zst": "zstd", ".gz": "gzip", ".jsonl": None}
@@ -41,6 +43,7 @@ ANSWER_FIELDS: dict[str, type | tuple[type, ...]] = {
     "prompt_tokens": int,
     "completion_tokens": int,
 }
+STORED_TOGETHER = 1000  # imported answers
 LOCKS = Path(".snakemake/locks")  # of a snakemake that runs in this folder
 
 
@@ -57,7 +60,7 @@ def export_answers(cache: RequestCache, file: Path, keys: Collection[str] | None
     The same cache produces the same file. UserError for a cache without answers, and for a request that may contain a key.
     """
     compression = codec(file)
-    total = len(cache.files() if keys is None else keys)
+    total = len(cache.keys() if keys is None else keys)
     if not total:
         raise UserError(
             f"no answers in {cache.folder}. Name the configuration of a finished run, or its folder with --cache."
@@ -76,7 +79,7 @@ def export_answers(cache: RequestCache, file: Path, keys: Collection[str] | None
                     invalid += 1
                     continue
                 key, request, answer = entry
-                _no_secrets(f"{cache.folder}: {key}.json", request)
+                _no_secrets(f"{cache.folder}: {key}", request)
                 row = {
                     "key": key,
                     "request": request,
@@ -88,7 +91,7 @@ def export_answers(cache: RequestCache, file: Path, keys: Collection[str] | None
     finally:
         unfinished.unlink(missing_ok=True)
     if invalid:
-        logging.warning("skipped in %s: %s without a finished request", cache.folder, counted(invalid, "file"))
+        logging.warning("skipped in %s: %s without a finished request", cache.folder, counted(invalid, "row"))
     return written
 
 
@@ -100,16 +103,22 @@ def import_answers(cache: RequestCache, file: Path) -> Row:
     """
     total = sum(1 for _ in _rows(file))  # checks every row before the first is stored
     counts = {"new": 0, "kept": 0, "failed": 0}
+    new: dict[str, tuple[Request, Answer]] = {}
     with progress(total, "import", "answer") as bar:
         for row in _rows(file):
             if not usable(row["answer"]):
                 counts["failed"] += 1
-            elif cache.get(row["request"]) is None:
-                cache.put(row["request"], row["answer"])
-                counts["new"] += 1
-            else:
+            elif row["key"] in new or cache.get(row["request"]) is not None:
                 counts["kept"] += 1
+            else:
+                new[row["key"]] = (row["request"], row["answer"])
+                counts["new"] += 1
+            if len(new) == STORED_TOGETHER:
+                cache.put_all(new.values())
+                new.clear()
             bar.update()
+    cache.put_all(new.values())
+    cache.close()
     return counts
 
 
@@ -143,7 +152,7 @@ def _checked(where: str, line: bytes) -> Row:
             f"{where}: the answer does not have {', '.join(ANSWER_FIELDS)}: the file was changed. Nothing was imported."
         )
     _no_secrets(where, request)
-    return {"request": request, "answer": {name: answer[name] for name in ANSWER_FIELDS}}
+    return {"key": key, "request": request, "answer": {name: answer[name] for name in ANSWER_FIELDS}}
 
 
 def _is_complete(answer: Any) -> bool:
@@ -168,12 +177,13 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
     cache, seeds_file = RequestCache(folder / "teacher" / "cache"), folder / "seeds" / "data.jsonl"
     if not seeds_file.is_file():
         raise UserError(f"{seeds_file}: no such file, so no seed has answers. Name the configuration of a started run.")
-    seeds = sorted(
-        (seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"), key=lambda seed: seed["id"]
-    )
+    settings = config["synthesis"]
+    parts = enumerate(shards(seeds_file, settings["shard_size"], examples_shown(settings)))
+    seeds = [(f"{number:04d}", seed) for number, part in parts for seed in part]
     topics_file = folder / "synthesis" / "topics.json"
     topics = read_topics(topics_file) if topics_file.is_file() else []
-    forgotten = choose(replay(seeds, config, cache, topics), config["synthesis"]["shard_size"], choice)
+    replayed = replay([seed for _, seed in seeds], config, cache, topics)
+    forgotten = choose(zip((shard for shard, _ in seeds), replayed, strict=True), choice)
     if choice == Choice() or not forgotten.shards:
         found = "\n".join(f"{name}: {_counts(counts)}" for name, counts in forgotten.found.items())
         if confirmed or choice != Choice():
@@ -200,8 +210,7 @@ def forget_answers(config: Config, choice: Choice, confirmed: bool) -> str:
         saved = folder / "teacher" / "forgotten" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.zst"
         export_answers(cache, saved, forgotten.answers.keys())
         report += f". They are in {saved}; `capybara cache import` restores them"
-    for key in forgotten.answers:
-        cache.path(key).unlink(missing_ok=True)
+    cache.forget(forgotten.answers.keys())
     for shard in forgotten.shards:
         for suffix in (".jsonl", ".rejected.jsonl", ".stats.json"):
             (folder / "synthesis" / "shards" / f"{shard}{suffix}").unlink(missing_ok=True)

@@ -10,8 +10,7 @@ import argparse
 from typing import Any
 
 from workflow_scripts.cli.configuration import checked_configuration, configfile_option
-from workflow_scripts.common.rows import read_rows
-from workflow_scripts.common.types import Config, Seed
+from workflow_scripts.common.types import Config
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.config.sources import registry, resolve
 from workflow_scripts.seeds.counts import total_seeds, wanted_seeds
@@ -31,6 +30,7 @@ from workflow_scripts.synthesis.cost_model import (
     seed_groups,
     sum_calls,
 )
+from workflow_scripts.synthesis.shard_seeds import examples_shown, shards
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import Ledger, price_of
 from workflow_scripts.teacher.cache import RequestCache
@@ -65,8 +65,8 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
 
     left: list[Calls] = []
     if seeds_file.is_file():
-        seeds = [seed for seed in read_rows(seeds_file, Seed) if seed["kind"] != "conversation"]
-        seeds.sort(key=lambda seed: seed["id"])
+        parts_of_seeds = shards(seeds_file, settings["shard_size"], examples_shown(settings))
+        seeds = [seed for part in parts_of_seeds for seed in part]
         groups = seed_groups(seeds, settings)
         topics_file = folder / "synthesis" / "topics.json"
         topics = read_topics(topics_file) if topics_file.is_file() else []
@@ -137,7 +137,7 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
     )
     tokens, money = Ledger(cache.folder / "ledger").spent()
     parts.append(
-        f"Stored answers: {len(cache.files()):,}; {len(cached['finished']):,} seeds are complete, the others have "
+        f"Stored answers: {len(cache.keys()):,}; {len(cached['finished']):,} seeds are complete, the others have "
         f"{cached['requests']:,} answers. Spent so far: {tokens:,} tokens, {money:,.2f} {currency}".rstrip()
         + "."
     )

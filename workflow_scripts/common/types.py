@@ -16,7 +16,8 @@ class Exchange(TypedDict):
 class Seed(TypedDict):
     """A row of `seeds/data.jsonl`. `meta` contains fields of some seeds only: task, reference, category, conversation, scores.
 
-    `score` is complexity times quality, 1 to 36, or None.
+    `score` is complexity times quality, 1 to 36, or None. `examples` is in the files of shard_seeds only: {id, instruction} of
+    other seeds.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Seed(TypedDict):
     difficulty: str | None
     score: float | None
     meta: Row
+    examples: NotRequired[list[Row]]
 
 
 class Conversation(TypedDict):

@@ -11,13 +11,12 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_json, read_rows
 from workflow_scripts.common.stage import Rejections, write_stage
-from workflow_scripts.common.types import Config, Conversation, Rejected, Row, Seed
+from workflow_scripts.common.types import Config, Conversation, Rejected, Row
 from workflow_scripts.seeds.embedding import embed, load_embedder
 from workflow_scripts.synthesis.classify_openings import classify_openings, unlabelled
 from workflow_scripts.synthesis.comparison import compare, off_target
 from workflow_scripts.synthesis.dedup_openings import find_duplicate_openings, has_generated_opening
 from workflow_scripts.synthesis.metrics import describe
-from workflow_scripts.synthesis.shards import single_turn
 
 SUMMED = ("requests", "cached", "failed", "prompt_tokens", "completion_tokens", "seconds", "money")
 MAX_EVIDENCE_CHARS = 200  # of each of two similar openings
@@ -81,7 +80,6 @@ def shard_files(args: argparse.Namespace, suffix: str) -> list[Path]:
 def main(argv: list[str] | None = None) -> None:
     """Write the stage's `data.jsonl`, `rejected.jsonl` and `stats.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of select_seeds")
     parser.add_argument("--shards", required=True, type=Path, help="folder of the files of synthesize_shard")
     parser.add_argument("--shard-count", required=True, type=int, help="number of shards: 0000, 0001, ...")
     parser.add_argument(
@@ -95,11 +93,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     stats = [read_json(path) for path in shard_files(args, ".stats.json")]
-    seeds, rows_in = len(single_turn(read_rows(args.seeds, Seed))), sum(shard["in"] for shard in stats)
-    if rows_in != seeds:
-        raise ValueError(f"the shards have {rows_in} of {seeds} seeds")
+    rows_in = sum(shard["in"] for shard in stats)
     generated = [row for path in shard_files(args, ".jsonl") for row in read_rows(path, Conversation)]
-    if seeds and not generated:
+    if rows_in and not generated:
         raise UserError(
             "the teacher generated no valid conversation: see the reasons in synthesis/shards/*.rejected.jsonl. "
             "Set another teacher."

@@ -76,6 +76,11 @@ class Draft:
             setattr(self, name, value)
 
 
+def rewritable(seed: Seed) -> bool:
+    """Whether a seed's opening may be replaced: not that of a post with its task, nor of a finished conversation."""
+    return seed["kind"] not in ("post", "conversation")
+
+
 def begin_draft(seed: Seed, random_seed: int) -> Draft:
     """The draft of a seed. Its random draws depend only on the seed's id and `random_seed`."""
     return Draft(

@@ -48,17 +48,11 @@ class Forgotten:
         return sum(prompt for prompt, _ in self.answers.values()), sum(text for _, text in self.answers.values())
 
 
-def shard_of(place: int, size: int) -> str:
-    """The shard of the seed number `place`, from 0, of all seeds sorted by id."""
-    return f"{place // size:04d}"
-
-
-def choose(replayed: Iterable[Replayed], size: int, choice: Choice) -> Forgotten:
-    """What to forget. `replayed` has all seeds of the run, sorted by id; `size` is `synthesis.shard_size`."""
+def choose(replayed: Iterable[tuple[str, Replayed]], choice: Choice) -> Forgotten:
+    """What to forget. `replayed` are all seeds of the run, each with its shard."""
     forgotten = Forgotten()
     others = array("Q")  # 8 bytes for each of possibly millions of answers
-    for place, seed in enumerate(replayed):
-        shard = shard_of(place, size)
+    for shard, seed in replayed:
         forgotten.found["shards"][shard] += 1
         forgotten.found["reasons"].update(seed.reasons)
         forgotten.found["techniques"].update(seed.techniques)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow_scripts.common.rows import content_id
-from workflow_scripts.common.types import Config, Row, Seed
+from workflow_scripts.common.types import Config, Row
 from workflow_scripts.synthesis import prompts
 from workflow_scripts.synthesis.draft import BadTurn, Draft
 from workflow_scripts.synthesis.quality import last_sentence
@@ -24,7 +24,6 @@ class Generator:
         ask: `TeacherClient.ask`.
         settings: the section `synthesis` of the config.
         prefill: whether the teacher's server continues a message of the assistant.
-        seeds: the seeds from which techniques draw examples.
         topics: topics of the run, from which airoboros draws.
         ask_judge: `TeacherClient.ask` of the model that judges; default the teacher.
         labels_openings: whether the judge labels openings that a technique wrote (`seeds.labels.by: teacher`).
@@ -37,14 +36,12 @@ class Generator:
         ask: Ask,
         settings: Config,
         prefill: bool = False,
-        seeds: list[Seed] | None = None,
         topics: list[str] | None = None,
         ask_judge: Ask | None = None,
         labels_openings: bool = False,
     ):
         self.settings = settings
         self.prefill = prefill
-        self.seeds = seeds or []
         self.topics = topics or []
         self.ask_judge = ask_judge or ask
         self.labels_openings = labels_openings

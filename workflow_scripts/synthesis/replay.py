@@ -40,7 +40,7 @@ class Replayed:
 def replay(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[str]) -> Iterator[Replayed]:
     """The result of each seed.
 
-    `seeds` are all seeds of the run, sorted by id as the stage has them; `topics` are the run's.
+    `seeds` are rows of shard_seeds; `topics` are the run's.
     """
     settings, teacher = config["synthesis"], answer_settings(config["teacher"])
     ask_teacher = _stored_answers(teacher, cache)
@@ -53,7 +53,6 @@ def replay(seeds: list[Seed], config: Config, cache: RequestCache, topics: list[
                 functools.partial(ask_teacher, replayed.answers),
                 settings,
                 teacher["prefill"],
-                seeds,
                 topics,
                 ask_judge=functools.partial(ask_judge, replayed.answers),
                 labels_openings=config["seeds"]["labels"]["by"] == "teacher",

@@ -17,7 +17,6 @@ from workflow_scripts.synthesis.draft import BadTurn
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.judging.settings import complete_settings
 from workflow_scripts.synthesis.recipe import generate_conversation
-from workflow_scripts.synthesis.shards import shard_rows, single_turn
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.arguments import add_teacher_arguments
 from workflow_scripts.teacher.cache import RequestCache
@@ -36,12 +35,11 @@ def judge_client(client: TeacherClient, judge: Config) -> TeacherClient:
 
 
 async def generate_all(
-    seeds: list[Seed], examples: list[Seed], topics: list[str], teacher: Teacher, args: argparse.Namespace
+    seeds: list[Seed], topics: list[str], teacher: Teacher, args: argparse.Namespace
 ) -> tuple[list[Conversation], Rejections, Row]:
     """(conversations, rejected seeds, metrics of the teacher's use).
 
-    `examples` are all seeds of the run; some techniques show a few of them to the teacher. `topics` are the run's.
-    Raises UserError if more seeds than `teacher.max_failure_rate` fail.
+    `topics` are the run's. Raises UserError if more seeds than `teacher.max_failure_rate` fail.
     """
     client = TeacherClient(
         teacher.base_url,
@@ -55,7 +53,6 @@ async def generate_all(
         client.ask,
         args.settings,
         args.teacher["prefill"],
-        examples,
         topics,
         ask_judge=judge.ask,
         labels_openings=args.labels == "teacher",
@@ -115,8 +112,8 @@ async def generate_all(
 def main(argv: list[str] | None = None) -> None:
     """Write the shard's conversations, rejected seeds and statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of select_seeds")
-    parser.add_argument("--shard", required=True, help="number of the shard, from 0000")
+    parser.add_argument("--seeds", required=True, type=Path, help="JSONL file of shard_seeds")
+    parser.add_argument("--shard", required=True, help="name of the shard, for messages and logs")
     parser.add_argument("--topics", required=True, help="JSON file of draw_topics; empty if no technique needs topics")
     parser.add_argument("--labels", required=True, help="`seeds.labels.by` of the config")
     parser.add_argument("--settings", required=True, type=json.loads, help="`synthesis` of the config, as JSON")
@@ -132,15 +129,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    all_seeds = single_turn(read_rows(args.seeds, Seed))
-    seeds = shard_rows(all_seeds, int(args.shard), args.settings["shard_size"])
+    seeds = list(read_rows(args.seeds, Seed))
     topics = read_topics(Path(args.topics)) if args.topics else []
     rows: list[Conversation] = []
     rejections = Rejections()
     metrics: Row = {}
     if seeds:  # the last shards are empty if fewer seeds than `seeds.limit` were selected
         with serve(args.teacher, args.threads, args.teacher_folder / "servers" / f"{args.shard}.log") as teacher:
-            rows, rejections, metrics = asyncio.run(generate_all(seeds, all_seeds, topics, teacher, args))
+            rows, rejections, metrics = asyncio.run(generate_all(seeds, topics, teacher, args))
     write_stage(args.data, args.rejected, args.stats, rows, rejections, rows_in=len(seeds), **metrics)
     logging.info("shard %s: %d seeds, %d conversations, %s", args.shard, len(seeds), len(rows), metrics)
 

@@ -8,9 +8,10 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from workflow_scripts.common.errors import UserError
@@ -24,6 +25,7 @@ from workflow_scripts.teacher.replies import REFUSED, Answer, complete, read_rep
 from workflow_scripts.teacher.sampling import parameters
 from workflow_scripts.teacher.structured import in_form
 
+JSON: openai.RequestOptions = {"headers": {"Content-Type": "application/json"}}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.25, 8.0  # before the first retry of a failed reply; doubled for each further one
 
@@ -160,22 +162,24 @@ class TeacherClient:
 
     async def _fetch(self, request: Request, stored_as: Request) -> Answer:
         """Send and store. The openai package retries error statuses, this loop failed replies: `retries` times each."""
-        body = {name: value for name, value in request.items() if name not in ("model", "messages", "seed")}
+        body = {name: value for name, value in request.items() if name != "seed"}
         if seed_parameter := self._settings.get("seed_parameter", "seed"):
             body[seed_parameter] = request["seed"]
         if request["messages"][-1]["role"] == "assistant":
             # vLLM continues a final assistant message only on request; llama.cpp always does.
             body |= {"continue_final_message": True, "add_generation_prompt": False}
+        content = json.dumps(body).encode("ascii")
         retries = self._settings["retries"]
         async with self._slots:
             for attempt in range(retries + 1):
                 await self._check_may_send()
                 with self._sending():
                     try:
-                        response = await self._client().chat.completions.with_raw_response.create(
-                            model=request["model"], messages=cast(Any, request["messages"]), extra_body=body
+                        # `post` and not `chat.completions.create`, which spends milliseconds on converting each request.
+                        response = await self._client().post(
+                            "/chat/completions", cast_to=httpx2.Response, content=content, options=JSON
                         )
-                        answer = self._take(request, response.http_response.content)
+                        answer = self._take(request, response.content)
                     except _NotSent:
                         pass
                     except openai.APIError as error:
@@ -296,3 +300,4 @@ class TeacherClient:
             await asyncio.gather(*late, return_exceptions=True)
         if self._opened is not None:
             await self._opened.close()
+        self.cache.close()

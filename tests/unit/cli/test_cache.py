@@ -93,12 +93,13 @@ def test_only_the_answer_itself_is_exported(tmp_path, fill):
 
 
 def test_a_file_without_a_finished_request_is_skipped(tmp_path, fill, caplog):
-    cache = fill(tmp_path / "cache", range(3))
-    cache.files()[0].write_text("{")
+    cache = fill(tmp_path / "cache", range(2))
+    (legacy := cache.folder / "ab").mkdir()
+    (legacy / f"ab{'0' * 14}.json").write_text("{")
     cache.put(request(9), {"text": "So."})
     command("export", cache.folder, tmp_path / "a.jsonl")
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 2
-    assert "2 files without a finished request" in caplog.text
+    assert "2 rows without a finished request" in caplog.text
 
 
 def test_stored_answers_are_kept(tmp_path, fill, caplog):
@@ -141,7 +142,7 @@ def test_a_changed_file_is_rejected_completely(tmp_path, fill, spoil, words):
     with pytest.raises(UserError) as caught:
         command("import", tmp_path / "new", file)
     assert words in str(caught.value)
-    assert not list(tmp_path.glob("new/**/*.json"))
+    assert not list(tmp_path.glob("new/**/*.gz"))
 
 
 @pytest.mark.parametrize("missing", [1, 8, 20, 1000])
@@ -152,7 +153,7 @@ def test_a_truncated_file_is_rejected(tmp_path, fill, name, missing):
     file.write_bytes(file.read_bytes()[:-missing])
     with pytest.raises(UserError, match=r"damaged after line|not \{key"):
         command("import", tmp_path / "new", file)
-    assert not list(tmp_path.glob("new/**/*.json"))
+    assert not list(tmp_path.glob("new/**/*.gz"))
 
 
 def test_errors(tmp_path, fill):
@@ -173,4 +174,4 @@ def test_the_folder_is_that_of_the_run(tmp_path, fill):
     assert len(file.read_text().splitlines()) == 3
     (tmp_path / "mine.yaml").write_text(f"run: other\nresults: {tmp_path}\n")
     main(["import", str(file), "--configfile", overlay])
-    assert len(RequestCache(tmp_path / "other" / "teacher" / "cache").files()) == 3
+    assert len(RequestCache(tmp_path / "other" / "teacher" / "cache").keys()) == 3

@@ -10,7 +10,7 @@ from workflow_scripts.cli.cache import main
 from workflow_scripts.cli.configuration import checked_configuration
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, read_jsonl, write_jsonl
-from workflow_scripts.synthesis import synthesize_shard
+from workflow_scripts.synthesis import shard_seeds, synthesize_shard
 from workflow_scripts.synthesis.forget import Choice, choose
 from workflow_scripts.synthesis.replay import Replayed
 from workflow_scripts.teacher.cache import RequestCache
@@ -27,17 +27,26 @@ class Run:
         self.server, self.config = server, config
         self.folder = folder / "mine"
         self.overlay = str(folder / "mine.yaml")
-        self.cache = RequestCache(self.folder / "teacher" / "cache")
+
+    @property
+    def cache(self):
+        """The stored answers, as another process finds them."""
+        return RequestCache(self.folder / "teacher" / "cache")
 
     def generate(self, *shards):
         """Run the jobs of the shards, and return the number of requests that they sent."""
         before = len(self.server.events("reply"))
+        seeds = self.folder / "synthesis" / "seeds"
+        shard_seeds.main([
+            *("--seeds", str(self.folder / "seeds" / "data.jsonl"), "--shard-size", "3", "--shard-count", "3"),
+            *("--examples", "0", "--shards", str(seeds)),
+        ])  # fmt: skip
         for number in shards:
             stem = self.folder / "synthesis" / "shards" / number
             outputs = {"data": ".jsonl", "rejected": ".rejected.jsonl", "stats": ".stats.json"}
             synthesize_shard.main(
                 [
-                    *("--seeds", str(self.folder / "seeds" / "data.jsonl"), "--shard", number, "--threads", "1"),
+                    *("--seeds", str(seeds / f"{number}.jsonl"), "--shard", number, "--threads", "1"),
                     *("--topics=", "--labels", "none", "--judge", "{}"),
                     *("--settings", json.dumps(self.config["synthesis"])),
                     *("--teacher", json.dumps(answer_settings(self.config["teacher"]))),
@@ -91,7 +100,7 @@ def run(tmp_path, make_seed, monkeypatch):
         monkeypatch.setenv(VARIABLE, "")  # restored after the test
         export_runtime_settings(config["teacher"])
         made = Run(tmp_path, server, config)
-        assert made.generate(*SHARDS) == len(made.cache.files()) > 0
+        assert made.generate(*SHARDS) == len(made.cache.keys()) > 0
         assert any(made.rows(shard, ".rejected.jsonl") for shard in SHARDS)
         yield made
 
@@ -110,16 +119,16 @@ def test_without_a_confirmation_nothing_changes(run, capsys):
 
 def test_a_forgotten_shard_is_requested_again_and_no_other_is(run):
     before = snapshot(run)
-    answers = {path.stem for path in run.cache.files()}
+    answers = set(run.cache.keys())
     run.forget("--shard", "1", "--yes")
-    left = {path.stem for path in run.cache.files()}
+    left = set(run.cache.keys())
     assert left < answers
     assert sorted(path.name for path in (run.folder / "synthesis" / "shards").iterdir()) == sorted(
         f"{shard}{suffix}" for shard in ("0000", "0002") for suffix in (".jsonl", ".rejected.jsonl", ".stats.json")
     )
     assert run.generate("0000", "0002") == 0
     assert run.generate("0001") == len(answers - left)
-    assert {path.stem for path in run.cache.files()} == answers
+    assert set(run.cache.keys()) == answers
     after = snapshot(run)
     assert all(
         after[path] == before[path] for path in before if path.parent.name == "shards" and path.suffix == ".jsonl"
@@ -164,8 +173,7 @@ def test_seeds_are_chosen_by_technique_and_all_options_apply(run, capsys):
 
 def test_a_shard_that_failed_is_generated_again_without_loss(run):
     """Seeds with a teacher_error have no answers to forget, but their shard has to run again."""
-    key = next(path for path in run.cache.files())
-    key.unlink()
+    run.cache.forget(run.cache.keys()[:1])
     run.forget("--reason", "teacher_error", "--yes")
     assert len(list((run.folder / "synthesis" / "shards").iterdir())) == 6
 
@@ -198,8 +206,10 @@ def test_answers_that_other_seeds_use_are_kept():
         Replayed({"id": "b"}, ["amplify"], answers={keys[1]: answer, keys[2]: answer}),
         Replayed({"id": "c"}, ["orca"], answers={keys[3]: answer}),
     ]
-    forgotten = choose(seeds, 1, Choice(shards=frozenset({"0001"})))
+    forgotten = choose(zip(SHARDS, seeds, strict=True), Choice(shards=frozenset({"0001"})))
     assert (set(forgotten.answers), forgotten.shared, forgotten.tokens()) == ({keys[2]}, 1, (7, 3))
     assert dict(forgotten.shards) == {"0001": 1}
-    assert set(choose(seeds, 1, Choice(techniques=frozenset({"amplify"}))).answers) == set(keys[:3])
-    assert choose([], 1, Choice()).tokens() == (0, 0)
+    assert set(choose(zip(SHARDS, seeds, strict=True), Choice(techniques=frozenset({"amplify"}))).answers) == set(
+        keys[:3]
+    )
+    assert choose([], Choice()).tokens() == (0, 0)

@@ -36,9 +36,7 @@ def row(opening, technique=None, answer="Its crystals interlock.", **step):
 def collect(tmp_path):
     """A function that joins shards of (rows, rejected rows, other statistics): (rows, rejected rows, statistics)."""
 
-    def run(*shards, settings=SETTINGS, model="", labels="none", lost=0):
-        count = sum(len(rows) + len(rejected) for rows, rejected, _ in shards) + lost
-        write_jsonl(tmp_path / "seeds.jsonl", [{"id": f"{n}", "kind": "instruction"} for n in range(count)])
+    def run(*shards, settings=SETTINGS, model="", labels="none"):
         for number, (rows, rejected, metrics) in enumerate(shards):
             paths = [tmp_path / f"{number:04}{name}" for name in (".jsonl", ".rejected.jsonl", ".stats.json")]
             write_jsonl(paths[0], rows)
@@ -47,14 +45,7 @@ def collect(tmp_path):
         out = {name: tmp_path / f"{name}.json" for name in ("data", "rejected", "stats")}
         main(
             [
-                *(
-                    "--seeds",
-                    str(tmp_path / "seeds.jsonl"),
-                    "--shards",
-                    str(tmp_path),
-                    "--shard-count",
-                    str(len(shards)),
-                ),
+                *("--shards", str(tmp_path), "--shard-count", str(len(shards))),
                 *("--deduplication", json.dumps(settings), f"--model={model}", "--labels", labels),
                 *(part for name, path in out.items() for part in (f"--{name}", str(path))),
             ]
@@ -185,11 +176,6 @@ def test_a_run_of_finished_conversations_alone_has_empty_shards(collect):
     assert (data, rejected, stats["in"], stats["released"]) == ([], [], 0, {"all": {}, "per_source": {}})
 
 
-def test_a_seed_that_is_in_no_shard_is_noticed(collect):
-    with pytest.raises(ValueError, match="the shards have 1 of 2 seeds"):
-        collect(([row("Why does granite last?")], [], {}), lost=1)
-
-
 def test_no_conversation_at_all_is_an_error(collect):
     with pytest.raises(UserError, match=r"no valid conversation: see the reasons in .* Set another teacher"):
         collect(([], [BAD], {}), ([], [], {}))
@@ -239,8 +225,6 @@ def test_fallbacks_are_counted(collect):
 
 def test_a_missing_file_of_a_shard_is_named(tmp_path):
     words = [
-        "--seeds",
-        "x",
         "--shards",
         str(tmp_path),
         "--shard-count",

@@ -140,12 +140,12 @@ def test_answers_of_a_vllm_server_are_found_unless_its_options_change(config, se
 
 
 def test_stored_answers_are_found(config, seeds, answer, tmp_path):
-    cache = RequestCache(tmp_path / config["run"] / "teacher" / "cache")
-    assert count_cached(seeds, config, cache, [])["finished"] == set()
+    folder = tmp_path / config["run"] / "teacher" / "cache"
+    assert count_cached(seeds, config, RequestCache(folder), [])["finished"] == set()
     for seed in seeds[:3]:
         answer(seed, seeds)
     answer(seeds[3], seeds, stored=2)
-    counted = count_cached(seeds, config, cache, [])
+    counted = count_cached(seeds, config, RequestCache(folder), [])
     assert counted == {
         "finished": {seed["id"] for seed in seeds[:3]},
         "requests": 2,
@@ -153,7 +153,7 @@ def test_stored_answers_are_found(config, seeds, answer, tmp_path):
         "completion_tokens": 20,
     }
     config["teacher"]["model"] = "other"
-    assert count_cached(seeds, config, cache, [])["finished"] == set()
+    assert count_cached(seeds, config, RequestCache(folder), [])["finished"] == set()
 
 
 def test_the_slowest_limit_determines_the_hours():

@@ -1,18 +1,15 @@
 """One shard as a job: its seeds, its requests, its output and statistics, and when it stops."""
 
 import json
-from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support.queued_teacher import QueuedTeacher
 from workflow_scripts.common.conversations import seed_as_conversation
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_json, write_jsonl
 from workflow_scripts.synthesis.judging import settings as settings_of_judge
-from workflow_scripts.synthesis.synthesize_shard import main, shard_rows, single_turn
+from workflow_scripts.synthesis.synthesize_shard import main
 from workflow_scripts.teacher.runtime_settings import VARIABLE, answer_settings, export_runtime_settings
 
 FIRST = "Its crystals interlock, and water finds few ways in."
@@ -33,9 +30,7 @@ def shard(tmp_path, config, teacher, monkeypatch):
 
     def run(
         seeds,
-        number="0000",
         max_failure_rate=0.0,
-        shard_size=16,
         topics=None,
         labels="none",
         judge_teacher=None,
@@ -53,7 +48,6 @@ def shard(tmp_path, config, teacher, monkeypatch):
         recipe = [{"path": ["amplify"], "weight": 1}]
         settings = {
             **config["synthesis"],
-            "shard_size": shard_size,
             "exchanges": exchanges,
             "recipe": recipe,
             "follow_ups": {**config["synthesis"]["follow_ups"], "replacements": 0},
@@ -70,7 +64,7 @@ def shard(tmp_path, config, teacher, monkeypatch):
         out = {name: tmp_path / name for name in ("data", "rejected", "stats")}
         main(
             [
-                *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", number, "--threads", "1"),
+                *("--seeds", str(tmp_path / "seeds.jsonl"), "--shard", "0000", "--threads", "1"),
                 *(f"--topics={tmp_path / 'topics.json' if topics else ''}", "--labels", labels),
                 *("--settings", json.dumps(settings), "--teacher", json.dumps(answer_settings(teacher_settings))),
                 *("--judge", json.dumps(answer_settings(endpoint) if endpoint else {})),
@@ -92,25 +86,6 @@ def queue_replies(teacher, seeds):
     for reply in replies:
         teacher.says(reply)
     return len(replies)
-
-
-@given(st.lists(st.integers(), unique=True, max_size=60), st.integers(1, 70))
-def test_shards_partition_the_seeds_for_any_size(seeds, size):
-    number = -(-len(seeds) // size)
-    shards = [shard_rows(seeds, shard, size) for shard in range(number)]
-    assert [seed for shard in shards for seed in shard] == seeds
-    assert all(len(shard) == size for shard in shards[:-1])
-    assert all(shards)
-    assert shard_rows(seeds, number, size) == shard_rows(seeds, number + 5, size) == []
-
-
-@given(st.lists(st.tuples(st.text(), st.sampled_from(["instruction", "post", "conversation"]))), st.randoms())
-def test_single_turn_seeds_are_sorted_by_id(drawn, random):
-    seeds = [{"id": seed_id, "kind": kind} for seed_id, kind in drawn]
-    taken = single_turn(iter(seeds))
-    assert [seed["id"] for seed in taken] == sorted(seed_id for seed_id, kind in drawn if kind != "conversation")
-    random.shuffle(seeds)
-    assert Counter(map(str, single_turn(seeds))) == Counter(map(str, taken))
 
 
 def test_a_shard_generates_a_conversation_from_each_seed(shard, teacher, seeds):
@@ -141,25 +116,10 @@ def test_stored_answers_are_not_requested_again(shard, teacher, seeds):
 def test_the_size_of_shards_does_not_affect_rows(shard, teacher, seeds):
     requested = queue_replies(teacher, seeds)
     complete = shard(seeds)[0]
-    parts = [shard(seeds, number, shard_size=1)[0] for number in ("0000", "0001")]
+    parts = [shard([seed])[0] for seed in seeds]
     assert [len(part) for part in parts] == [1, 1]
     assert sorted(parts[0] + parts[1], key=lambda row: row["id"]) == complete
     assert len(teacher.requests) == requested
-
-
-def test_examples_come_from_all_shards(shard, teacher, seeds):
-    recipe = [{"path": ["lamini_example", "amplify"], "weight": 1}]
-    for reply in ("Which rocks outlast granite in the desert?", FIRST, GOES_ON, ANSWERS[0]):
-        teacher.says(reply)
-    (row,), _, _ = shard(seeds, "0001", shard_size=1, recipe=recipe)
-    assert row["provenance"]["steps"][0]["examples"] == [seeds[0]["id"]]
-
-
-def test_finished_conversations_are_not_amplified(shard, teacher, seeds, make_seed):
-    requested = queue_replies(teacher, seeds)
-    finished = make_seed(kind="conversation", meta={"conversation": [{"input": "Why?", "output": "So."}]})
-    rows, rejected, stats = shard([finished, *seeds])
-    assert (len(rows), rejected, stats["in"], len(teacher.requests)) == (2, [], 2, requested)
 
 
 def test_an_independent_judge_answers_all_judgements(shard, teacher, seeds, config):
@@ -191,7 +151,7 @@ def test_topics_of_the_run_are_read(shard, teacher, seeds):
 
 
 def test_an_empty_shard_starts_no_teacher(shard, teacher, seeds):
-    rows, rejected, stats = shard(seeds, "0001")
+    rows, rejected, stats = shard([])
     assert (rows, rejected, teacher.requests) == ([], [], [])
     assert stats == {"in": 0, "out": 0, "rejected": {}}
 

@@ -20,7 +20,7 @@ def reply(finish_reason="stop", error=None, **message):
 
 
 def stored_answers(tmp_path):
-    return [json.loads(path.read_text())["answer"] for path in tmp_path.rglob("*.json")]
+    return [answer for _, _, answer in RequestCache(tmp_path / "cache").rows()]
 
 
 @pytest.mark.parametrize("value", [*FINISH_REASONS, "STOP", "MAX_TOKENS", "SAFETY"])
@@ -138,7 +138,8 @@ def test_reasoning_is_stored_and_not_returned(teacher, ask, tmp_path):
 def test_answers_of_earlier_versions_are_not_replayed_as_good(teacher, ask, tmp_path, value):
     """Earlier versions stored every reply with a text, whatever its finish reason was."""
     request = request_for("m", MESSAGES, SAMPLING, 1)
-    path = RequestCache(tmp_path / "cache").path(content_id(request))
+    key = content_id(request)
+    path = tmp_path / "cache" / key[:2] / f"{key}.json"
     path.parent.mkdir(parents=True)
     answer = {"text": "Granite is", "finish_reason": value, "prompt_tokens": 7, "completion_tokens": 3}
     path.write_text(json.dumps({"request": request, "answer": answer}))

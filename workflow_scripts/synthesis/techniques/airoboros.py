@@ -3,12 +3,11 @@
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import BadTurn, Draft, rewritable
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.techniques.instruction import (
     generate_answer,
     replace_opening,
-    rewritable,
     write_instruction,
 )
 

@@ -5,9 +5,9 @@ import re
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import BadTurn, Draft, rewritable
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.techniques.instruction import generate_answer, rewritable, write_instruction
+from workflow_scripts.synthesis.techniques.instruction import generate_answer, write_instruction
 
 INPUTS: list[Row] = read_yaml(package_file("synthesis/techniques/evol_inputs.yaml"))
 BREADTH, INPUT = "breadth", "complicate_input"

@@ -8,10 +8,10 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.types import Row, Seed
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.seeds.labels.grid import Grid, Label, load_grid
-from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft, rewritable
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.techniques.instruction import rewritable, write_instruction
+from workflow_scripts.synthesis.techniques.instruction import write_instruction
 
 RUBRICS: dict[str, Row] = read_yaml(package_file("synthesis/techniques/flask_rubrics.yaml"))  # by skill
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from rapidfuzz import fuzz
 
 from workflow_scripts.common.conversations import request_text
-from workflow_scripts.common.types import Seed
 from workflow_scripts.synthesis.answering import answer_system
 from workflow_scripts.synthesis.draft import Draft
 from workflow_scripts.synthesis.forms import VERBS
@@ -48,11 +47,6 @@ REQUEST = re.compile(
     rf"(?:^|[.!:;,\n]|\b(?:and|then|please|to|i|you|we|must|should|can))[\s*#>\"'“-]{{0,20}}(?:{VERBS}|need|research|want)\b",
     re.IGNORECASE,
 )
-
-
-def rewritable(seed: Seed) -> bool:
-    """Whether a seed's opening may be replaced: not that of a post with its task, nor of a finished conversation."""
-    return seed["kind"] not in ("post", "conversation")
 
 
 def strip_wrapping(text: str) -> str:

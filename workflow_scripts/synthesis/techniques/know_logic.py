@@ -8,10 +8,10 @@ import re
 from fractions import Fraction
 
 from workflow_scripts.common.types import Seed
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import BadTurn, Draft, rewritable
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.synthesis.quality import answer_fault
-from workflow_scripts.synthesis.techniques.instruction import replace_opening, rewritable, write_instruction
+from workflow_scripts.synthesis.techniques.instruction import replace_opening, write_instruction
 
 FORMS = (
     "an order to be found from clues (who came before whom)",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.examples import with_examples
 from workflow_scripts.synthesis.draft import Draft, begin_draft
 from workflow_scripts.synthesis.generator import Generator
 from workflow_scripts.teacher.cache import RequestCache
@@ -59,7 +60,7 @@ def with_generator(teacher, tmp_path):
     `http=False` calls no server, for tests of many draws.
     """
 
-    def run(use, *replies, seeds=(), topics=(), prefill=False, http=True, ask_judge=None, **settings):
+    def run(use, *replies, topics=(), prefill=False, http=True, ask_judge=None, **settings):
         teacher.queue.clear()
         teacher.requests.clear()
         for reply in replies:
@@ -80,7 +81,6 @@ def with_generator(teacher, tmp_path):
                 client.ask if http else ask,
                 SETTINGS | settings,
                 prefill,
-                sorted(seeds, key=lambda seed: seed["id"]),
                 list(topics),
                 ask_judge=ask_judge,
             )
@@ -98,8 +98,8 @@ def with_generator(teacher, tmp_path):
 def apply(with_generator, teacher):
     """A function that applies a technique to a seed, or a draft, with these replies; every reply must be requested."""
 
-    def run(technique, seed, *replies, draft=None, settings=None, random_seed=0, **options):
-        draft = draft or begin_draft(seed, random_seed)
+    def run(technique, seed, *replies, draft=None, settings=None, random_seed=0, seeds=(), **options):
+        draft = draft or begin_draft(with_examples(seed, seeds), random_seed)
 
         async def use(generator):
             try:

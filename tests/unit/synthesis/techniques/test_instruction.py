@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import with_examples
 from workflow_scripts.config.sources import registry
 from workflow_scripts.synthesis.draft import begin_draft
 from workflow_scripts.synthesis.recipe import TECHNIQUES
@@ -145,6 +146,7 @@ def test_an_outage_is_not_a_bad_turn(with_generator, make_seed, teacher):
             teacher.queue.clear()
             teacher.sends({"error": "no"}, status=400)
             with pytest.raises(TeacherError):
-                await TECHNIQUES[name].apply(begin_draft(make_seed(skills=["Factuality"]), 0), generator)
+                seed = with_examples(make_seed(skills=["Factuality"]), others)
+                await TECHNIQUES[name].apply(begin_draft(seed, 0), generator)
 
-        with_generator(use, "", techniques=settings, seeds=others, topics=["Tides"])
+        with_generator(use, "", techniques=settings, topics=["Tides"])
