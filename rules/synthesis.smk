@@ -1,7 +1,7 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher; then measures and a judge."""
 
 from workflow_scripts.synthesis.judging.settings import export_judge_runtime, independent_endpoint, judge_settings
-from workflow_scripts.synthesis.shard_seeds import examples_shown
+from workflow_scripts.synthesis.shards import examples_shown
 
 JUDGED = config["judge"]["by"] == "model"
 JUDGE = judge_settings(config)

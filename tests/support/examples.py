@@ -1,6 +1,6 @@
 """Seeds as shard_seeds writes them: with the examples that LaMini shows."""
 
-from workflow_scripts.synthesis.shard_seeds import Examples
+from workflow_scripts.synthesis.shards import Examples
 
 
 def pool(seeds):

@@ -28,7 +28,7 @@ from workflow_scripts.common.types import Config, Row
 from workflow_scripts.config.run_folder import run_folder
 from workflow_scripts.synthesis.forget import Choice, choose
 from workflow_scripts.synthesis.replay import replay
-from workflow_scripts.synthesis.shard_seeds import examples_shown, shards
+from workflow_scripts.synthesis.shards import examples_shown, shards
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import price_of
 from workflow_scripts.teacher.cache import Request, RequestCache, usable

@@ -30,7 +30,7 @@ from workflow_scripts.synthesis.cost_model import (
     seed_groups,
     sum_calls,
 )
-from workflow_scripts.synthesis.shard_seeds import examples_shown, shards
+from workflow_scripts.synthesis.shards import examples_shown, shards
 from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import Ledger, price_of
 from workflow_scripts.teacher.cache import RequestCache

@@ -1,5 +1,6 @@
 """Prompts: a folder of Jinja files, and their hashes for the provenance."""
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -25,7 +26,11 @@ class Prompts:
         """The prompt `name`.jinja with its variables filled in."""
         return self._environment.get_template(f"{name}.jinja").render(**values).strip()
 
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 (16 hex digits) of every prompt file, by name."""
+    @functools.cached_property
+    def _hashes(self) -> dict[str, str]:
         files = sorted(self._folder.glob("*.jinja"))
         return {path.stem: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 (16 hex digits) of every prompt file, by name."""
+        return self._hashes

@@ -88,7 +88,7 @@ async def judge_all(
                     ) from error
                 return
             finally:
-                bar.set_postfix_str(client.usage.line(args.teacher["price"]["currency"]))
+                bar.set_postfix_str(client.usage.line(args.teacher["price"]["currency"]), refresh=False)
                 bar.update()
         verdicts = {"tuned_first": tuned_first["verdict"], "base_first": base_first["verdict"]}
         reasons = {"reasons": [tuned_first["reason"], base_first["reason"]]}

@@ -83,7 +83,7 @@ def asking(
                     ) from error
                 return error
             finally:
-                bar.set_postfix_str(f"{client.usage.requests} requests, {client.usage.cached} cached")
+                bar.set_postfix_str(f"{client.usage.requests} requests, {client.usage.cached} cached", refresh=False)
                 bar.update()
 
     async def answers(seeds: pa.Table) -> list[Row | Exception]:

@@ -81,7 +81,7 @@ async def generate_all(
                     f"the teacher at {teacher.base_url} failed for {failures} of {len(seeds)} seeds (last error: {error}), "
                     "more than `teacher.max_failure_rate` allows. Fix the teacher and run again: finished requests are kept."
                 ) from error
-        bar.set_postfix_str(client.usage.line(args.teacher["price"]["currency"]))
+        bar.set_postfix_str(client.usage.line(args.teacher["price"]["currency"]), refresh=False)
         bar.update()
 
     # Bounds the conversations in progress: a stopped job then leaves finished conversations in the cache, and not the

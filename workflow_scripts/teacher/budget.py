@@ -42,10 +42,11 @@ class Ledger:
     def add(self, prompt_tokens: int, completion_tokens: int, money: float) -> None:
         """Record one answer. The file is closed after each line, because other machines see it only then."""
         row = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "money": money}
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._own.name not in self._read_bytes:
+            self.folder.mkdir(parents=True, exist_ok=True)
         with open(self._own, "ab", buffering=0) as file:
             file.write(json.dumps(row).encode() + b"\n")
-        self._read_bytes[self._own.name] = self._own.stat().st_size
+            self._read_bytes[self._own.name] = file.tell()
         self._count(row)
 
     def spent(self) -> tuple[int, float]:

@@ -5,6 +5,7 @@ import re
 import urllib.parse
 from typing import Any
 
+import httpx2
 import openai
 
 MAX_MESSAGE_CHARS = 300
@@ -59,7 +60,7 @@ def describe_error(body: Any) -> str:
 
 def failure(error: openai.APIError, request: dict[str, Any], key: str) -> TeacherError:
     """The error that the openai package raised for a request, as TeacherError; Refused if it concerns the content."""
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout):
         return TeacherError("no answer within the time-out")
     if isinstance(error, openai.APIStatusError):
         body = _body(error)

@@ -58,8 +58,8 @@ class RateLimit:
         self._credit = min(self._credit + reserved - used, self._tokens_per_minute)
 
 
-class RateLimitedHttp(openai.DefaultAsyncHttpxClient):
-    """The HTTP client of the openai package with a rate limit, and a time-out of `seconds` and a size limit for a response.
+class RateLimitedHttp(openai.DefaultAioHttpClient):
+    """The HTTP client of the openai package on aiohttp, with a rate limit, and a time-out of `seconds` and a size limit for a response.
 
     `before` is called before each request is sent, and may raise.
     """

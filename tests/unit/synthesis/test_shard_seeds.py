@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.support.examples import pool
 from workflow_scripts.common.rows import read_jsonl, write_jsonl
-from workflow_scripts.synthesis.shard_seeds import examples_shown, main, shards
+from workflow_scripts.synthesis.shard_seeds import main
+from workflow_scripts.synthesis.shards import examples_shown, shards
 
 AMPLIFY = {"recipe": [{"path": ["amplify"], "weight": 1}], "techniques": {}}
 LAMINI = {

@@ -16,6 +16,9 @@ CODE = r"(?s)```.*?(?:```|$)"
 # English answers needs the detector.
 ENGLISH_WORDS = r"(?i)\b(?:the|and|that|this|with|you|your|what|which|are|from|how|its|their|they|would|should|were|been|because|when|there)\b"
 WORDS_PER_ENGLISH_WORD = 20
+ENGLISH_WORD = re.compile(ENGLISH_WORDS)
+WORD = re.compile("[A-Za-z]{2,}")
+PUNCTUATION = str.maketrans(dict.fromkeys("‘’“”–—…•", " "))
 MIN_WORDS = 12
 MIN_OTHER_LETTERS = 20  # outside the Latin script; some scripts have no spaces
 # The detector distinguishes these. With all 75 languages of lingua, code and lists of names become Latin, Tswana or
@@ -92,6 +95,15 @@ def foreign(texts: pa.Array) -> tuple[np.ndarray, list[str | None]]:
     for row in np.flatnonzero(prose | other_script):
         languages[row] = _language(heads[int(row)].as_py(), bool(other_script[row]))
     return np.array([name is not None for name in languages], dtype=bool), languages
+
+
+def surely_english(text: str) -> bool:
+    """Whether `foreign` would not test a text, because it is ASCII but for quotation marks and dashes, and has English words.
+
+    It takes a twentieth of the time of `foreign` for one text.
+    """
+    head = re.sub(CODE, " ", text)[:HEAD_CHARS].translate(PUNCTUATION)
+    return head.isascii() and WORDS_PER_ENGLISH_WORD * len(ENGLISH_WORD.findall(head)) >= len(WORD.findall(head))
 
 
 def _language(head: str, other_script: bool) -> str | None:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.text_arrays import boolean, longest_runs
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.seeds.cleaning.language import foreign
+from workflow_scripts.seeds.cleaning.language import foreign, surely_english
 from workflow_scripts.seeds.cleaning.links import LINK, own_link
 from workflow_scripts.seeds.cleaning.truncation import CLOSED, cut_off
 from workflow_scripts.seeds.cleaning.voice import refuses, speaks_as_model
@@ -52,9 +52,9 @@ def _matches(texts: pa.Array, pattern: str) -> Mask:
 def _pattern(pattern: str, answers_only: bool = False) -> Rule:
     compiled = re.compile(pattern.replace(r"\x{FFFD}", "\ufffd"), re.IGNORECASE | re.ASCII)  # as RE2's \b and \w
 
-    def evidence(text: str, asked: str) -> str:
+    def evidence(text: str, asked: str) -> str | None:
         match = compiled.search(text.replace("\u2019", "'"))
-        return match.group(0)[:200] if match else text[:200]
+        return match.group(0)[:200] if match else None
 
     return Rule(lambda texts: _matches(texts, pattern), evidence, answers_only)
 
@@ -84,12 +84,20 @@ def _repeated(text: str, asked: str) -> str | None:
 _PYTHON_RULE_CHARS = re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), RULE_CHARS)
 
 
+def _foreign(text: str, asked: str) -> str | None:
+    language = None if surely_english(text) else foreign(pa.array([text]))[1][0]
+    return f"{language}: {text[:120]}" if language else None
+
+
 def _any_of(patterns: Sequence[str]) -> str:
     return "|".join(f"(?:{pattern})" for pattern in patterns)
 
 
 RULES: dict[str, Rule] = {
-    "empty": Rule(lambda texts: boolean(pc.equal(pc.utf8_trim_whitespace(texts), "")), lambda text, asked: ""),
+    "empty": Rule(
+        lambda texts: boolean(pc.equal(pc.utf8_trim_whitespace(texts), "")),
+        lambda text, asked: None if text.strip() else "",
+    ),
     "ansi_escape": _pattern(ANSI_ESCAPE),
     "broken_unicode": _pattern(BROKEN_UNICODE),
     "repeated_characters": Rule(
@@ -102,9 +110,7 @@ RULES: dict[str, Rule] = {
     "url": Rule(lambda texts: _matches(texts, LINK), own_link, answers_only=True),
     "truncated": Rule(_ends_open, cut_off, answers_only=True),
     # Last because it is the slowest: it sees only texts that pass the other rules.
-    "foreign_language": Rule(
-        lambda texts: foreign(texts)[0], lambda text, asked: f"{foreign(pa.array([text]))[1][0]}: {text[:120]}"
-    ),
+    "foreign_language": Rule(lambda texts: foreign(texts)[0], _foreign),
 }
 OPTIONAL_RULES = {"airoboros_filters"}  # off by default
 ANSWER_RULES = tuple(name for name, rule in RULES.items() if rule.answers_only and name not in OPTIONAL_RULES)
@@ -134,5 +140,13 @@ def first_faults(
 
 
 def first_fault(text: str, names: Sequence[str], answer: bool, asked: str = "") -> Fault | None:
-    """(rule, evidence) of the first rule that one text breaks, or None; `asked` is what the user wrote before it."""
-    return first_faults(pa.array([text]), np.array([answer]), names, lambda number: asked)[0]
+    """(rule, evidence) of the first rule that one text breaks, or None; `asked` is what the user wrote before it.
+
+    As `first_faults`, without arrays: these compile each pattern again for every call.
+    """
+    for name, rule in RULES.items():
+        if name in names and (answer or not rule.answers_only):
+            evidence = rule.evidence(text, asked)
+            if evidence is not None:
+                return name, evidence
+    return None

@@ -1,9 +1,12 @@
 """Texts that are classified as foreign, and texts that are not."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from workflow_scripts.seeds.cleaning.language import HEAD_CHARS, foreign
+from workflow_scripts.seeds.cleaning.language import HEAD_CHARS, foreign, surely_english
 
 GRANITE = {
     "GERMAN": "Der Granit verwittert sehr langsam, weil seine Kristalle fest ineinander greifen und kaum Wasser eindringt.",
@@ -111,3 +114,19 @@ def test_no_text_at_all():
     unfit, names = foreign(pa.array([], pa.string()))
     assert (unfit.tolist(), names) == ([], [])
     assert unfit.dtype == bool
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.sampled_from(["the", "and", "with", "you", "granite", "Wetter", "12", "—", "’s", "ab1cd", ".\n,", "```x```", "é", "北"]), max_size=60)
+)
+def test_a_text_that_is_surely_english_is_not_foreign(words):
+    """The cheap test of one text agrees with the test of many."""
+    text = " ".join(words)
+    if surely_english(text):
+        assert foreign(pa.array([text])) == (np.array([False]), [None])
+
+
+def test_english_answers_need_no_detector():
+    assert surely_english("Granite domes keep their shape because the crystals interlock — that’s “all” there is.")
+    assert not surely_english(GRANITE["GERMAN"])
