@@ -89,7 +89,7 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
     [
         ({"seeds": {"cleaning": {"rules": SEEDS["cleaning"]["rules"][:-1]}}}, {"clean_source"}),
         ({"seeds": {"deduplication": {"jaccard_threshold": 0.7}}}, {"deduplicate_seeds", "deduplicate_semantic", "collect_synthesis"}),
-        ({"seeds": {"limit": 48}}, {"select_seeds", "shard_seeds", "collect_synthesis", "all"}),
+        ({"seeds": {"limit": 48}}, {"select_seeds", "shard_seeds", "synthesize_shard", "collect_synthesis", "all"}),
         ({"seeds": {"sources": SEEDS["sources"][1:]}}, {
             "fetch_source", "adapt_source", "clean_source", "deduplicate_seeds", "select_seeds", "all",
         }),
