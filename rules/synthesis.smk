@@ -82,7 +82,8 @@ rule shard_seeds:
     input:
         seeds="<results>/seeds/data.jsonl",
     output:
-        shards=expand("<results>/synthesis/seeds/{shard}.jsonl", shard=SHARDS),
+        # A folder: with thousands of files, Snakemake would compare each with the input of each shard.
+        shards=directory("<results>/synthesis/seeds"),
     log:
         "<logs>/shard_seeds.log",
     benchmark:
@@ -94,7 +95,6 @@ rule shard_seeds:
         shard_size=config["synthesis"]["shard_size"],
         shard_count=len(SHARDS),
         examples=examples_shown(config["synthesis"]),
-        folder=subpath(output[0], parent=True),
     shell:
         """
         python -m workflow_scripts.synthesis.shard_seeds \
@@ -102,7 +102,7 @@ rule shard_seeds:
             --shard-size {params.shard_size} \
             --shard-count {params.shard_count} \
             --examples {params.examples} \
-            --shards {params.folder:q} \
+            --shards {output.shards:q} \
             2>&1 | tee {log:q}
         """
 
@@ -110,7 +110,7 @@ rule shard_seeds:
 rule synthesize_shard:
     input:
         teacher=input_files(TEACHER_FILES),
-        seeds="<results>/synthesis/seeds/{shard}.jsonl",
+        seeds="<results>/synthesis/seeds",
         topics="<results>/synthesis/topics.json" if USES_TOPICS else [],
     output:
         data="<results>/synthesis/shards/{shard}.jsonl",
@@ -136,7 +136,7 @@ rule synthesize_shard:
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.synthesis.synthesize_shard \
-            --seeds {input.seeds:q} \
+            --seeds {input.seeds:q}/{wildcards.shard}.jsonl \
             --shard {wildcards.shard} \
             --topics={input.topics:q} \
             --labels {params.labels} \
@@ -234,7 +234,8 @@ rule judge_conversations:
 
 rule synthesis:
     input:
-        expand("<results>/synthesis/{part}/{shard}.jsonl", part=["seeds", "shards"], shard=SHARDS if SOURCES else []),
+        "<results>/synthesis/seeds" if SOURCES else [],
+        expand("<results>/synthesis/shards/{shard}.jsonl", shard=SHARDS if SOURCES else []),
         "<results>/synthesis/topics.json" if SOURCES and USES_TOPICS else [],
         ["<results>/synthesis/collected.jsonl", "<results>/synthesis/data.jsonl"] if SOURCES else [],
     localrule: True

@@ -4,7 +4,7 @@
     python -m tests.benchmarks.dry_run_at_size --baseline ../earlier-checkout --graphs pocket million
 
 The graphs are the pocket run, a preset with all its suites, the same with one evaluation job per task, and a million seeds
-in 2,000 shards. CPU times are medians of `--runs` dry runs. With --baseline, each graph is measured in both checkouts
+in 2,000 and in 100 shards. CPU times are medians of `--runs` dry runs. With --baseline, each graph is measured in both checkouts
 alternately, with this Python's snakemake, and the ratio of the medians is printed.
 """
 
@@ -45,6 +45,10 @@ GRAPHS = {
     "tasks": Graph("V1, one evaluation job per task", overlay={"evaluation": {"tasks_per_job": 1}}),
     "million": Graph(
         "a million seeds in 2,000 shards", overlay={"seeds": {"limit": 1_000_000, "composition": None}}
+    ),
+    "batched": Graph(
+        "a million seeds in 100 shards",
+        overlay={"seeds": {"limit": 1_000_000, "composition": None}, "synthesis": {"shard_size": 10_000}},
     ),
 }  # fmt: skip
 
