@@ -28,7 +28,7 @@ SYMBOL = re.compile(r"[^\w\s.,;:!?'\"()’“”-]")
 MIN_WORDS = 8  # of a last line; a shorter one is a title, a name, a label
 # A text that ends on a word that could end a sentence was cut off only if it is long and ends every other paragraph with
 # a mark: many people leave out the last one of a short text.
-LONG_CHARS, MIN_SENTENCES = 450, 4
+LONG_CHARS, MIN_SENTENCES = 150, 2
 VERSE_CHARS = 60  # lines of verse and of tables are shorter, and several follow each other
 MIN_PEERS = 2  # other items or lines by which the last one is judged
 
