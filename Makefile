@@ -3,7 +3,7 @@
 # make test-all    the same, then the slow tests: whole runs, kills, full disks, SLURM
 # make check       only the linters
 # make install     only install, with uv if it is on PATH, otherwise with pip
-# make lock        resolve requirements.in and write requirements.txt, with hashes
+# make lock        resolve requirements.in and write requirements.txt, with hashes; renew those of requirements-review.txt
 # make docs        generate docs/configuration.md and docs/reasons.md
 # make review      install Label Studio into .venv-review, for expert reviews (docs/verification.md)
 
@@ -39,11 +39,11 @@ check: install
 install: $(STAMP)
 
 # All packages are in the lock, so dependencies are not resolved again. torch brings the libraries of its build.
-$(STAMP): requirements.txt requirements-torch.txt pyproject.toml
+$(STAMP): requirements.txt requirements-torch.txt requirements-pip.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(if $(UV),,$(VENV)/bin/pip install --upgrade pip)
+	$(if $(UV),,$(VENV)/bin/pip install --require-hashes -r requirements-pip.txt)
 	$(PIP) install --no-deps --require-hashes -r requirements.txt
 	$(PIP) install -r requirements-torch.txt
 	$(PIP) install --no-deps --editable .
@@ -52,9 +52,12 @@ $(STAMP): requirements.txt requirements-torch.txt pyproject.toml
 # After a change of requirements.in; then update envs/*.yaml. Pins in requirements.txt stay where they still fit.
 lock:
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install uv
+	.venv-lock/bin/pip install uv==0.13.9
 	.venv-lock/bin/uv pip compile requirements.in --output-file requirements.txt --custom-compile-command "make lock" \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-package torch
+	cp requirements-review.txt .venv-lock/review.in
+	.venv-lock/bin/uv pip compile .venv-lock/review.in --output-file requirements-review.txt --no-deps --no-annotate \
+		--universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 	rm -rf .venv-lock
 
 docs: install
@@ -62,7 +65,7 @@ docs: install
 	$(VENV)/bin/python -m workflow_scripts.common.reasons > docs/reasons.md
 
 # A separate environment: Label Studio pins other versions than the workflow.
-review: requirements-review.txt
+review: requirements-review.txt requirements-pip.txt
 	$(PYTHON) -m venv .venv-review
-	.venv-review/bin/pip install --upgrade pip
-	.venv-review/bin/pip install --no-deps -r requirements-review.txt
+	.venv-review/bin/pip install --require-hashes -r requirements-pip.txt
+	.venv-review/bin/pip install --no-deps --require-hashes -r requirements-review.txt

@@ -90,10 +90,22 @@ def test_the_lock_contains_all_requirements():
     assert required == {name: LOCKED.get(name) for name in required}
 
 
-def test_every_pin_but_torch_has_hashes():
-    entries = re.split(r"\n(?=\S)", Path("requirements.txt").read_text(encoding="utf-8").strip())
+@pytest.mark.parametrize(
+    ("name", "least"), [("requirements", 150), ("requirements-review", 150), ("requirements-pip", 1)]
+)
+def test_every_pin_but_torch_has_hashes(name, least):
+    entries = re.split(r"\n(?=\S)", Path(f"{name}.txt").read_text(encoding="utf-8").strip())
     pinned = [entry for entry in entries if not entry.startswith("#")]
-    assert len(pinned) > 150 and all("--hash=sha256:" in entry for entry in pinned)
+    assert len(pinned) >= least and all("--hash=sha256:" in entry for entry in pinned)
+
+
+@pytest.mark.parametrize("name", ["Makefile", "envs/image.def"])
+def test_everything_is_installed_at_a_pinned_version(name):
+    lines = re.findall(r"\bpip install (.*)", Path(name).read_text(encoding="utf-8"))
+    assert len(lines) > 2 and not [line for line in lines if "upgrade" in line]
+    for line in lines:
+        torch_or_project = "requirements-torch.txt" in line or line.strip(")") == "--no-deps --editable ."
+        assert "--require-hashes" in line or torch_or_project or re.fullmatch(r"[\w-]+==[\d.]+", line)
 
 
 def test_post_deploy_scripts_repeat_the_pins():

@@ -18,6 +18,7 @@ DISK_ADVICE = {
     errno.ENOTDIR: "a file is where a folder is needed. Name another folder",
     errno.EEXIST: "a file is where a folder is needed. Name another folder",
     errno.EISDIR: "a folder is where a file is needed. Name a file",
+    errno.ELOOP: "a symbolic link is where a file is needed. Remove the link",
     errno.EROFS: "the file system is read-only. Choose a folder that you may write to (`results:` in the config)",
 }
 

@@ -11,10 +11,12 @@ the user has set CUDA_VISIBLE_DEVICES, only the GPUs listed there are used.
 """
 
 import argparse
+import contextlib
 import fcntl
 import logging
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -26,6 +28,7 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 
 QUERY = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+OTHERS = stat.S_IRWXG | stat.S_IRWXO  # permissions of the group and of other users
 POLL_SECONDS = 2.0  # between two attempts to lock free GPUs
 
 
@@ -63,12 +66,11 @@ def lock_cards(cards: list[Card], count: int, folder: Path) -> list[Card]:
 
     While waiting no lock is held, so that two jobs cannot wait for each other.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     logged = False
     while True:
         locked: list[tuple[Card, int]] = []
         for card in cards:
-            lock = os.open(folder / card.uuid, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = os.open(folder / card.uuid, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -88,8 +90,32 @@ def lock_cards(cards: list[Card], count: int, folder: Path) -> list[Card]:
 
 
 def lock_folder() -> Path:
-    """The folder of this user's locks, shared by all runs on the machine."""
-    return Path(tempfile.gettempdir()) / f"capybara-gpus-{os.getuid()}"
+    """The folder of this user's locks, shared by all runs on the machine. UserError if another user controls it.
+
+    It is in XDG_RUNTIME_DIR or, without one that is private, in the folder for temporary files.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and _owned(Path(runtime)) and not Path(runtime).stat().st_mode & OTHERS:
+        folder = Path(runtime) / "capybara-gpus"
+    else:
+        folder = Path(tempfile.gettempdir()) / f"capybara-gpus-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if not _owned(folder):
+        raise UserError(
+            f"{folder}: another user's, or not a folder. The locks of GPUs need a folder of your own: remove it, or set TMPDIR."
+        )
+    folder.chmod(0o700)  # earlier versions followed the umask
+    return folder
+
+
+def _owned(folder: Path) -> bool:
+    """Whether it is a folder, not a link to one, and belongs to this user."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def environment_for(count: int) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Configuration errors, found before any job starts: one line each, with the key and how to fix it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from workflow_scripts.config.training import training_mistakes
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
 from workflow_scripts.synthesis.judging.settings import judge_settings
+from workflow_scripts.teacher.keys import KEYS, MissingKey, api_key
 from workflow_scripts.teacher.sampling import sampling_mistakes
 
 
@@ -117,12 +117,17 @@ def _teacher(config: Config, needs_key: bool) -> Iterator[str]:
 
 
 def _key(config: Config, settings: Config, where: str) -> Iterator[str]:
-    """The variable of an endpoint's key."""
+    """An endpoint's key, in a variable or a file."""
+    if settings["api_key_env"] and settings["api_key_file"]:
+        yield f"{where}.api_key_file: api_key_env is set, too. Set one of them to null."
+        return
     # A run with imported answers needs no key. Without any stored answer, the key would be missed only after the seeds.
     answered = (run_folder(config) / "teacher" / "cache").is_dir()
-    variable = settings["api_key_env"] if settings["kind"] == "endpoint" and not answered else None
-    if variable and not os.environ.get(variable):  # the value may be the key itself: it is not repeated
-        yield f"{where}.api_key_env: the environment variable that it names is not set. Export it."
+    if settings["kind"] == "endpoint" and not answered:
+        try:
+            api_key(settings)
+        except MissingKey as missing:
+            yield f"{where}.{missing.setting}: {missing.fault}"
 
 
 def _judge(config: Config, needs_key: bool) -> Iterator[str]:
@@ -138,7 +143,7 @@ def _judge(config: Config, needs_key: bool) -> Iterator[str]:
     if errors := validation_errors(settings, rules, name="judge.teacher", key="teacher"):
         yield from errors
         return
-    if needs_key and "api_key_env" in own:
+    if needs_key and not own.keys().isdisjoint(KEYS):
         yield from _key(config, settings, "judge.teacher")
     if settings["kind"] != "endpoint" and "model" in own and on_hub(own["model"]):
         yield f"judge.teacher.model: {own['model']} is not downloaded. Set a local path, or serve it and set `kind: endpoint`."

@@ -32,7 +32,7 @@ LIMITS = {
     "exclusiveMaximum": "less than",
 }
 # What the patterns of the schema accept, in words.
-LAUNCHER = r"(python|accelerate launch|torchrun)( [^;&|<>`\n]*)?"
+LAUNCHER = r"(python|accelerate launch|torchrun)( ([^;&|<>`$\n]|\$(?!\())*)?"
 BASE_URL = "^https?://[^@?]+$"
 PATTERNS = {
     "^[a-z0-9][a-z0-9_.-]*$": "use lower-case letters, digits, . _ and -, beginning with a letter or a digit",
@@ -45,10 +45,24 @@ PATTERNS = {
     f"^{LAUNCHER}$": "it must be one command that begins with python, accelerate launch or torchrun",
     f"^({LAUNCHER})?$": "it must be one command that begins with python, accelerate launch or torchrun",
     "^[^{}<>]+$": "it must not be empty and not contain { } < or >, which Snakemake replaces in file names",
+    "/": "write the path of the file with its folder, such as ~/.keys/teacher",
     "^auto": "write a number, or auto",
     "^[a-z0-9][a-z0-9.-]*$": "use lower-case letters, digits, . and -",
 }
+NO_KEYS = {
+    "api_key_env": "not the name of an environment variable. Export the key in one and write its name here.",
+    "api_key_file": "not the path of a file with its folder. Write the key into a file and its path here, such as ~/.keys/teacher.",
+}
 SHOWN_CHARS = 80  # a longer value is shortened in a message
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, part: Config) -> Iterator[jsonschema.ValidationError]:
+    """As in JSON Schema, and unlike Python, a `$` at the end does not match before a line end."""
+    if validator.is_type(instance, "string") and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
 
 
 @functools.cache
@@ -70,7 +84,7 @@ def validation_errors(value: Any, part: Config, *, name: str = "", key: str = ""
     `name` precedes the keys in the messages. `key` is the dotted key of `value` in the configuration, by which the names
     of earlier versions are recognised.
     """
-    errors = jsonschema.Draft202012Validator(part).iter_errors(value)
+    errors = Validator(part).iter_errors(value)
     ordered = sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
     return list(dict.fromkeys(line for error in ordered for line in _explain(error, name, key)))
 
@@ -110,8 +124,8 @@ def _explain(error: jsonschema.ValidationError, name: str, key: str) -> Iterator
     validator, limit, instance = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
     value, meaning = _shown(error.instance), part.get("description")
     because = f" ({meaning})" if meaning else ""
-    if key.rpartition(".")[2] == "api_key_env":  # the value may be the key itself: it is not repeated
-        yield f"{where}: not the name of an environment variable. Export the key in one and write its name here."
+    if advice := NO_KEYS.get(key.rpartition(".")[2]):  # the value may be the key itself: it is not repeated
+        yield f"{where}: {advice}"
         return
     match validator:
         case "additionalProperties" if limit is False:

@@ -60,6 +60,7 @@ async def judge_all(
         args.teacher,
         RequestCache(args.teacher_folder / "cache"),
         identity=teacher.identity,
+        key=teacher.key,
     )
     slots = asyncio.Semaphore(args.teacher["concurrency"])
     judged: list[Row] = []

@@ -20,7 +20,7 @@ from workflow_scripts.release.markdown import code, plain
 FULL_SIZE_CONVERSATIONS = 10_000  # with fewer, the card says that the run only tests the workflow
 FILE_SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".txt", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip")
 ABOUT_SYNTHESIS = re.compile("amplify-instruct|teacher", re.IGNORECASE)
-HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+HUB_NAME = re.compile(r"^[\w-][\w.-]*/[\w.-]+")
 
 
 def render(card: type[RepoCard], data: CardData, template: Path, **values: Any) -> str:

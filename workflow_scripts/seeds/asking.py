@@ -60,7 +60,9 @@ def asking(
     the key of the config with the alternative. UserError if more than `max_failure_rate` of `total` seeds fail; those that
     the server's content filter refuses do not count.
     """
-    client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity)
+    client = TeacherClient(
+        teacher.base_url, teacher.model, settings, RequestCache(cache), identity=teacher.identity, key=teacher.key
+    )
     # Limits the seeds in progress, so that a teacher that never answers is detected after a few seeds.
     slots = asyncio.Semaphore(settings["concurrency"])
     failures = 0

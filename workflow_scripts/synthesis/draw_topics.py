@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> None:
 
         async def draw() -> list[str]:
             cache = RequestCache(args.teacher_folder / "cache")
-            client = TeacherClient(teacher.base_url, teacher.model, args.teacher, cache, identity=teacher.identity)
+            client = TeacherClient(
+                teacher.base_url, teacher.model, args.teacher, cache, identity=teacher.identity, key=teacher.key
+            )
             try:
                 return await draw_topics(client.ask, args.settings)
             except TeacherError as error:

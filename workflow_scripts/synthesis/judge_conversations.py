@@ -30,7 +30,9 @@ async def judge_all(
     rows: list[Conversation], server: Teacher, settings: Config, sampling: Config, cache: Path
 ) -> tuple[dict[str, Row], dict[str, str], Row]:
     """Judgements by id, errors by id, and the usage. UserError above `teacher.max_failure_rate`."""
-    client = TeacherClient(server.base_url, server.model, settings, RequestCache(cache), identity=server.identity)
+    client = TeacherClient(
+        server.base_url, server.model, settings, RequestCache(cache), identity=server.identity, key=server.key
+    )
     slots = asyncio.Semaphore(settings["concurrency"])
     judged: dict[str, Row] = {}
     errors: dict[str, str] = {}

@@ -37,7 +37,7 @@ CODE = re.compile(
     r"|code|snippet|class|method|regex|regular expression|query|unit tests?|algorithm|shell command|(?:python|bash|shell) script|decorator|html|css|sql"
     r"|macro|makefile|dockerfile|loop)\b|\b(?:write|implement|debug|fix)\b[^.?!\n]{0,60}?\bprogram\b|\bdef \w+\(|#include\b|\bconsole\.log\b"
     r"|\b(?:write|fix|debug|correct|rewrite|translate|convert)\b[^.?!\n]{0,60}?\b(?:python|java(?:script)?|typescript|c\+\+|rust|golang|sql|bash)(?!\w))"
-    r"|\bSELECT\b.+\bFROM\b"
+    r"|\bSELECT\b.{1,1000}\bFROM\b"
 )
 MATHEMATICS = re.compile(
     r"\b(?:calculate|compute|solve|evaluate|simplify|integrate|differentiate|factori[sz]e)\b|\bprove that\b|\bhow (?:many|much|long|far|fast|old)\b"

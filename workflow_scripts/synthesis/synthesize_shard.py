@@ -47,6 +47,7 @@ async def generate_all(
         args.teacher,
         RequestCache(args.teacher_folder / "cache"),
         identity=teacher.identity,
+        key=teacher.key,
     )
     judge = judge_client(client, args.judge)
     generator = Generator(

@@ -3,30 +3,28 @@
 import asyncio
 import contextlib
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
-from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher.budget import Budget, BudgetSpent, Ledger
 from workflow_scripts.teacher.cache import Request, RequestCache
 from workflow_scripts.teacher.errors import MIN_KEY_PART, FailedReply, Refused, TeacherError, failure, redact
-from workflow_scripts.teacher.rate_limit import RateLimit, RateLimitedHttp
+from workflow_scripts.teacher.keys import api_key
+from workflow_scripts.teacher.rate_limit import RateLimit, RateLimitedHttp, http_address, transport_options
 from workflow_scripts.teacher.replies import REFUSED, Answer, complete, read_reply
 from workflow_scripts.teacher.sampling import parameters
 from workflow_scripts.teacher.structured import in_form
 
 JSON: openai.RequestOptions = {"headers": {"Content-Type": "application/json"}}
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_KEY = "no-key"  # the openai package requires one
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.25, 8.0  # before the first retry of a failed reply; doubled for each further one
 
 
@@ -60,21 +58,6 @@ class Usage:
         return f"{self.requests} requests, {self.cached} cached, {speed:.0f} tokens/s{cost}"
 
 
-def api_key(variable: str | None) -> str:
-    """The key from the environment variable that the config names; a placeholder if the teacher needs none.
-
-    Raises UserError if the variable is not set.
-    """
-    if variable is None:
-        return "no-key"
-    key = os.environ.get(variable)
-    if not key:
-        raise UserError(
-            "the environment variable that `api_key_env` of the teacher or judge names is not set. Export it."
-        )
-    return key
-
-
 def request_for(
     model: str,
     messages: list[dict[str, str]],
@@ -96,11 +79,14 @@ def stored_form(request: Request, identity: str) -> Request:
 class TeacherClient:
     """Sends requests for `model` to `base_url` within the limits of `settings`, the section `teacher` of the config.
 
-    `identity` distinguishes models that a server gives the same name; it is part of a stored request. The key is read
-    when the first request is sent: a run that finds all answers in the cache needs none.
+    `identity` distinguishes models that a server gives the same name; it is part of a stored request. `key` is that of a
+    server that this job started; the key of any other is read when the first request is sent: a run that finds all answers
+    in the cache needs none.
     """
 
-    def __init__(self, base_url: str, model: str, settings: Config, cache: RequestCache, identity: str = ""):
+    def __init__(
+        self, base_url: str, model: str, settings: Config, cache: RequestCache, identity: str = "", key: str = ""
+    ):
         self.model = model
         self.cache = cache
         self.identity = identity
@@ -115,7 +101,7 @@ class TeacherClient:
         self._idle.set()
         self._closing = False
         self._opened: openai.AsyncOpenAI | None = None
-        self._key = ""
+        self._key = key
 
     async def ask(
         self,
@@ -234,20 +220,18 @@ class TeacherClient:
         """The openai package's client, opened with the first request that is not in the cache."""
         if self._opened is None:
             settings = self._settings
-            key = api_key(settings.get("api_key_env"))
-            self._key = key if settings.get("api_key_env") else ""
+            self._key = self._key or api_key(settings)
             http = RateLimitedHttp(
                 RateLimit(**(settings.get("rate") or {})),
                 settings["timeout"],
                 self._before_request,
-                # A proxy from the environment cannot reach a server on this machine.
-                trust_env=urlsplit(self._base_url).hostname not in LOOPBACK,
+                **transport_options(self._base_url),
             )
             # It retries 408, 409, 429, 5xx, time-outs and lost connections with exponential back-off and jitter, and
             # respects Retry-After.
             self._opened = openai.AsyncOpenAI(
-                base_url=self._base_url,
-                api_key=key,
+                base_url=http_address(self._base_url),
+                api_key=self._key or NO_KEY,
                 timeout=settings["timeout"],
                 max_retries=settings["retries"],
                 http_client=http,

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 import openai
@@ -13,6 +14,8 @@ from workflow_scripts.teacher.errors import UnreadableReply
 from workflow_scripts.teacher.sampling import max_tokens
 
 MAX_REPLY_BYTES = 2**24  # decompressed
+UNIX_SOCKET = "http+unix://"  # begins the address of a server on a Unix socket; the quoted path of the socket follows
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ENCODINGS = ("", "identity", "gzip", "deflate")  # those that grow at most a thousandfold
 
 
@@ -56,6 +59,21 @@ class RateLimit:
     def settle(self, reserved: float, used: float) -> None:
         """Credit the next request with reserved but unused tokens, at most those of one minute; debit an excess."""
         self._credit = min(self._credit + reserved - used, self._tokens_per_minute)
+
+
+def transport_options(base_url: str) -> dict[str, Any]:
+    """How an HTTP client reaches a server: over its Unix socket, without a proxy if it is on this machine."""
+    parts = urlsplit(base_url)
+    if base_url.startswith(UNIX_SOCKET):
+        limits = openai.DEFAULT_CONNECTION_LIMITS
+        return {"transport": httpx2.AsyncHTTPTransport(uds=unquote(parts.netloc), limits=limits)}
+    # A proxy from the environment cannot reach a server on this machine.
+    return {"trust_env": parts.hostname not in LOOPBACK}
+
+
+def http_address(base_url: str) -> str:
+    """The address as HTTP clients expect it: that of a Unix socket has no host of its own."""
+    return f"http://localhost{urlsplit(base_url).path}" if base_url.startswith(UNIX_SOCKET) else base_url
 
 
 class RateLimitedHttp(openai.DefaultAioHttpClient):

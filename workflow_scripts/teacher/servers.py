@@ -5,40 +5,48 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
+import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.model_location import local_model, model_files
 from workflow_scripts.common.types import Config
 from workflow_scripts.teacher import watchdog
+from workflow_scripts.teacher.rate_limit import UNIX_SOCKET
 
 MIB = 2**20
 SHUTDOWN_SECONDS = 15.0  # from SIGTERM to SIGKILL
 HEALTH_POLL_SECONDS = 0.1
-MAX_PORTS = 3  # ports to try: another process may take a free port before the server opens it
+MAX_STARTS = 3  # another process may take a port between vLLM's own processes before they open it
+MAX_SOCKET_BYTES = 107  # of the path of a Unix socket, on Linux
 MAX_LOG_LINES, MAX_LOG_BYTES = 12, 4096  # of the log's end, in error messages
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """An OpenAI-compatible server, the name of its model, and an identity that distinguishes models of this name."""
+    """An OpenAI-compatible server, the name of its model, and an identity that distinguishes models of this name.
+
+    `base_url` begins with `rate_limit.UNIX_SOCKET` if the server listens on a Unix socket. `key` is the key of a server that the
+    job started, and empty for any other.
+    """
 
     base_url: str
     model: str
     identity: str = ""
+    key: str = field(default="", repr=False)
 
 
 def served_name(settings: Config) -> str:
@@ -88,7 +96,8 @@ def _gguf_file(settings: Config) -> Path:
 def serve(settings: Config, threads: int, log: Path | None = None) -> Iterator[Teacher]:
     """The teacher of the section `teacher` of the config. A server started here ends with the block, or with the job.
 
-    `log` is the log file of a vLLM server.
+    Other users of the machine can neither use it nor take its place: llama.cpp runs in this process and requires a random
+    key, vLLM listens on a Unix socket in a folder of this user. `log` is the log file of a vLLM server.
     """
     if settings["kind"] == "vllm":
         with _vllm(settings, log) as teacher:
@@ -107,22 +116,26 @@ def serve(settings: Config, threads: int, log: Path | None = None) -> Iterator[T
     params.port = 0  # any free port, because several jobs may run on this machine
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.verbosity = 0
+    key = secrets.token_urlsafe()
+    params.api_keys = [key]
+    params.endpoint_slots = False  # it shows the prompts in progress
+    params.ui = False
     # The server runs in threads of this process and ends with it, also by SIGKILL.
     server = xllamacpp.Server(params)
     logging.info("teacher %s at %s, %d threads", path.name, server.listening_address, threads)
     try:
-        yield Teacher(f"{server.listening_address}/v1", path.name, identity(settings))
+        yield Teacher(f"{server.listening_address}/v1", path.name, identity(settings), key)
     finally:
         del server
 
 
-def vllm_command(program: str, settings: Config, port: int) -> list[str]:
+def vllm_command(program: str, settings: Config, socket: Path) -> list[str]:
     """The command line of `vllm serve`. `teacher.vllm.extra` comes last and overrides the options before it."""
     options = settings["vllm"]
     path = local_model(settings["model"])
     command = [
         *(program, "serve", settings["model"] if path is None else str(path)),
-        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--uds", str(socket)),
         *("--served-model-name", served_name(settings)),
         *("--tensor-parallel-size", str(options["tensor_parallel"])),
         *("--max-model-len", str(settings["context"])),
@@ -146,8 +159,10 @@ def _vllm(settings: Config, log: Path | None) -> Iterator[Teacher]:
         if log is None:
             log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "vllm.log"
         stack.enter_context(_sigterm_raises())
-        process, port = stack.enter_context(_started(program, settings, log))
-        teacher = Teacher(f"http://127.0.0.1:{port}/v1", served_name(settings), identity(settings))
+        socket = stack.enter_context(_private_socket())
+        process = stack.enter_context(_started(program, settings, socket, log))
+        address = f"{UNIX_SOCKET}{urllib.parse.quote(str(socket), safe='')}/v1"
+        teacher = Teacher(address, served_name(settings), identity(settings))
         logging.info("teacher %s at %s, log %s", teacher.model, teacher.base_url, log)
         try:
             yield teacher
@@ -158,15 +173,23 @@ def _vllm(settings: Config, log: Path | None) -> Iterator[Teacher]:
 
 
 @contextlib.contextmanager
-def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The watchdog of a server that is ready, and the server's port."""
+def _private_socket() -> Iterator[Path]:
+    """The path of a Unix socket in a new folder that only this user can enter; it is removed at the end."""
+    fits = len(os.fsencode(tempfile.gettempdir())) + len("/vllm-12345678/socket") <= MAX_SOCKET_BYTES
+    with tempfile.TemporaryDirectory(prefix="vllm-", dir=None if fits else "/tmp") as folder:
+        yield Path(folder) / "socket"
+
+
+@contextlib.contextmanager
+def _started(program: str, settings: Config, socket: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The watchdog of a server that is ready and listens on the socket."""
     # This server needs no API key, and might write one into its log.
     hidden = {"VLLM_API_KEY", settings.get("api_key_env")}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     log.parent.mkdir(parents=True, exist_ok=True)
-    for ports_left in reversed(range(MAX_PORTS)):
-        port = _free_port()
-        command = vllm_command(program, settings, port)
+    command = vllm_command(program, settings, socket)
+    for starts_left in reversed(range(MAX_STARTS)):
+        socket.unlink(missing_ok=True)
         with open(log, "wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-I", watchdog.__file__, str(SHUTDOWN_SECONDS), *command],
@@ -177,9 +200,9 @@ def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subpro
                 start_new_session=True,
             )
         try:
-            if not _ready(process, port, settings["vllm"]["start_timeout"], log, ports_left > 0):
+            if not _ready(process, socket, settings["vllm"]["start_timeout"], log, starts_left > 0):
                 continue
-            yield process, port
+            yield process
             return
         finally:
             if process.stdin is not None:
@@ -190,40 +213,29 @@ def _started(program: str, settings: Config, log: Path) -> Iterator[tuple[subpro
                 logging.warning("processes of vLLM still run after SIGKILL; see %s", log)
 
 
-def _ready(process: subprocess.Popen[bytes], port: int, seconds: float, log: Path, may_retry: bool) -> bool:
-    """Wait until the server is healthy. False if `may_retry` and its port was taken.
+def _ready(process: subprocess.Popen[bytes], socket: Path, seconds: float, log: Path, may_retry: bool) -> bool:
+    """Wait until the server is healthy. False if `may_retry` and a port was taken.
 
     Raises UserError if the server exits, or is not ready within `seconds`.
     """
     deadline = time.monotonic() + seconds
-    # A proxy from the environment cannot reach this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while process.poll() is None:
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"vLLM was not ready within {seconds:g} seconds (`teacher.vllm.start_timeout`). Raise it, for example if the "
-                f"model is still being downloaded. {_last_lines(log)}"
-            )
-        with (
-            contextlib.suppress(urllib.error.URLError, OSError),
-            opener.open(f"http://127.0.0.1:{port}/health", timeout=5),
-        ):
-            if process.poll() is None:  # otherwise another process answered on this port
-                return True
-        time.sleep(HEALTH_POLL_SECONDS)
+    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=5) as client:
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"vLLM was not ready within {seconds:g} seconds (`teacher.vllm.start_timeout`). Raise it, for example if "
+                    f"the model is still being downloaded. {_last_lines(log)}"
+                )
+            with contextlib.suppress(httpx2.HTTPError):
+                if client.get("http://vllm/health").is_success:
+                    return True
+            time.sleep(HEALTH_POLL_SECONDS)
     if may_retry and "address already in use" in _tail(log).lower():
         return False
     raise UserError(
         f"vLLM did not start (exit status {process.returncode}). Fix the error in its log (`teacher.model`, "
         f"`teacher.vllm`, the GPU). {_last_lines(log)}"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def _tail(log: Path) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,18 +16,25 @@ REVIEWER_COLUMNS = ["reviewer", "verdict", "confidence", "corrected", "note", "d
 REQUIRED_COLUMNS = ["item", "answer", "reviewer", "verdict"]
 # Before an item's id, which a spreadsheet would read as a number if it had digits only, or digits and an e.
 ID_PREFIX = "id-"
-# A spreadsheet runs a cell with such a beginning as a formula; an apostrophe in front marks it as text.
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs a cell that begins with such a character as a formula; an apostrophe before it marks the cell as text.
+# One that is set to semicolons or tabs does not see the quotes of this file: a cell then begins after each of these and
+# at every line end, also within a text. The run of characters before the formula is matched from its beginning, once.
+CELL_ENDS = frozenset(";\t\r\n")
+FORMULA = re.compile(r"""(?<![;\t\r\n "'])[;\t\r\n "']*+(?=[=+\-@＝＋－＠])""")
+
+
+def _begins_cell(match: re.Match[str]) -> bool:
+    return match.start() == 0 or not CELL_ENDS.isdisjoint(match[0])
 
 
 def escape_formula(cell: str) -> str:
-    """The cell, marked as text if a spreadsheet would run it as a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell
+    """The cell with an apostrophe before everything that a spreadsheet would run as a formula."""
+    return FORMULA.sub(lambda match: f"{match[0]}'" if _begins_cell(match) else match[0], cell)
 
 
 def unescape_formula(cell: str) -> str:
-    """The cell without the apostrophe of `escape_formula`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_PREFIXES) else cell
+    """The cell without the apostrophes of `escape_formula`."""
+    return FORMULA.sub(lambda match: match[0].removesuffix("'") if _begins_cell(match) else match[0], cell)
 
 
 def sheet(queue: Iterable[Row], reviewer: str = "") -> str:

@@ -22,6 +22,7 @@ def machine(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return tool
 
@@ -80,6 +81,52 @@ def test_a_job_waits_until_enough_cards_are_free(machine):
     first.wait()
     printed, logged = second.communicate(timeout=60)
     assert printed.strip() == "0,1" and "waiting for 2 of 3 GPUs" in logged
+
+
+@pytest.fixture
+def locks(machine):
+    """The folder of this user's locks in the folder for temporary files, which everyone may write to."""
+    return machine.parents[1] / f"capybara-gpus-{os.getuid()}"
+
+
+def test_locks_are_in_a_private_folder(machine, locks, tmp_path, monkeypatch):
+    locks.mkdir(mode=0o755)  # by an earlier version
+    assert seen(1) == "0"
+    assert locks.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in locks.iterdir()] == [0o600]
+    runtime = tmp_path / "runtime"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    runtime.mkdir(mode=0o755)
+    assert seen(1) == "0" and not any(runtime.iterdir())  # others may enter it
+    runtime.chmod(0o700)
+    assert seen(1) == "0" and (runtime / "capybara-gpus" / CARDS[0].uuid).exists()
+
+
+@pytest.mark.parametrize("planted", ["link", "owner"])
+def test_a_folder_that_another_user_planted_is_refused(machine, locks, tmp_path, planted):
+    if planted == "link":
+        (tmp_path / "theirs").mkdir()
+        locks.symlink_to(tmp_path / "theirs")
+    elif os.getuid() == 0:
+        locks.mkdir()
+        os.chown(locks, 65534, 65534)
+    else:
+        pytest.skip("only root can give a folder to another user")
+    started = job(1, "true")
+    message = started.communicate(timeout=60)[1]
+    assert started.returncode == 1 and message.count("\n") == 1
+    assert message.startswith(
+        f"error: {locks}: another user's, or not a folder. The locks of GPUs need a folder of your own"
+    )
+
+
+def test_a_planted_link_is_not_followed(machine, locks, tmp_path):
+    locks.mkdir(mode=0o700)
+    (locks / CARDS[0].uuid).symlink_to(tmp_path / "created")
+    started = job(1, "true")
+    message = started.communicate(timeout=60)[1]
+    assert message == f"error: {locks / CARDS[0].uuid}: a symbolic link is where a file is needed. Remove the link.\n"
+    assert started.returncode == 1 and not (tmp_path / "created").exists()
 
 
 def test_a_job_without_a_gpu_sees_none(machine):

@@ -6,6 +6,7 @@ import pytest
 
 from workflow_scripts.config.check import mistakes
 from workflow_scripts.config.files import merged_config
+from workflow_scripts.synthesis.judging.settings import judge_settings
 
 
 def put(config, key, value):
@@ -433,11 +434,12 @@ def test_a_file_of_conversations_alone_is_sufficient(config, tmp_path):
     assert mistakes(config) == []
 
 
-def test_a_key_pasted_by_mistake_is_not_repeated(config):
-    """`api_key_env` is a name; if the key itself is written there, it must not appear in .snakemake/log."""
-    put(config, "teacher.api_key_env", "sk-canary-2f6c1d")
+@pytest.mark.parametrize("key", ["teacher.api_key_env", "teacher.api_key_file"])
+def test_a_key_pasted_by_mistake_is_not_repeated(config, key):
+    """They are names; if the key itself is written there, it must not appear in .snakemake/log."""
+    put(config, key, "sk-canary-2f6c1d")
     (line,) = mistakes(config)
-    assert line.startswith("teacher.api_key_env: ")
+    assert line.startswith(f"{key}: ")
     assert "canary" not in line
 
 
@@ -454,6 +456,29 @@ def test_a_teacher_key_is_needed_unless_answers_are_stored(config, tmp_path, mon
     assert mistakes(config) == [line, f"judge.{line}"]
     (tmp_path / "pocket" / "teacher" / "cache").mkdir(parents=True)
     assert mistakes(config) == []
+
+
+def test_a_key_file_is_private_and_no_second_key(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "canary-2f6c1d")
+    config["results"] = str(tmp_path)
+    config["teacher"] |= {
+        "kind": "endpoint",
+        "base_url": "http://127.0.0.1:9/v1",
+        "api_key_file": str(tmp_path / "key"),
+    }
+    (line,) = mistakes(config)
+    assert line.startswith("teacher.api_key_file: the file that it names cannot be read (No such file or directory).")
+    (tmp_path / "key").write_text("canary-2f6c1d")
+    (tmp_path / "key").chmod(0o644)
+    assert mistakes(config) == [
+        "teacher.api_key_file: other users may use the file that it names. Run `chmod 600` on it."
+    ]
+    (tmp_path / "key").chmod(0o600)
+    assert mistakes(config) == []
+    config["judge"]["teacher"] = {"model": "j", "base_url": "http://127.0.0.1:8/v1", "api_key_env": "MY_KEY"}
+    assert mistakes(config) == [] and judge_settings(config)["api_key_file"] is None  # it has a key of its own
+    config["teacher"]["api_key_env"] = "MY_KEY"
+    assert mistakes(config) == ["teacher.api_key_file: api_key_env is set, too. Set one of them to null."]
 
 
 @pytest.mark.parametrize("path", [Path("config.yaml"), *sorted(Path("presets").glob("*.yaml"))], ids=str)

@@ -96,6 +96,8 @@ def test_addresses_are_shown_without_their_secrets():
 
 
 @pytest.mark.parametrize("key", ["training.launcher", "evaluation.launcher"])
-@pytest.mark.parametrize("launcher", ["pythonx", "python; curl x", "torchrun|sh", "sh -c python", "python\nsh"])
+@pytest.mark.parametrize(
+    "launcher", ["pythonx", "python; curl x", "torchrun|sh", "sh -c python", "python\nsh", "python\n", "python $(id)"]
+)
 def test_a_launcher_begins_with_a_known_program_and_is_one_command(config, key, launcher):
     assert [line for line in mistakes(put(config, key, launcher) or config) if line.startswith(f"{key}: ")]

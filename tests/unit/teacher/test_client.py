@@ -9,7 +9,7 @@ import pytest
 from tests.unit.teacher.conftest import MESSAGES, SAMPLING
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.teacher.cache import RequestCache
-from workflow_scripts.teacher.client import TeacherClient, api_key
+from workflow_scripts.teacher.client import TeacherClient
 from workflow_scripts.teacher.errors import TeacherError
 
 SECRET = "canary-2f6c1d"
@@ -168,13 +168,12 @@ def test_the_key_is_sent_and_never_stored_or_logged(teacher, ask, tmp_path, monk
     assert SECRET not in "".join((str(caught.value), caplog.text, *capfd.readouterr()))
 
 
-def test_a_missing_key_is_an_error(monkeypatch):
-    monkeypatch.delenv("TEACHER_KEY", raising=False)
-    with pytest.raises(
-        UserError, match=r"environment variable that `api_key_env` of the teacher or judge names is not set\. Export it"
-    ):
-        api_key("TEACHER_KEY")
-    assert api_key(None) == "no-key"
+def test_a_key_of_a_file_is_sent(teacher, ask, tmp_path):
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    teacher.says("So.")
+    ask(api_key_file=str(tmp_path / "key"))
+    assert teacher.headers[0]["authorization"] == f"Bearer {SECRET}"
 
 
 def test_a_key_is_needed_only_to_send_a_request(teacher, ask, monkeypatch):

@@ -4,30 +4,34 @@ import asyncio
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
+import urllib.parse
 from pathlib import Path
 
+import httpx2
+import psutil
 import pytest
+import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.teacher import servers
 from workflow_scripts.teacher.cache import RequestCache
 from workflow_scripts.teacher.client import TeacherClient
+from workflow_scripts.teacher.rate_limit import UNIX_SOCKET
 from workflow_scripts.teacher.servers import MIB, Teacher, identity, serve, served_name, vllm_command
 
 FAKE = '''#!{python} -I
 """Answers as vLLM does, with an engine in a session of its own. FAULTS selects a misbehaviour."""
-import http.server, json, os, pathlib, signal, subprocess, sys, time
+import http.server, json, os, pathlib, signal, socketserver, subprocess, sys, time
 faults, notes = os.environ.get("FAULTS", ""), pathlib.Path(os.environ["NOTES"])
 notes.mkdir(exist_ok=True)
 starts = len(list(notes.glob("start*")))
 (notes / f"start{{starts}}").write_text(json.dumps([sys.argv[1:], dict(os.environ)]))
-port = int(sys.argv[sys.argv.index("--port") + 1])
+socket = sys.argv[sys.argv.index("--uds") + 1]
 print("loading weights", flush=True)
 if "fails" in faults:
     sys.exit("ValueError: no GPU was found")
@@ -41,6 +45,8 @@ engine = subprocess.Popen([sys.executable, "-c", stubborn], start_new_session=Tr
 if "slow" in faults:
     time.sleep(600)
 class Handler(http.server.BaseHTTPRequestHandler):
+    def address_string(self):
+        return "socket"
     def do_GET(self):
         self.send_response(200 if self.path == "/health" else 404)
         self.end_headers()
@@ -55,7 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "dies" in faults:
             print("CUDA out of memory", flush=True)
             os._exit(3)
-http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+socketserver.ThreadingUnixStreamServer(socket, Handler).serve_forever()
 '''
 
 JOB = """
@@ -90,6 +96,11 @@ def notes(tmp_path, monkeypatch):
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
     monkeypatch.setattr(servers, "SHUTDOWN_SECONDS", 0.5)
     return tmp_path / "notes"
+
+
+def socket_of(teacher):
+    """The Unix socket of its server."""
+    return Path(urllib.parse.unquote(urllib.parse.urlsplit(teacher.base_url).netloc))
 
 
 def is_running(pid):
@@ -132,17 +143,17 @@ def test_a_server_answers_and_ends_with_the_block(settings, notes, tmp_path):
 
 def test_the_command_line(settings):
     settings["revision"] = "c0ffee"
-    command = vllm_command("vllm", settings, 8123)
+    command = vllm_command("vllm", settings, Path("/tmp/a/socket"))
     assert command[:3] == ["vllm", "serve", "org/model"]
     assert " ".join(command[3:]) == (
-        "--host 127.0.0.1 --port 8123 --served-model-name org/model --tensor-parallel-size 2 --max-model-len 2048 "
+        "--uds /tmp/a/socket --served-model-name org/model --tensor-parallel-size 2 --max-model-len 2048 "
         "--dtype auto --gpu-memory-utilization 0.9 --revision c0ffee --tokenizer-revision c0ffee --max-num-seqs 8"
     )
 
 
 def test_a_local_folder_is_served_under_its_name(settings, tmp_path):
     settings["model"] = str(tmp_path)
-    command = vllm_command("vllm", settings, 8123)
+    command = vllm_command("vllm", settings, Path("/tmp/a/socket"))
     assert command[2] == str(tmp_path)
     assert command[command.index("--served-model-name") + 1] == served_name(settings) == tmp_path.name
 
@@ -173,7 +184,7 @@ def job(settings, notes, tmp_path):
     """A job in a process of its own, with a running teacher."""
     arguments = [sys.executable, "-c", JOB, json.dumps(settings), str(tmp_path / "vllm.log")]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    assert process.stdout.readline().startswith(UNIX_SOCKET)
     assert len(running(notes)) == 2
     yield process
     process.kill()
@@ -204,8 +215,8 @@ def test_all_processes_end_when_the_server_is_killed(settings, notes):
 def test_the_exit_of_a_server_is_logged(settings, notes, monkeypatch, caplog):
     monkeypatch.setenv("FAULTS", "dies")
     with pytest.raises(RuntimeError), serve(settings, 1) as teacher, caplog.at_level(logging.ERROR):
-        url = f"{teacher.base_url}/chat/completions"
-        urllib.request.urlopen(urllib.request.Request(url, json.dumps({"model": "m"}).encode())).read()
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket_of(teacher)))) as client:
+            client.post("http://localhost/v1/chat/completions", json={"model": "m"})
         assert all_ended(notes)
         time.sleep(0.5)
         raise RuntimeError
@@ -232,12 +243,41 @@ def test_a_server_that_is_never_ready(settings, notes, monkeypatch):
     assert running(notes) == []
 
 
-def test_another_port_is_used_if_the_first_one_is_taken(settings, notes, monkeypatch):
+def test_vllm_is_started_again_if_a_port_between_its_processes_is_taken(settings, notes, monkeypatch):
     monkeypatch.setenv("FAULTS", "taken")
+    with serve(settings, 1):
+        assert sorted(path.name for path in notes.glob("start*")) == ["start0", "start1"]
+
+
+def test_no_other_user_can_use_vllm_or_take_its_place(settings, notes):
+    """It listens on no port, which others could open first, but on a socket in a folder that only this user can enter."""
     with serve(settings, 1) as teacher:
-        ports = [re.search(r'"--port", "(\d+)"', (notes / f"start{n}").read_text())[1] for n in range(2)]
-        assert len(set(ports)) == 2
-        assert teacher.base_url == f"http://127.0.0.1:{ports[1]}/v1"
+        socket = socket_of(teacher)
+        folder = socket.parent.stat()
+        assert socket.is_socket() and (folder.st_mode & 0o777, folder.st_uid) == (0o700, os.getuid())
+        assert [psutil.Process(pid).net_connections("inet") for pid in running(notes)] == [[], []]
+    assert not socket.parent.exists()
+
+
+def test_a_long_folder_for_temporary_files(settings, notes, tmp_path, monkeypatch):
+    """The path of a socket is short on every system."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with serve(settings, 1) as teacher:
+        assert socket_of(teacher).is_socket()
+
+
+def test_llama_cpp_answers_only_this_job():
+    """With the embedded model. Other processes on the machine see neither answers nor the prompts in progress."""
+    settings = yaml.safe_load(Path("config.yaml").read_text())["teacher"] | {"concurrency": 1, "context": 256}
+    with serve(settings, 1) as teacher, httpx2.Client(base_url=teacher.base_url.removesuffix("/v1")) as client:
+        assert teacher.key not in repr(teacher)
+        request = {"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 2}
+        with_key = {"Authorization": f"Bearer {teacher.key}"}
+        assert client.post("/v1/chat/completions", json=request).status_code == 401
+        assert client.post("/v1/chat/completions", json=request, headers=with_key).is_success
+        assert client.get("/slots", headers=with_key).is_error
 
 
 def test_missing_vllm_is_an_error(settings, monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ ITEM = {
 def test_a_row_for_each_answer_without_the_reason():
     text = sheet([ITEM], "ben")
     first, second = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    assert (first["question"], first["text"], second["text"]) == ("'=HYPERLINK(1)", "a\n- b", "'-4 m")
+    assert (first["question"], first["text"], second["text"]) == ("'=HYPERLINK(1)", "a\n'- b", "'-4 m")
     assert first["item"] == "id-aaaa"  # an id such as 1234e567 is a number for a spreadsheet
     assert (second["answer"], second["reviewer"], second["verdict"]) == ("2", "ben", "")
     assert "wrong" not in text and "gold" not in text
@@ -28,13 +28,13 @@ def test_a_row_for_each_answer_without_the_reason():
 def test_a_filled_sheet_is_read(tmp_path):
     path = tmp_path / "ben.csv"
     rows = list(csv.reader(io.StringIO(sheet([ITEM], "ben"), newline="")))
-    rows[2][7:11] = ["wrong", "4", "'-5 m", "a sign"]
+    rows[2][7:11] = ["wrong", "4", "'-5 m", "a sign;\n'- twice"]
     with open(path, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     assert list(read_sheet(path)) == [
         (f"{path}, line 4", {
             "item": "aaaa", "answer": "2", "reviewer": "ben", "verdict": "wrong", "confidence": "4", "corrected": "-5 m",
-            "note": "a sign", "at": None, "seconds": None,
+            "note": "a sign;\n- twice", "at": None, "seconds": None,
         }),
     ]  # fmt: skip
 
@@ -76,8 +76,12 @@ def test_a_very_long_cell(tmp_path):
     assert row["corrected"] == text.strip()
 
 
-@given(st.text(max_size=40))
+@given(st.text(st.sampled_from("=+-@＝;,\t\r\n\"' ab0"), max_size=40))
 def test_escaping_removes_formulas_and_is_reversible(cell):
-    assert not escape_formula(cell).startswith(("=", "+", "-", "@"))
-    if not cell.startswith("'"):
-        assert unescape_formula(escape_formula(cell)) == cell
+    """A spreadsheet splits a CSV file at commas, semicolons or tabs, depending on its language, and ends rows at line ends."""
+    item = {"id": "a", "field": "f", "topic": cell, "conversation": [{"input": cell, "output": cell}]}
+    written = sheet([item]).removeprefix("\ufeff")
+    for separator in ",;\t":
+        for row in csv.reader(io.StringIO(written, newline=""), delimiter=separator):
+            assert not any(found.lstrip('" ').startswith(("=", "+", "-", "@", "＝")) for found in row)
+    assert unescape_formula(escape_formula(cell)) == cell

@@ -5,15 +5,17 @@ import os
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Config
+from workflow_scripts.teacher.keys import KEYS
 from workflow_scripts.teacher.runtime_settings import answer_settings
 
 VARIABLE = "CAPYBARA_JUDGE_RUNTIME"
 
 
 def judge_settings(config: Config) -> Config:
-    """All settings of the judge's server. The teacher's revision does not apply to another model."""
+    """All settings of the judge's server: another model has another revision, and a key of its own replaces the teacher's."""
     own: Config = config["judge"]["teacher"]
-    return config["teacher"] | ({"revision": None} if "model" in own else {}) | own
+    no_key = {} if own.keys().isdisjoint(KEYS) else dict.fromkeys(KEYS)
+    return config["teacher"] | ({"revision": None} if "model" in own else {}) | no_key | own
 
 
 def independent_endpoint(config: Config) -> Config:

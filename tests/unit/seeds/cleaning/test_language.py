@@ -118,7 +118,12 @@ def test_no_text_at_all():
 
 @settings(max_examples=200)
 @given(
-    st.lists(st.sampled_from(["the", "and", "with", "you", "granite", "Wetter", "12", "—", "’s", "ab1cd", ".\n,", "```x```", "é", "北"]), max_size=60)
+    st.lists(
+        st.sampled_from(
+            ["the", "and", "with", "you", "granite", "Wetter", "12", "—", "’s", "ab1cd", ".\n,", "```x```", "é", "北"]
+        ),
+        max_size=60,
+    )
 )
 def test_a_text_that_is_surely_english_is_not_foreign(words):
     """The cheap test of one text agrees with the test of many."""
