@@ -42,7 +42,7 @@ async def ask(client, model, number):
     return reply.usage.completion_tokens
 
 async def main(teacher):
-    client = openai.AsyncOpenAI(base_url=teacher.base_url, api_key="none", timeout=600)
+    client = openai.AsyncOpenAI(base_url=teacher.base_url, api_key=teacher.key, timeout=600)
     await ask(client, teacher.model, 99)
     started = time.monotonic()
     written = sum(await asyncio.gather(*(ask(client, teacher.model, number) for number in range(4))))

@@ -24,6 +24,12 @@ from typing import Any, NamedTuple
 
 from tests.support.scripted_replies import MODEL, Body, completion, fingerprint, sentences
 
+# Bodies of replies with HTTP status 200 that a server may send by mistake or in bad faith.
+HOSTILE = {
+    "nested": lambda: b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "oversized": lambda: _body("a" * 17 * 2**20),
+    "newlines": lambda: _body("\n" * 200_000 + "Expert:" + "\n" * 200_000),
+}
 FAULTS = ("slow", "429", "500", "401", "truncated", "empty_choices", "content_type", "reset")
 
 
@@ -48,6 +54,7 @@ class Teacher:
         if unknown := set(self.faults) - set(FAULTS):
             raise SystemExit(f"unknown faults: {', '.join(sorted(unknown))}. Choose from {', '.join(FAULTS)}.")
         self.rng = random.Random(options.seed)
+        self.hostile = dict(entry.split("=") for entry in options.hostile.split(",") if entry)
         self.arrived = 0
         # Line-buffered, so that a test can read the events so far.
         self._record = open(options.record, "a", buffering=1, encoding="utf-8") if options.record else None  # noqa: SIM115
@@ -62,6 +69,9 @@ class Teacher:
         options = self.options
         if options.api_key and f"bearer {options.api_key}".lower() not in headers.lower():
             return Reply(401, _error(401, headers), 0.0, "unauthorized")
+        asked = json.dumps(body["messages"])
+        if kind := next((kind for word, kind in self.hostile.items() if word in asked), None):
+            return Reply(200, HOSTILE[kind](), options.delay, kind)
         fault = self.rng.choice(self.faults) if self.faults and self.rng.random() < options.fault_rate else None
         if fault in ("401", "500"):
             return Reply(int(fault), _error(int(fault), headers), options.delay / 2, fault)
@@ -82,6 +92,11 @@ class Teacher:
         if fault == "reset":
             return Reply(200, None, delay / 2, fault)
         return Reply(200, text, options.slow if fault == "slow" else delay, fault, tokens=written)
+
+
+def _body(content: str) -> bytes:
+    message = {"role": "assistant", "content": content}
+    return json.dumps({"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
 
 
 def _error(status: int, headers: str) -> bytes:
@@ -250,6 +265,12 @@ def main(argv: list[str] | None = None) -> None:
         "--faults",
         default="slow,429,500,truncated,empty_choices,content_type,reset",
         help=f"comma-separated kinds of faults: {', '.join(FAULTS)}",
+    )
+    parser.add_argument(
+        "--hostile",
+        default="",
+        metavar="WORD=KIND,...",
+        help=f"requests with a word always get a hostile reply: {', '.join(HOSTILE)}",
     )
     parser.add_argument("--slow", type=float, default=30.0, help="seconds of a slow reply")
     parser.add_argument("--retry-after", type=float, default=1.0, help="maximum Retry-After of a 429, in seconds")

@@ -62,7 +62,7 @@ from workflow_scripts.evaluation import evaluate_task, judge_answers
 from workflow_scripts.seeds import label_seeds
 from workflow_scripts.synthesis import synthesize_shard
 read = make_arg_parser(FlexibleArgumentParser()).parse_args(sys.argv[1:])
-print(read.model_tag, read.port, read.max_model_len, read.tensor_parallel_size, read.revision)
+print(read.model_tag, read.uds, read.max_model_len, read.tensor_parallel_size, read.revision)
 """
 
 
@@ -71,11 +71,11 @@ def test_vllms_environment(tmp_path, conda):
     """Its pins are compatible, the jobs' code and lm-eval's backend import, and `vllm serve` parses our options."""
     subprocess.run(["conda", "env", "create", "--file", "envs/vllm.yaml", "--prefix", str(tmp_path)], check=True)
     settings = yaml.safe_load(Path("config.yaml").read_text())["teacher"] | {"model": "some/teacher", "revision": "4c1"}
-    _, _, *words = vllm_command("vllm", settings, 4321)
+    _, _, *words = vllm_command("vllm", settings, Path("/tmp/a/socket"))
     done = subprocess.run(
         [tmp_path / "bin" / "python", "-c", VLLM_SPEAKS, *words], capture_output=True, text=True, env=environment()
     )
-    assert done.stdout.splitlines()[-1:] == ["some/teacher 4321 2048 1 4c1"], done.stderr
+    assert done.stdout.splitlines()[-1:] == ["some/teacher /tmp/a/socket 2048 1 4c1"], done.stderr
 
 
 @pytest.mark.parametrize(

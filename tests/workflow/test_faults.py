@@ -18,6 +18,7 @@ from tests.support.runs import (
     CONCURRENCY,
     DATA,
     JOBS,
+    SUBJECTS,
     Project,
     alive,
     configure,
@@ -25,6 +26,7 @@ from tests.support.runs import (
     kill,
     nothing_is_lost,
     places_with,
+    rows,
 )
 from tests.support.scripted_replies import fingerprint
 from tests.support.scripted_teacher import Served, served
@@ -107,6 +109,26 @@ def test_forgotten_answers_are_requested_again_by_the_same_command(project, reco
         assert {event["hash"] for event in server.events("reply")} == forgotten > set()
     assert stored(project) == before
     assert (project.folder / DATA).read_bytes() == recorded.data
+
+
+def test_hostile_replies_reject_their_rows_and_no_others(project, tmp_path_factory):
+    """Nested, oversized and newline-flooded replies to every request about three of the ten subjects."""
+    hostile = {"glaciers": "nested", "violins": "oversized", "beehives": "newlines"}
+    words = ",".join(f"{subject}={kind}" for subject, kind in hostile.items())
+    with served(tmp_path_factory.mktemp("server"), "--hostile", words) as server:
+        printed = project.run(DATA, *configure(project, server.base_url, retries=1, timeout=20))
+    stats = nothing_is_lost(project)
+    assert f"{stats['out']} conversations, rejected {stats['rejected']}" in printed
+    reasons = {
+        (subject, row["reason"])
+        for row in rows((project.folder / DATA).with_name("rejected.jsonl"))
+        for subject in SUBJECTS
+        if subject in json.dumps(row["conversation"])
+    }
+    assert reasons == {("glaciers", "teacher_error"), ("violins", "teacher_error"), ("beehives", "bad_turn")}
+    # A technique may replace the request of a seed by one about another subject.
+    assert 9 <= 40 - stats["out"] <= 12
+    assert not any(subject in (project.folder / DATA).read_text() for subject in hostile)
 
 
 def killed_at_random(project: Project, server: Served, options: list[str]) -> list[tuple[int, set[str]]]:

@@ -62,7 +62,9 @@ def _pattern(validator: Any, pattern: str, instance: Any, part: Config) -> Itera
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # jsonschema states no type for it
+    jsonschema.Draft202012Validator, {"pattern": _pattern}
+)
 
 
 @functools.cache

@@ -137,8 +137,8 @@ def test_llama_cpp_enforces_the_schema(grid, tmp_path):
     messages = [{"role": "user", "content": "Tell me a story about a fox."}]
     sampling = {"temperature": 1.5, "top_p": 1.0, "max_tokens": 200}
 
-    async def ask(base_url, model):
-        client = TeacherClient(base_url, model, settings, RequestCache(tmp_path))
+    async def ask(teacher):
+        client = TeacherClient(teacher.base_url, teacher.model, settings, RequestCache(tmp_path), key=teacher.key)
         formats = [response_format("labels", schema(grid))] * 4 + [None]
         answers = await asyncio.gather(
             *(client.ask(messages, sampling, seed, response_format=one) for seed, one in enumerate(formats))
@@ -147,7 +147,7 @@ def test_llama_cpp_enforces_the_schema(grid, tmp_path):
         return [answer["text"] for answer in answers]
 
     with serve(settings, threads=2) as teacher:
-        *held, free = asyncio.run(ask(teacher.base_url, teacher.model))
+        *held, free = asyncio.run(ask(teacher))
     for text in held:
         jsonschema.validate(json.loads(text), schema(grid))
     with pytest.raises(ValueError):
