@@ -4,6 +4,7 @@ Snakemake tells a resource only the number of the attempt. SLURM knows how the j
 reason is unknown, and nothing grows.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,6 +13,12 @@ from typing import Any
 
 # Resource by the state of a SLURM job that lacked it.
 LACKING = {"OUT_OF_MEMORY": "mem_mb", "TIMEOUT": "runtime"}
+# A job whose step was killed for its memory often ends as FAILED, and only SLURM's lines in its log say why. Not matched
+# are lines of the program itself, such as that a GPU is out of memory.
+OUT_OF_MEMORY = re.compile(
+    r"^(slurmstepd|srun)\S*: error: .*(oom.?kill|out of memory|exceeded .*memory limit)", re.I | re.M
+)
+LOGS = Path(".snakemake", "slurm_logs")  # of Snakemake's SLURM plugin, which keeps those of failed jobs
 
 
 def comment(rule: str, wildcards: Sequence[str]) -> str:
@@ -36,12 +43,17 @@ class FailedJobs:
         if shutil.which("squeue") is None:
             return
         # %i: id; %T: state; %k: comment; %Z: working directory
-        command = ["squeue", "--me", "--noheader", f"--states={','.join(LACKING)}", "--format=%i|%T|%k|%Z"]
+        states = ",".join([*LACKING, "FAILED", "CANCELLED"])
+        command = ["squeue", "--me", "--noheader", f"--states={states}", "--format=%i|%T|%k|%Z"]
         done = subprocess.run(command, capture_output=True, text=True)
         rows = [line.split("|", maxsplit=3) for line in done.stdout.splitlines()] if done.returncode == 0 else []
         for job, state, text, folder in rows:
-            if state in LACKING and Path(folder) == self.folder:
-                self.lacked[job] = (text, LACKING[state])
+            if Path(folder) == self.folder and (resource := LACKING.get(state) or self._killed_for_memory(job)):
+                self.lacked[job] = (text, resource)
+
+    def _killed_for_memory(self, job: str) -> str | None:
+        logs = (self.folder / LOGS).rglob(f"{job}.log")
+        return "mem_mb" if any(OUT_OF_MEMORY.search(path.read_text("utf-8", "replace")) for path in logs) else None
 
 
 def grown(amount: Any, resource: str, failed: FailedJobs) -> Callable[..., Any]:

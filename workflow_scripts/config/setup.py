@@ -70,7 +70,12 @@ def let_resources_grow(workflow: Any) -> None:
 
 
 def check_jobs(workflow: Any, config: Config, files: list[str], limit: gpus.Limit) -> None:
-    """End the program with status 1, before any job starts, if jobs lack GPUs, SLURM or access to a gated model."""
+    """End the program with status 1, before any job starts, if jobs lack GPUs, SLURM or access to a gated model.
+
+    Not with `--touch`, which runs no job.
+    """
+    if workflow.touch:
+        return
     executor, on_cluster = workflow.executor_plugin.name, not workflow.local_exec
     if mistakes := start_mistakes(workflow.dag.needrun_jobs(), config, limit, executor, on_cluster):
         sys.exit("\n  ".join(["Configuration errors:", *with_locations(mistakes, [Path(name) for name in files])]))

@@ -108,6 +108,31 @@ def test_jobs_of_another_folder_or_rule_do_not_count_and_what_was_seen_is_kept(t
     assert failed.count(A, "runtime") == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "lacked"),
+    [
+        ("slurmstepd-node1: error: StepId=1.0 exceeded memory limit (671158272 > 643825664), being killed", True),
+        ("slurmstepd: error: Exceeded job memory limit", True),
+        (
+            "slurmstepd: error: Detected 1 oom_kill event in StepId=1.batch. Some of the step tasks have been OOM Killed.",
+            True,
+        ),
+        ("srun: error: node1: task 0: Out Of Memory", True),
+        ("srun: error: node1: task 0: Killed", False),
+        ("error: out of memory in training. Reduce memory use with `training.max_length` below 4096.", False),
+    ],
+)
+def test_a_failed_job_lacked_memory_if_slurm_says_so_in_its_log(tmp_path, monkeypatch, line, lacked):
+    log = tmp_path / ".snakemake" / "slurm_logs" / "rule_fails" / "a" / "7.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"host: node1\n{line}\n")
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '7|FAILED|{A}|{tmp_path}'\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    failed = FailedJobs(tmp_path)
+    assert (failed.count(A, "mem_mb"), failed.count(A, "runtime")) == (int(lacked), 0)
+
+
 def test_comments_are_those_of_the_slurm_plugin():
     from types import SimpleNamespace
 
