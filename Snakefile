@@ -50,3 +50,6 @@ rule download:
     input:
         input_files(DOWNLOADS),
     localrule: True
+
+
+setup.let_resources_grow(workflow)  # after the last rule

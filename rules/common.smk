@@ -15,7 +15,7 @@ if workflow.basedir not in sys.path:
 from workflow_scripts.common.model_location import model_files, on_hub
 from workflow_scripts.config import setup, sources
 from workflow_scripts.config.code import code_hash
-from workflow_scripts.config.parameters import as_json, entry_json, input_files, literal, local_file, scale_with_attempt
+from workflow_scripts.config.parameters import as_json, entry_json, input_files, literal, local_file
 from workflow_scripts.config.parameters import stage_resources, subset_json, to_json, with_versions
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
@@ -26,11 +26,13 @@ from workflow_scripts.teacher.runtime_settings import answer_settings, export_ru
 STARTED = time.time()  # seconds of the epoch
 # Not by `configfile:`, which names neither line nor repeated key of an invalid file, and ends with a traceback.
 CONFIG_FILES = setup.prepare(workflow, config)
+GPU_LIMIT = setup.limit_gpus(workflow, config)
 workflow.configfiles.append("config.yaml")  # for `snakemake --report` and `--archive`
 export_runtime_settings(config["teacher"])
 
 
 onstart:
+    setup.check_jobs(workflow, config, CONFIG_FILES, GPU_LIMIT)
     setup.record_start(config, CONFIG_FILES, workflow.basedir)
 
 

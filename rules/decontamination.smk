@@ -80,7 +80,7 @@ rule search_benchmarks:
     threads: config["decontamination"]["processes"]
     resources:
         mem_mb=lambda wildcards, threads, attempt: (2000 + 1000 * threads) * attempt,
-        runtime=scale_with_attempt(240),
+        runtime=240,
     params:
         code=code_hash("decontamination.search_benchmarks"),
         index=subpath(input.summary, parent=True),
@@ -112,7 +112,7 @@ rule run_minhash_baseline:
     conda:
         "../envs/data.yaml"
     resources:
-        runtime=scale_with_attempt(240),
+        runtime=240,
     params:
         code=code_hash("decontamination.run_minhash_baseline"),
         index=subpath(input.summary, parent=True),

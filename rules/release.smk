@@ -111,7 +111,7 @@ if GGUF:
             "../envs/training.yaml"
         resources:
             mem_mb=stage_resources(config["training"])["mem_mb"],
-            runtime=scale_with_attempt(120),
+            runtime=120,
         params:
             converter=config["release"]["gguf_converter"],
         shell:
@@ -153,7 +153,7 @@ rule gather_release:
     conda:
         "../envs/report.yaml"
     resources:
-        runtime=scale_with_attempt(120),
+        runtime=120,
     params:
         code=code_hash("release.gather_release"),
         settings=as_json(ABOUT_MODEL),

@@ -38,7 +38,7 @@ rule check_claims:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=scale_with_attempt(8000),
+        mem_mb=8000,
     params:
         code=code_hash("report.check_claims"),
         settings=as_json(

@@ -131,8 +131,8 @@ rule deduplicate_seeds:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=scale_with_attempt(8000),
-        runtime=scale_with_attempt(120),
+        mem_mb=8000,
+        runtime=120,
     params:
         code=code_hash("seeds.deduplicate_seeds"),
         threshold=as_json(config["seeds"]["deduplication"]["jaccard_threshold"]),
@@ -220,8 +220,8 @@ rule deduplicate_semantic:
         "../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=scale_with_attempt(8000),
-        runtime=scale_with_attempt(120),
+        mem_mb=8000,
+        runtime=120,
     params:
         code=code_hash("seeds.deduplicate_semantic"),
         settings=as_json(config["seeds"]["deduplication"]),
@@ -336,7 +336,7 @@ rule select_seeds:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=scale_with_attempt(max(4000, int(1024 * config["seeds"]["resources"]["memory_gb"]))),
+        mem_mb=max(4000, int(1024 * config["seeds"]["resources"]["memory_gb"])),
     params:
         code=code_hash("seeds.select_seeds"),
         settings=as_json(config_subset("seeds", "limit", "composition", "stratify_by", "expected_yield")),

@@ -167,7 +167,7 @@ rule collect_synthesis:
     conda:
         "../envs/labels.yaml"
     resources:
-        mem_mb=scale_with_attempt(int(1024 * config["seeds"]["resources"]["memory_gb"])),
+        mem_mb=int(1024 * config["seeds"]["resources"]["memory_gb"]),
     params:
         code=code_hash("synthesis.collect_synthesis"),
         # The names of thousands of shards do not fit into a command.

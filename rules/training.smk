@@ -5,6 +5,9 @@ DOWNLOADS += expand("<results>/training/{trained}/checked.json", trained=TRAINED
 # By model: the data it is trained on, and the model whose number of trainable tokens it is limited to.
 DATA = {model: (entry or {}).get("data", "conversations") for model, entry in config["training"]["models"].items()}
 TOKENS_OF = {model: (entry or {}).get("tokens_of") for model, entry in config["training"]["models"].items()}
+# One job on all nodes of the training: a SLURM step with one task for each of them.
+NODES, LAUNCHER = config["training"]["nodes"], config["training"]["launcher"]
+NODE_RESOURCES = {"nodes": NODES, "tasks": NODES, "tasks_per_gpu": 0, "mpi": "srun"} if NODES > 1 else {}
 AUDITED = ["max_length", "overflow", "batching", "global_batch_size", "micro_batch_size", "random_seed"]
 
 
@@ -49,7 +52,7 @@ rule check_base:
         "../envs/training.yaml"
     params:
         code=code_hash("training.check_base"),
-        settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], ["method", "lora"]),
+        settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], ["method", "lora", "extra"]),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.training.check_base \
@@ -107,8 +110,8 @@ rule audit_loss_mask:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=scale_with_attempt(8000),
-        runtime=scale_with_attempt(120),
+        mem_mb=8000,
+        runtime=120,
     params:
         code=code_hash("training.audit_loss_mask"),
         settings=lambda wildcards: subset_json(SETTINGS[wildcards.trained], AUDITED),
@@ -145,16 +148,20 @@ rule train_model:
         "../envs/training.yaml"
     threads: 8
     resources:
-        **stage_resources(config["training"]),
+        **stage_resources(config["training"]) | {"gpu": NODES * config["training"]["resources"]["gpus"]},
+        **NODE_RESOURCES,
+        node_gpus=config["training"]["resources"]["gpus"],
     params:
         code=code_hash("training.train_model"),
         settings=lambda wildcards: to_json(SETTINGS[wildcards.trained]),
-        launcher=config["training"]["launcher"],
+        step=f"srun --nodes={NODES} --ntasks={NODES} --kill-on-bad-exit" if NODES > 1 else "",
+        launcher=f"python -m workflow_scripts.common.on_nodes {LAUNCHER}" if NODES > 1 else LAUNCHER,
         # Not an output: checkpoints must survive a failed job. They are keyed by data and settings.
         folder=subpath(output.metrics, parent=True),
     shell:
         """
-        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.training.train_model \
+        export HF_HUB_OFFLINE=1 SRUN_CPUS_PER_TASK={threads}
+        {params.step} python -m workflow_scripts.common.on_gpus {resources.node_gpus} {params.launcher} -m workflow_scripts.training.train_model \
             --train-tokens {input.train_tokens:q} \
             --test-tokens {input.test_tokens:q} \
             --base {input.base:q} \

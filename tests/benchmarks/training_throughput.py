@@ -70,7 +70,8 @@ def settings(side: str) -> dict:
     packed = side == "packed"
     return {
         "max_length": 512, "overflow": "cut", "batching": "packed" if packed else "padding_free", "epochs": 1,
-        "global_batch_size": 2 if packed else BATCH_SIZE, "micro_batch_size": 1 if packed else MICRO_BATCH_SIZE, "learning_rate": 2e-5, "save_steps": 100000,
+        "global_batch_size": 2 if packed else BATCH_SIZE, "micro_batch_size": 1 if packed else MICRO_BATCH_SIZE, "learning_rate": 2e-5, "save_steps": 100000, "save_minutes": None, "eval_steps": None, "keep_best": False,
+    "early_stopping": None, "extra": {},
     }  # fmt: skip
 
 

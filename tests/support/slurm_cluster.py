@@ -1,4 +1,4 @@
-"""A one-node SLURM cluster for tests, with the daemons of Debian's packages slurm-wlm and munge.
+"""A SLURM cluster for tests, with the daemons of Debian's packages slurm-wlm and munge; all its nodes are this machine.
 
     python -m tests.support.slurm_cluster      # runs until Ctrl-C, to try the slurm profile manually
 
@@ -19,6 +19,7 @@ CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
 # The node as SLURM sees it: more cores than the machine may have, so that jobs overlap.
 CORES, MEMORY_MIB = 8, 20000
+FIRST_PORT = 16818  # of the daemons of the nodes
 
 TEMPLATE = """\
 ClusterName=tests
@@ -37,18 +38,17 @@ JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmctldPort=16817
-SlurmdPort=16818
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 SlurmdParameters=config_overrides
 MinJobAge=86400
 KillWait=5
 ReturnToService=2
-NodeName={host} CPUs={cores} CoresPerSocket={cores} RealMemory={memory} State=UNKNOWN
+NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs={cores} CoresPerSocket={cores} RealMemory={memory} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -66,9 +66,6 @@ def missing() -> str | None:
 class Cluster:
     """The running cluster."""
 
-    def __init__(self, host: str):
-        self.host = host
-
     def do(self, *words: str) -> str:
         """Run a SLURM command; returns its stdout. CalledProcessError if it fails."""
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -81,16 +78,16 @@ class Cluster:
 
     def node(self, state: str) -> None:
         """Set the node's state: drain, resume, …"""
-        self.do("scontrol", "update", f"NodeName={self.host}", f"State={state}", "Reason=test")
+        self.do("scontrol", "update", "NodeName=ALL", f"State={state}", "Reason=test")
 
     def idle(self) -> bool:
-        """Whether the node accepts jobs."""
-        return self.do("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix", "alloc")
+        """Whether all nodes accept jobs."""
+        return set(self.do("sinfo", "--noheader", "--format=%t").split()) <= {"idle", "mix", "alloc"}
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Start a cluster; it is stopped at the end of the context. RuntimeError if it does not start within 60 s."""
+def cluster(nodes: int = 1) -> Iterator[Cluster]:
+    """Start a cluster of this number of nodes; it is stopped at the end of the context. RuntimeError if it does not start within 60 s."""
     host = socket.gethostname().split(".")[0]
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     daemons: list[subprocess.Popen[bytes]] = []
@@ -99,14 +96,20 @@ def cluster() -> Iterator[Cluster]:
         daemons.append(subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     try:
-        for name in ("state", "spool"):
+        names = [f"node{number}" for number in range(1, nodes + 1)]
+        for name in ("state", *(f"spool-{name}" for name in names)):
             (folder / name).mkdir()
         key = folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
         folder.chmod(0o755)  # munge refuses a socket that others cannot reach
         CONFIGURATION.parent.mkdir(exist_ok=True)
-        CONFIGURATION.write_text(TEMPLATE.format(host=host, folder=folder, cores=CORES, memory=MEMORY_MIB))
+        ports = f"[{FIRST_PORT}-{FIRST_PORT + nodes - 1}]" if nodes > 1 else FIRST_PORT
+        CONFIGURATION.write_text(
+            TEMPLATE.format(
+                host=host, folder=folder, cores=CORES, memory=MEMORY_MIB, nodes=",".join(names), ports=ports
+            )
+        )
         files = {
             "socket": "munge.socket",
             "pid-file": "munged.pid",
@@ -116,8 +119,9 @@ def cluster() -> Iterator[Cluster]:
         options = [f"--{name}={folder / file}" for name, file in files.items()]
         start("munged", "--foreground", "--force", f"--key-file={key}", *options)
         start("slurmctld", "-D")
-        start("slurmd", "-D")
-        running = Cluster(host)
+        for name in names:
+            start("slurmd", "-D", "-N", name)
+        running = Cluster()
         deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(subprocess.CalledProcessError):

@@ -12,10 +12,11 @@ from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.training import audit_loss_mask
 
 SETTINGS = {
-    "method": "full", "lora": {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}, "dtype": "float32",
+    "method": "full", "lora": {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear", "extra": {}}, "dtype": "float32",
     "attention": "sdpa", "liger": False, "max_length": 256, "overflow": "split", "batching": "padded", "epochs": 2,
     "global_batch_size": 4, "micro_batch_size": 2, "learning_rate": 5e-3, "lr_scheduler": "cosine", "warmup_ratio": 0.1, "weight_decay": 0.0,
-    "activation_checkpointing": False, "save_steps": 2, "random_seed": 0,
+    "activation_checkpointing": False, "eval_steps": None, "keep_best": False, "early_stopping": None, "save_steps": 2,
+    "save_minutes": None, "extra": {}, "random_seed": 0,
 }  # fmt: skip
 WORDS = [
     "granite",

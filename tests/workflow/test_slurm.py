@@ -1,5 +1,6 @@
-"""The slurm profile on a real SLURM cluster of one node: jobs, resources, retries, cancelled and lost jobs."""
+"""The slurm profile on a real SLURM cluster: jobs, resources, retries, cancelled and lost jobs, a training on two nodes."""
 
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from tests.support.runs import CONCURRENCY, Project, configure, environment, not
 from tests.support.scripted_teacher import served
 from tests.support.slurm_cluster import Cluster, cluster, missing
 from tests.support.tiny_run import RESULTS, configure_all
+from tests.support.tiny_training import conversations, make_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "")]
 
@@ -156,6 +158,58 @@ def test_what_took_too_much_memory_gets_more(project, slurm):
     tried = [job for job in slurm.jobs() if rule_of(job) == "embed_seeds"]
     assert len(tried) > 1 and tried[-1]["JobState"] == "COMPLETED"
     assert [job["MinMemoryNode"] for job in tried] == [f"{614 * attempt}M" for attempt in range(1, len(tried) + 1)]
+
+
+def test_training_on_two_nodes_is_one_job_of_two_tasks(project):
+    """Its loss curve is that of one process."""
+    make_base(project.folder)
+    talks = [json.dumps({"conversation": row["conversation"]}) for row in conversations(40)]
+    (project.folder / "talks.jsonl").write_text("\n".join(talks) + "\n")
+    curves = []
+    for run, training in (
+        ("one", {}),
+        ("two", {"launcher": "accelerate launch --multi_gpu --num_processes 2", "nodes": 2}),
+    ):
+        own = {
+            "run": run,
+            "seeds": {"sources": []},
+            "conversations": {"include": [{"path": "talks.jsonl", "label": "Made", "license": "MIT", "cleaning": {"rules": []}}]},
+            "verification": {"decisions": [], "queue": {"gold": {"path": None}}},
+            "training": {
+                "base": {"model": "./base", "revision": None}, "method": "full", "micro_batch_size": 1, "global_batch_size": 4,
+                "resources": {"gpus": 0, "memory_gb": 2, "minutes": 10}, **training,
+            },
+        }  # fmt: skip
+        (project.folder / f"{run}.yaml").write_text(yaml.safe_dump(own))
+        words = ["--configfile", f"{run}.yaml"]
+        trained = f"results/{run}/training/capybara/metrics.jsonl"
+        if training:
+            audited = f"results/{run}/training/capybara/audit.json"
+            project.run(
+                *words, "--", audited, audited.replace("audit", "checked")
+            )  # without SLURM, which takes its time
+            assert "training.nodes: 2 nodes need SLURM" in project.run(*words, "--", trained, check=False)
+            with cluster(nodes=2) as slurm:
+                Submitted(project, *words, "--", trained).finished()
+                (job,) = slurm.jobs()
+                assert (rule_of(job), job["JobState"], job["NumNodes"], job["NumTasks"]) == (
+                    "train_model",
+                    "COMPLETED",
+                    "2",
+                    "2",
+                )
+            log = (project.folder / f"results/{run}/logs/train_model/capybara.log").read_text()
+            assert "2 processes; 4 rows per step: 1 per process, gradient accumulation 2" in log
+        else:
+            project.run(*words, "--", trained)
+        curves.append(
+            [
+                row["loss"]
+                for row in map(json.loads, (project.folder / trained).read_text().splitlines())
+                if "loss" in row
+            ]
+        )
+    assert len(curves[0]) > 5 and curves[1] == pytest.approx(curves[0], abs=1e-4)
 
 
 def test_the_profile_for_any_scheduler(project, slurm):

@@ -72,6 +72,7 @@ def test_the_curve_is_the_same_on_two_processes(tmp_path, method, dtype):
         "profiles/accelerate/fsdp2.yaml", "tests/support/fsdp_on_cpu.py"]  # fmt: skip
     printed = tiny.train(*fsdp, out="fsdp", state="fsdp-state")
     assert "2 processes, sharded by FSDP; 4 rows per step" in printed
+    assert "rank 0: read the weights" in printed and "rank 1: did not read the weights" in printed
     for key in ("loss", "eval_loss"):
         one, two, sharded = (tiny.curve(out, key) for out in ("out", "ddp", "fsdp"))
         assert two == pytest.approx(one, abs=1e-4)

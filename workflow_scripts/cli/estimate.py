@@ -1,7 +1,7 @@
 """Print requests, tokens, cost and hours of a synthesis before it starts.
 
     capybara estimate --configfile mine.yaml
-    capybara estimate --configfile mine.yaml --tokens-per-second 2500
+    capybara estimate --configfile mine.yaml --tokens-per-second 2500 --input-price 0.15 --output-price 0.6
 
 If the run's seeds exist, they are counted, and the answers in its cache are subtracted. No request is sent.
 """
@@ -35,6 +35,8 @@ from workflow_scripts.synthesis.topics import read_topics
 from workflow_scripts.teacher.budget import Ledger, price_of
 from workflow_scripts.teacher.cache import RequestCache
 
+SERVER_COUNTS = (1, 2, 4, 8)  # for which hours are printed
+
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
     """A text table: first column left-aligned, the others right-aligned; numbers without decimals."""
@@ -50,15 +52,18 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])])
 
 
-def report(config: Config, tokens_per_second: float | None = None) -> str:
-    """The estimate as text. `tokens_per_second` is the throughput in completion tokens, of all requests together."""
+def report(config: Config, tokens_per_second: float | None = None, prices: Config | None = None) -> str:
+    """The estimate as text. `tokens_per_second` is the throughput in completion tokens, of all requests together.
+
+    `prices` replace keys of `teacher.price`.
+    """
     settings, teacher = config["synthesis"], config["teacher"]
     folder = run_folder(config)
     cache = RequestCache(folder / "teacher" / "cache")
     known = read_measurements(folder / "synthesis" / "stats.json")
     requests_per_text = known.requests_per_text or 1.0
     speed = tokens_per_second or known.tokens_per_second
-    price = teacher.get("price") or {}
+    price = (teacher.get("price") or {}) | (prices or {})
     currency = price.get("currency", "")
     seeds_file = folder / "seeds" / "data.jsonl"
     parts, assumed = [], []
@@ -135,6 +140,10 @@ def report(config: Config, tokens_per_second: float | None = None) -> str:
             ],
         )
     )
+    if speed:
+        hours = whole.completion_tokens / speed / 3600
+        counts = ", ".join(f"{count}: {hours / count:,.1f}" for count in SERVER_COUNTS)
+        parts.append(f"Wall-clock hours by number of such servers, from scratch: {counts}")
     tokens, money = Ledger(cache.folder / "ledger").spent()
     parts.append(
         f"Stored answers: {len(cache.keys()):,}; {len(cached['finished']):,} seeds are complete, the others have "
@@ -168,6 +177,7 @@ def _assumptions(
         f"cost by `teacher.price`: {cost}; discounts for cached prompts are not included",
         f"hours for one job at a time: {throughput}",
         "no conversation ends early and no technique fails, except in `at most`",
+        *(["`synthesis.exchanges` for every source"] if settings.get("exchanges_by_source") else []),
         "not included: requests for labels and scores of seeds (`seeds.labels.by` and `seeds.scores.by: teacher`), for "
         "airoboros' topics, and for judgements of whole conversations (`judge.by: model`); another judge's prices",
     ]
@@ -195,5 +205,12 @@ def main(argv: list[str]) -> None:
         type=float,
         help="throughput of the teacher in completion tokens per second, of all requests together",
     )
+    parser.add_argument("--input-price", type=float, help="price per million prompt tokens; default `teacher.price`")
+    parser.add_argument(
+        "--output-price", type=float, help="price per million completion tokens; default `teacher.price`"
+    )
+    parser.add_argument("--currency", help="currency of the prices; default `teacher.price`")
     args = parser.parse_args(argv)
-    print(report(checked_configuration(args.configfile), args.tokens_per_second))
+    given = {"input": args.input_price, "output": args.output_price, "currency": args.currency}
+    prices = {key: value for key, value in given.items() if value is not None}
+    print(report(checked_configuration(args.configfile), args.tokens_per_second, prices))

@@ -6,8 +6,8 @@ from typing import Any
 from workflow_scripts.common.errors import UserError
 
 
-def load_config(folder: Path, **options: Any) -> Any:
-    """The configuration of a model folder."""
+def load_config(folder: Path | str, **options: Any) -> Any:
+    """The configuration of a model folder, or of a Hub model."""
     from transformers import AutoConfig
 
     return _load(AutoConfig, folder, **options)
@@ -27,7 +27,24 @@ def load_model(folder: Path, **options: Any) -> Any:
     return _load(AutoModelForCausalLM, folder, **options)
 
 
-def _load(kind: Any, folder: Path, **options: Any) -> Any:
+def load_for_inference(folder: Path, dtype: Any) -> Any:
+    """The model for inference, on the GPUs that this process sees: on one, or layer by layer on several; else on the CPU.
+
+    UserError if it does not fit into their memory.
+    """
+    import torch
+
+    gpus = torch.cuda.device_count()
+    try:
+        return load_model(folder, dtype=dtype, device_map="auto" if gpus > 1 else "cuda" if gpus else "cpu").eval()
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"{folder}: the model does not fit into the memory of {gpus} GPU{'s' * (gpus > 1)}. Request more in "
+            "`evaluation.resources.gpus`; the layers are then spread over them."
+        ) from error
+
+
+def _load(kind: Any, folder: Path | str, **options: Any) -> Any:
     """UserError for a model with code of its own. With `None` for `trust_remote_code`, transformers would ask the terminal."""
     try:
         return kind.from_pretrained(folder, trust_remote_code=False, **options)

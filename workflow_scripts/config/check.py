@@ -97,6 +97,8 @@ def _sources(config: Config) -> Iterator[str]:
     # Without any source nothing is composed: a preset's shares are valid next to `sources: []`.
     for label in sorted(set(seeds["composition"] or {}) - labels) if seeds["sources"] else ():
         yield f"seeds.composition.{label}: no source has this label; {suggest(label, sorted(labels))}"
+    for label in sorted(set(config["synthesis"]["exchanges_by_source"]) - labels) if seeds["sources"] else ():
+        yield f"synthesis.exchanges_by_source.{label}: no source has this label; {suggest(label, sorted(labels))}"
     yield from _local_model(seeds["embedding"]["model"], "seeds.embedding.model")
     yield from _revision(seeds["embedding"], "seeds.embedding")
 

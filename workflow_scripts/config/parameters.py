@@ -1,4 +1,4 @@
-"""Values that rules take from the configuration: parameters as JSON, resources that scale with the attempt."""
+"""Values that rules take from the configuration: parameters as JSON, resources."""
 
 import json
 import os
@@ -67,19 +67,14 @@ def with_versions(settings: Config, files: Iterable[str]) -> Config:
     return settings | ({"versions": [[stat.st_size, stat.st_mtime_ns] for stat in stats]} if stats else {})
 
 
-def scale_with_attempt(amount: int) -> Callable[..., int]:
-    """A resource function: `amount` of memory or minutes, times the number of the attempt."""
-    return lambda wildcards, attempt: amount * attempt
-
-
-def stage_resources(*sections: Config) -> dict[str, Any]:
+def stage_resources(*sections: Config) -> dict[str, int]:
     """`resources` of a section of the configuration as those of a rule: mem_mb (MiB), runtime (minutes), gpu (count).
 
     Of several sections, the maximum of each.
     """
     resources = [section["resources"] for section in sections]
     return {
-        "mem_mb": scale_with_attempt(int(max(entry["memory_gb"] for entry in resources) * 1024)),
-        "runtime": scale_with_attempt(max(entry["minutes"] for entry in resources)),
+        "mem_mb": int(max(entry["memory_gb"] for entry in resources) * 1024),
+        "runtime": max(entry["minutes"] for entry in resources),
         "gpu": max(entry["gpus"] for entry in resources),
     }

@@ -9,11 +9,13 @@ from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.types import Config
-from workflow_scripts.config import check, record, run_folder
+from workflow_scripts.config import check, gpus, record, run_folder
 from workflow_scripts.config.code import use_this_python
 from workflow_scripts.config.earlier_jobs import wait_for_earlier_jobs
 from workflow_scripts.config.files import DEFAULT, merged_config, with_extended
 from workflow_scripts.config.locations import with_locations
+from workflow_scripts.config.retries import grow_resources
+from workflow_scripts.config.start_checks import start_mistakes
 
 # How long the OpenMP threads of the embedded teacher, training and evaluation spin before they sleep while they wait for
 # each other. GNU's default of 300,000 rounds, some milliseconds, takes busy cores from the thread that all wait for.
@@ -51,6 +53,32 @@ def prepare(workflow: Any, config: Config) -> list[str]:
         if not workflow.output_settings.dryrun:
             wait_for_earlier_jobs()
     return names
+
+
+def limit_gpus(workflow: Any, config: Config) -> gpus.Limit:
+    """The limit of a job's GPUs, see `gpus.set_limit`. Ends the program with status 1 if nvidia-smi fails."""
+    try:
+        return gpus.set_limit(workflow, config)
+    except UserError as error:
+        sys.exit(f"Configuration error:\n  {error}")
+
+
+def let_resources_grow(workflow: Any) -> None:
+    """Give a retried job more of what it lacked, see `retries`. Called after the last rule."""
+    if workflow.is_main_process:
+        grow_resources(workflow.rules, Path.cwd().resolve())
+
+
+def check_jobs(workflow: Any, config: Config, files: list[str], limit: gpus.Limit) -> None:
+    """End the program with status 1, before any job starts, if jobs lack GPUs, SLURM or access to a gated model.
+
+    Not with `--touch`, which runs no job.
+    """
+    if workflow.touch:
+        return
+    executor, on_cluster = workflow.executor_plugin.name, not workflow.local_exec
+    if mistakes := start_mistakes(workflow.dag.needrun_jobs(), config, limit, executor, on_cluster):
+        sys.exit("\n  ".join(["Configuration errors:", *with_locations(mistakes, [Path(name) for name in files])]))
 
 
 def record_start(config: Config, files: list[str], project: str) -> None:

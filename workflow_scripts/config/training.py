@@ -8,10 +8,12 @@ from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Config
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.schema import renamed_key, schema, validation_errors
+from workflow_scripts.training.extra import extra_mistakes
 
 MODEL_KEYS = ("data", "tokens_of")  # keys of a model's entry that `training` itself does not have
 PROCESS_OPTIONS = ("--nproc_per_node", "--nnodes", "--num_processes", "--num_machines")  # of the launchers
-SHARED_KEYS = ("base", "models", "launcher", "resources")  # keys of `training` that no model can override
+NODE_OPTIONS = ("--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port")
+SHARED_KEYS = ("base", "models", "launcher", "nodes", "resources")  # keys of `training` that no model can override
 
 
 def model_settings(training: Config, model: str) -> Config:
@@ -31,6 +33,8 @@ def training_mistakes(training: Config) -> Iterator[str]:
         settings = model_settings(training, name)
         if any(not isinstance(settings[key], int) for key in ("global_batch_size", "micro_batch_size")):
             continue  # reported by `_entry`
+        yield from extra_mistakes(settings)
+        yield from _checkpoints(settings, name)
         if settings["global_batch_size"] % max(1, settings["micro_batch_size"] * processes):
             yield (
                 f"training.global_batch_size: {settings['global_batch_size']} ({name}) is not a multiple of "
@@ -42,6 +46,20 @@ def training_mistakes(training: Config) -> Iterator[str]:
                 f"training.attention: flash_attention_2 ({name}) computes only in bfloat16. Set `training.dtype: bfloat16`, "
                 "or `training.attention: sdpa`."
             )
+
+
+def _checkpoints(settings: Config, name: str) -> Iterator[str]:
+    """Errors of checkpoints and evaluations: none at all, or the best one cannot be kept."""
+    evaluated, saved = settings["eval_steps"], settings["save_steps"]
+    if saved is None and settings["save_minutes"] is None:
+        yield f"training.save_steps: null ({name}), and so is `save_minutes`: an interrupted training starts again. Set one."
+    if settings["keep_best"] and (not evaluated or not saved or saved % evaluated or settings["save_minutes"]):
+        yield (
+            f"training.keep_best: every checkpoint must be evaluated ({name}). Set `eval_steps`, `save_steps` to a multiple of it, "
+            "and `save_minutes: null`."
+        )
+    if settings["early_stopping"] and not settings["keep_best"]:
+        yield f"training.early_stopping: the last step is not the best ({name}). Set `training.keep_best: true`."
 
 
 def _entry(models: Config, name: str) -> Iterator[str]:
@@ -82,6 +100,7 @@ def _launcher(training: Config) -> Iterator[str]:
             "is computed from it."
         )
         return
+    yield from _nodes(training, words)
     file, processes = _option(words, "--config_file"), number_of_processes(training["launcher"])
     if file and not Path(file).is_file():
         yield f"training.launcher: no such file: {file}."
@@ -90,8 +109,21 @@ def _launcher(training: Config) -> Iterator[str]:
             f"training.launcher: starts 1 process for {gpus} GPUs (`training.resources.gpus`). Use accelerate launch "
             f"--num_processes {gpus} --config_file profiles/accelerate/fsdp2.yaml, or request 1 GPU."
         )
-    elif 1 < gpus < processes / max(1, int(_option(words, "--num_machines") or 1)):
+    elif 1 < gpus < processes / max(training["nodes"], int(_option(words, "--num_machines") or 1)):
         yield f"training.launcher: starts {processes} processes for {gpus} GPUs. Start one process per GPU."
+
+
+def _nodes(training: Config, words: list[str]) -> Iterator[str]:
+    """Errors of several nodes: another launcher, options that the workflow sets, processes that do not divide."""
+    nodes, processes = training["nodes"], number_of_processes(training["launcher"])
+    if nodes == 1:
+        return
+    if words[:2] != ["accelerate", "launch"]:
+        yield f"training.launcher: {nodes} nodes need `accelerate launch --num_processes N` (`training.nodes`)."
+    elif own := [name for name in NODE_OPTIONS if _option(words, name) is not None]:
+        yield f"training.launcher: {own[0]} is set by `training.nodes`, from SLURM's variables. Delete the option."
+    elif processes % nodes:
+        yield f"training.launcher: {processes} processes are not divided by {nodes} nodes (`training.nodes`). Count those of all nodes."
 
 
 def number_of_processes(launcher: str) -> int:
@@ -107,6 +139,12 @@ def number_of_processes(launcher: str) -> int:
     if file and Path(file).is_file():
         return int((read_yaml(Path(file)) or {}).get("num_processes", 1))
     return 1
+
+
+def uses_fsdp(launcher: str) -> bool:
+    """Whether the configuration file of `accelerate launch` shards the model with FSDP."""
+    file = _option(shlex.split(launcher), "--config_file")
+    return bool(file and Path(file).is_file() and (read_yaml(Path(file)) or {}).get("distributed_type") == "FSDP")
 
 
 def _option(words: list[str], name: str) -> str | None:

@@ -11,7 +11,7 @@ import pandas as pd
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.conversations import from_messages
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.pretrained import load_model, load_tokenizer
+from workflow_scripts.common.pretrained import load_for_inference, load_tokenizer
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.common.types import Row
@@ -63,8 +63,7 @@ def main(argv: list[str] | None = None) -> None:
 
     torch.set_num_threads(args.threads)
     encoder = Encoder(set_template(load_tokenizer(args.model)))
-    model = load_model(args.model, dtype=getattr(torch, args.settings["dtype"]))
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model = load_for_inference(args.model, getattr(torch, args.settings["dtype"]))
     rows, complete = [], 0
     held_out = pd.read_parquet(args.test, columns=["id", "messages"]).to_dict("records")
     with progress(len(held_out), "losses of held-out conversations", "conversation") as bar:

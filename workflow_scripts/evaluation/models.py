@@ -1,5 +1,6 @@
 """The model to score: checked before loading, then loaded by one of lm-eval's backends."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,16 @@ def check_template(folder: Path, name: str) -> None:
 
 
 def model_args(model: Path, adapter: Path | None, settings: Row) -> Row:
-    """The arguments of lm-eval's backend; an adapter is applied to the base model without merging."""
-    arguments: Row = {
-        "pretrained": str(model),
-        "dtype": settings["dtype"],
-        "trust_remote_code": False,
-        **settings["backend_args"],
-    }
+    """The arguments of lm-eval's backend; an adapter is applied to the base model without merging.
+
+    A single process uses all GPUs that it sees: hf puts some layers on each, vLLM a part of every layer.
+    """
+    import torch
+
+    arguments: Row = {"pretrained": str(model), "dtype": settings["dtype"], "trust_remote_code": False}
+    if (gpus := torch.cuda.device_count()) > 1 and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        arguments |= {"parallelize": True} if settings["backend"] == "hf" else {"tensor_parallel_size": gpus}
+    arguments |= settings["backend_args"]
     if adapter is not None:
         # The adapter's folder contains the tokenizer of the training, with its chat template.
         arguments |= {"peft" if settings["backend"] == "hf" else "lora_local_path": str(adapter)}
@@ -64,8 +68,8 @@ def start(arguments: Row, settings: Row) -> Any:
         ) from error
     except torch.OutOfMemoryError as error:
         raise UserError(
-            "the model does not fit into the GPU's memory. Request more GPUs in `evaluation.resources` and set "
-            "`evaluation.backend_args: {parallelize: true}`."
+            "the model does not fit into the memory of its GPUs. Request more in `evaluation.resources.gpus`; with `evaluation.launcher: "
+            "python`, the model is then divided among them."
         ) from error
 
 

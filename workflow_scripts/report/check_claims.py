@@ -18,7 +18,7 @@ from workflow_scripts.evaluation.exchanges import compare_losses
 from workflow_scripts.report.claims import conversations, judge_data, judge_model, scores
 
 CLAIMS = package_file("report/claims/claims.yaml")
-CAMEL = "Verified-Camel"  # the label of CamelAI's problems in seeds/registry.yaml
+CAMEL = "CamelAI"  # the label of CamelAI's problems in seeds/registry.yaml
 PUBLISHED = package_file("evaluation/published.yaml")
 
 

@@ -121,6 +121,12 @@ class Draws:
         }
 
 
+def exchange_options(source: str, settings: Mapping[str, Any]) -> Sequence[Row]:
+    """The {count, weight} of the conversations of a source: its own in `exchanges_by_source`, else those of all."""
+    by_source: Mapping[str, Sequence[Row]] = settings.get("exchanges_by_source", {})
+    return by_source.get(source, settings["exchanges"])
+
+
 def fits(move: Row, kind: str, domain: str | None) -> bool:
     """Whether a move fits a kind of request and, if the move is for some domains only, the domain of the seed."""
     return kind in move["kinds"] and ("domains" not in move or domain in move["domains"])

@@ -15,6 +15,7 @@ from workflow_scripts.common.pretrained import load_config, load_tokenizer
 from workflow_scripts.common.rows import read_json, write_json
 from workflow_scripts.common.suggest import suggest
 from workflow_scripts.common.types import Exchange
+from workflow_scripts.training import recipe
 from workflow_scripts.training.audit import check_chat_template, check_loss_mask
 from workflow_scripts.training.template import Encoder, set_template
 from workflow_scripts.training.truncation import truncate
@@ -108,7 +109,9 @@ def main(argv: list[str] | None = None) -> None:
     """Write what was found: tokens, rows of the embedding matrix, parameters, adapted layers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", required=True, type=Path, help="model folder of fetch_base")
-    parser.add_argument("--settings", required=True, type=json.loads, help="`method` and `lora` of a model, as JSON")
+    parser.add_argument(
+        "--settings", required=True, type=json.loads, help="`method`, `lora` and `extra` of a model, as JSON"
+    )
     parser.add_argument("--checked", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
@@ -121,6 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     probe = {"a test conversation": truncate(encoder, PROBE, 1 << 20, "cut")}
     check_loss_mask(probe, encoder)
     check_chat_template(probe, encoder)
+    recipe.check_extra(args.settings)
     adapted = None
     if args.settings["method"] != "full":
         adapted = check_targets(model, args.settings["lora"]["target_modules"])

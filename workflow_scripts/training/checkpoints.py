@@ -3,7 +3,9 @@
 import errno
 import logging
 import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import content_id, file_sha256, read_json, write_json
@@ -35,6 +37,37 @@ def base_hash(base: Path) -> str:
 def seal(checkpoint: Path) -> None:
     """Write the checksums of a checkpoint's files, which mark it as complete."""
     write_json(checkpoint / CHECKSUMS, _checksums(checkpoint))
+
+
+def save_by_time(minutes: float) -> Any:
+    """A trainer callback that saves a checkpoint after the first step that ends `minutes` after the last checkpoint."""
+    import torch
+    from transformers import TrainerCallback
+
+    class SaveByTime(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.saved = time.monotonic()
+
+        def on_step_end(self, args, state, control, **kwargs):
+            due = torch.tensor([float(time.monotonic() - self.saved >= 60 * minutes)], device=args.device)
+            if torch.distributed.is_initialized():  # clocks differ, and all processes must save the same step
+                torch.distributed.broadcast(due, src=0)
+            if due.item():
+                control.should_save = True
+
+        def on_save(self, args, state, control, **kwargs):
+            self.saved = time.monotonic()
+
+    return SaveByTime()
+
+
+def check_best(checkpoint: Path) -> None:
+    """UserError unless the checkpoint with the lowest held-out loss is intact."""
+    if not checkpoint.is_dir() or (damaged := _damaged(checkpoint)):
+        what = f"damaged ({', '.join(damaged)})" if checkpoint.is_dir() else "missing"
+        raise UserError(
+            f"{checkpoint}: the checkpoint with the lowest held-out loss is {what}. Delete {checkpoint.parent} and run again."
+        )
 
 
 def drop_damaged(state: Path) -> None:

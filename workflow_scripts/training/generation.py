@@ -10,7 +10,7 @@ from workflow_scripts.training.template import Encoder, set_template
 
 
 def load_model(folder: Path, dtype: str = "auto") -> tuple[Any, Encoder]:
-    """A model, on the GPU if there is one, and its encoder. UserError if the folder contains no model."""
+    """A model on the GPUs, if there are any, and its encoder. UserError if the folder contains no model."""
     if not (folder / "config.json").is_file():
         finished = ", ".join(
             sorted(str(path.parent) for path in Path("results").glob("*/training/*/final/config.json"))
@@ -19,11 +19,7 @@ def load_model(folder: Path, dtype: str = "auto") -> tuple[Any, Encoder]:
             f"{folder}: no model there (no config.json). "
             + (f"Use one of: {finished}." if finished else "Train one first: snakemake --cores all.")
         )
-    import torch
-
-    model = pretrained.load_model(folder, dtype=dtype)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    return model, Encoder(set_template(pretrained.load_tokenizer(folder)))
+    return pretrained.load_for_inference(folder, dtype), Encoder(set_template(pretrained.load_tokenizer(folder)))
 
 
 def generate_answers(

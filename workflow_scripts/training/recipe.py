@@ -47,6 +47,9 @@ def load_model(base: Path, settings: Row) -> Any:
     Full fine-tuning: float32 weights, whatever `dtype` is used to compute. For most weights an AdamW step of 2e-5 is below
     half of bfloat16's spacing and would be rounded away. LoRA: the frozen base in `dtype`, the adapter in float32 (peft).
     QLoRA: the base in NF4 with double quantisation (Dettmers et al. 2023).
+
+    With FSDP only the first process reads the weights, and accelerate sends each of the others its shards
+    (`unread_model`): transformers 5 reads them in every process (huggingface/transformers issue 43749).
     """
     import torch
     from transformers import BitsAndBytesConfig
@@ -61,7 +64,27 @@ def load_model(base: Path, settings: Row) -> Any:
             bnb_4bit_compute_dtype=dtype,
             bnb_4bit_quant_storage=dtype,  # FSDP shards tensors of one format only
         )
+    elif uses_fsdp() and int(os.environ.get("RANK", "0")):
+        return unread_model(pretrained.load_config(base), attn_implementation=settings["attention"], **options)
     return pretrained.load_model(base, attn_implementation=settings["attention"], **options)
+
+
+def unread_model(config: Any, **options: Any) -> Any:
+    """A model whose weights have addresses, by which accelerate tells them apart, but use no memory until they are written.
+
+    Buffers that are not saved, such as those of rotary embeddings, are computed.
+    """
+    import torch
+    from accelerate import init_empty_weights
+    from transformers import AutoModelForCausalLM
+
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
+    for module in model.modules():
+        for name, weight in list(module.named_parameters(recurse=False)):
+            setattr(module, name, torch.nn.Parameter(torch.empty_like(weight, device="cpu"), weight.requires_grad))
+    model.tie_weights()
+    return model
 
 
 def adapter(settings: Row) -> Any:
@@ -77,6 +100,7 @@ def adapter(settings: Row) -> Any:
         lora_dropout=lora["dropout"],
         target_modules=lora["target_modules"],
         task_type="CAUSAL_LM",
+        **lora["extra"],
     )
 
 
@@ -100,6 +124,35 @@ def set_precision(accelerator: Any, settings: Row) -> None:
         )
 
 
+def checkpoint_activations(accelerator: Any, settings: Row) -> None:
+    """Let FSDP recompute activations itself: the model's own checkpointing would gather each layer's weights once more."""
+    if (plugin := getattr(accelerator.state, "fsdp_plugin", None)) is not None:
+        plugin.activation_checkpointing = settings["activation_checkpointing"]
+
+
+def uses_fsdp() -> bool:
+    """Whether the launcher shards the model; `accelerate launch` sets the variable."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+
+
+def check_extra(settings: Row) -> None:
+    """UserError for a value of `training.extra` or `training.lora.extra` that trl or peft rejects."""
+    from trl import SFTConfig
+
+    try:
+        SFTConfig(output_dir="unused", use_cpu=True, bf16=False, **settings["extra"])
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"`training.extra`: trl rejects it: {' '.join(str(error).split())}. Correct the value."
+        ) from error
+    try:
+        adapter(settings)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"`training.lora.extra`: peft rejects it: {' '.join(str(error).split())}. Correct the value."
+        ) from error
+
+
 def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> Any:
     """TRL's SFTConfig for tokenised rows and this number of processes."""
     import torch
@@ -107,7 +160,7 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
 
     accumulation = accumulation_steps(settings["global_batch_size"], settings["micro_batch_size"], processes)
     cuda = torch.cuda.is_available()
-    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"  # set by `accelerate launch`
+    fsdp = uses_fsdp()
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=settings["epochs"],
@@ -122,19 +175,23 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
         dataset_kwargs={"skip_prepare_dataset": True},  # tokens and labels come from the audit
         packing=False,  # rows are packed beforehand, with the same function
         padding_free=settings["batching"] != "padded",
-        activation_checkpointing=settings["activation_checkpointing"],
+        activation_checkpointing=settings["activation_checkpointing"] and not fsdp,  # `checkpoint_activations`
         use_liger_kernel=settings["liger"],
         bf16=settings["dtype"] == "bfloat16",
         fp16=False,
         use_cpu=not cuda,
         ddp_find_unused_parameters=False,  # every trained weight is used
-        eval_strategy="epoch" if evaluate else "no",
+        eval_strategy=("steps" if settings["eval_steps"] else "epoch") if evaluate else "no",
+        eval_steps=settings["eval_steps"],
         eval_on_start=evaluate,
+        load_best_model_at_end=settings["keep_best"],
+        metric_for_best_model="eval_loss" if settings["keep_best"] else None,
+        restore_callback_states_from_checkpoint=settings["early_stopping"] is not None,
         logging_steps=1,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # it would replace a loss that is not finite by the mean of earlier losses
-        save_strategy="steps",
-        save_steps=settings["save_steps"],
+        save_strategy="steps" if settings["save_steps"] else "no",  # and by time, see `checkpoints.save_by_time`
+        save_steps=settings["save_steps"] or 500,
         save_total_limit=2,
         seed=settings["random_seed"],
         data_seed=settings["random_seed"],
@@ -144,4 +201,5 @@ def sft_config(settings: Row, output: Path, processes: int, evaluate: bool) -> A
         # FSDP adds the gradients of micro-batches in float32 shards. Unsharded, they need the memory of all gradients, and
         # torch 2.13 fails for layers that an adapter leaves frozen.
         accelerator_config={"gradient_accumulation_kwargs": {"sync_each_batch": fsdp}},
+        **settings["extra"],
     )

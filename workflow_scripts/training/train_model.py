@@ -15,7 +15,7 @@ from workflow_scripts.common.rows import read_json, write_jsonl
 from workflow_scripts.common.types import Row
 from workflow_scripts.training import packing, recipe, tokens
 from workflow_scripts.training.batching import fill, prepare, samples
-from workflow_scripts.training.checkpoints import drop_damaged, explain_failure, last_step, state_folder
+from workflow_scripts.training.checkpoints import drop_damaged, explain_failure, last_step, save_by_time, state_folder
 from workflow_scripts.training.reporting import report_steps
 from workflow_scripts.training.template import set_template
 from workflow_scripts.training.trainer import trainer_class
@@ -41,24 +41,37 @@ def check_batches(trainer: Any, audit: Row) -> None:
 
 def make_trainer(args: argparse.Namespace, state: Path, processes: int) -> Any:
     """The trainer for the audited tokens."""
+    from transformers import EarlyStoppingCallback
+
     settings = args.settings
     tokenizer = set_template(load_tokenizer(args.base))
     train = prepare(tokens.read(args.train_tokens), settings, tokenizer.pad_token_id)
     test = tokens.read(args.test_tokens).select_columns(["input_ids", "labels"])
     test = fill(test, settings["micro_batch_size"] * processes, tokenizer.pad_token_id)
+    if settings["keep_best"] and not len(test):
+        raise UserError(
+            "`training.keep_best` needs held-out conversations, and there are none. Raise `dataset.test_fraction`."
+        )
+    # Before the model, so that a setting that trl rejects is found before the weights are read.
+    config = recipe.sft_config(settings, state, processes, evaluate=len(test) > 0)
     trainer = trainer_class()(
         model=recipe.load_model(args.base, settings),
         processing_class=tokenizer,
         peft_config=recipe.adapter(settings),
-        args=recipe.sft_config(settings, state, processes, evaluate=len(test) > 0),
+        args=config,
         train_dataset=train,
         eval_dataset=test if len(test) else None,
     )
     reporter, replaced = report_steps()
     recipe.set_precision(trainer.accelerator, settings)
+    recipe.checkpoint_activations(trainer.accelerator, settings)
     trainer.train_tokens = args.train_tokens
     trainer.remove_callback(replaced)
     trainer.add_callback(reporter)
+    if settings["save_minutes"] is not None:
+        trainer.add_callback(save_by_time(settings["save_minutes"]))
+    if settings["early_stopping"] is not None:
+        trainer.add_callback(EarlyStoppingCallback(settings["early_stopping"]))
     return trainer
 
 

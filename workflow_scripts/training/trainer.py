@@ -7,7 +7,7 @@ from typing import Any
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.training import tokens
 from workflow_scripts.training.batching import samples
-from workflow_scripts.training.checkpoints import seal
+from workflow_scripts.training.checkpoints import check_best, seal
 
 MAX_LISTED_SAMPLES = 16  # in an error message
 MEASURED = {"loss": "loss", "grad_norm": "gradient norm", "eval_loss": "loss on held-out conversations"}
@@ -41,6 +41,10 @@ def trainer_class() -> Any:
             if self.is_world_process_zero():
                 seal(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
 
+        def _load_best_model(self) -> None:
+            check_best(Path(str(self.state.best_model_checkpoint)))  # Trainer's own would only warn
+            super()._load_best_model()
+
         def training_step(self, model: Any, inputs: Any, *args: Any) -> Any:
             loss = super().training_step(model, inputs, *args)
             self.micro_batches.append((loss.detach(), inputs))
@@ -73,8 +77,9 @@ def trainer_class() -> Any:
         def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
             """Log `eval_loss`, in nats per token with loss: the mean over all of them, whatever the micro-batch size.
 
-            Trainer's own is a mean of the means of micro-batches.
+            Trainer's own is a mean of the means of micro-batches. Label smoothing applies to the training loss only.
             """
+            smoother, self.label_smoother = self.label_smoother, None
             model = self.model_wrapped.eval()
             scale = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
             totals = torch.zeros(2, dtype=torch.float64, device=self.args.device)
@@ -84,6 +89,7 @@ def trainer_class() -> Any:
                 with torch.no_grad(), self.compute_loss_context_manager():
                     nats = self.compute_loss(model, inputs, num_items_in_batch=torch.ones_like(count)) / scale
                 totals += torch.stack([nats.double(), count.double()])
+            self.label_smoother = smoother
             nats, count = self.accelerator.reduce(totals, "sum").tolist()
             metrics = {"eval_loss": nats / count, "eval_tokens": int(count)}
             self.log(metrics)

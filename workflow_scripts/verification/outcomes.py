@@ -7,6 +7,8 @@ from workflow_scripts.common.types import Conversation, Row
 from workflow_scripts.verification.items import asks_seed
 from workflow_scripts.verification.resolution import Resolution
 
+# Labels of sources by that of their problems which experts accepted, as in the released file.
+ACCEPTED_LABELS = {"CamelAI": "Verified-Camel"}
 REASONS = {"minor_error": "minor_error", "wrong": "wrong_answer", "incoherent": "incoherent_question"}
 EVIDENCE_CHARACTERS = 200  # of the rejected answer
 
@@ -30,6 +32,7 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
       and a faulty later answer ends the conversation before it.
     - A corrected seed answer also ends the conversation: the rest was generated from the faulty answer, and no expert
       has seen it.
+    - A problem whose first answer an expert accepted or corrected gets the label of `ACCEPTED_LABELS`.
     - A faulty seed without a correction also rejects a first answer that the teacher wrote to the same question. With a
       correction that conversation passes: the question is sound, and the teacher's own answer was not judged.
     """
@@ -41,7 +44,7 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
     judged = {number: (resolution, "conversation") for number, resolution in own.items() if number <= len(talk)}
     if 1 not in judged and 1 in seed:
         judged[1] = (seed[1], "seed")
-    notes, replaced = [], False
+    notes, replaced, verified = [], False, False
     for number, (resolution, on) in sorted(judged.items()):
         if number > len(talk):
             break
@@ -52,12 +55,14 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
         if resolution.corrected and other_answer:
             notes.append(note)
         elif resolution.corrected:
+            verified |= number == 1
             notes.append(note | {"before": talk[number - 1]["output"]})
             talk[number - 1]["output"] = resolution.corrected
             replaced = True
             if on == "seed":
                 talk = talk[:1]
         elif resolution.status == "accepted":
+            verified |= number == 1 and not other_answer
             notes.append(note)
         elif number == 1:
             return _rejected(row, REASONS[resolution.verdict], number, resolution, on)
@@ -70,6 +75,8 @@ def apply_resolutions(row: Conversation, own: dict[int, Resolution], seed: dict[
     if talk != row["conversation"]:
         verification |= {"was": row["id"], "cut": row["conversation"][len(talk) :]}
     passed = row | {"provenance": row["provenance"] | {"verification": verification}}
+    if verified:
+        passed |= {"source": ACCEPTED_LABELS.get(row["source"], row["source"])}
     if talk != row["conversation"]:
         passed |= {"id": content_id(talk), "conversation": talk}
     return Outcome(status, passed)

@@ -52,6 +52,21 @@ def test_money_and_hours(config, seeds):
     assert line.endswith(f" {tokens.completion_tokens / 10 / 3600:.1f}")
 
 
+def test_prices_of_the_command_line_and_hours_by_number_of_servers(config, seeds):
+    config["teacher"]["price"] = {"input": 0, "output": 0, "currency": "USD"}
+    out = report(config, 10.0, {"input": 1_000_000, "currency": "EUR"})
+    (line,) = [line for line in out.splitlines() if line.startswith("expected, from scratch")]
+    words = line.split()
+    assert f"{words[4]}.00 EUR" in line, "as many EUR as prompt tokens"
+    hours = float(words[-1])
+    (line,) = [line for line in out.splitlines() if line.startswith("Wall-clock hours by number of such servers")]
+    found = {
+        int(count): float(value)
+        for count, value in (part.split(": ") for part in line.split("scratch: ")[1].split(", "))
+    }
+    assert found == pytest.approx({1: hours, 2: hours / 2, 4: hours / 4, 8: hours / 8}, abs=0.06)
+
+
 def test_the_command(config, tmp_path, capsys):
     config["seeds"] |= {"limit": 300, "composition": {"Airoboros": 2, "Dove": 1}}
     (tmp_path / "mine.json").write_text(json.dumps(config))

@@ -1,5 +1,6 @@
 """The plan of a training: exact numbers of weights and steps, and a warning if the memory is too small."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.tiny_training import SETTINGS, make_base
 from workflow_scripts.cli.plan import SHAPES, data_size, main
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import write_json
-from workflow_scripts.training.plan import count_parameters, memory_verdict, model_config, plan
+from workflow_scripts.training.plan import Devices, count_parameters, host_memory, model_config, plan, verdict
 
 TABLE = yaml.safe_load(SHAPES.read_text(encoding="utf-8"))
 # As the safetensors index of each repository counts them.
@@ -45,14 +46,54 @@ def test_every_preset_fits_the_gpus_that_it_requests(preset, capsys):
 
 def test_a_plan_of_a_known_training(tmp_path):
     config = model_config(str(make_base(tmp_path)), {})
-    each = plan(config, SETTINGS | {"epochs": 3, "global_batch_size": 8}, 20_544, 20_544_000, 1, 100.0)
+    settings = SETTINGS | {"epochs": 3, "global_batch_size": 8}
+    each = plan(config, settings, 20_544, 20_544_000, Devices(1, 100.0))
     assert each.steps == 7704  # the step of the released checkpoint
     assert each.tokens == 3 * 20_544_000
     assert each.gib["optimiser"] == pytest.approx(8 * each.parameters / 2**30)
-    twice = plan(config, SETTINGS | {"epochs": 3, "global_batch_size": 8}, 20_544, 20_544_000, 2, 100.0)
-    assert twice.hours == pytest.approx(each.hours / 2)
-    assert twice.gib["optimiser"] == pytest.approx(each.gib["optimiser"] / 2)
-    assert "NOT fit" in memory_verdict(each, 0.0001) and memory_verdict(each, 80) == "fits"
+    copied, sharded = (plan(config, settings, 20_544, 20_544_000, Devices(2, 100.0, fsdp)) for fsdp in (False, True))
+    assert copied.hours == sharded.hours == pytest.approx(each.hours / 2)
+    assert copied.gib == each.gib, "without FSDP, every GPU has all weights"
+    assert sharded.gib["optimiser"] == pytest.approx(each.gib["optimiser"] / 2)
+    assert verdict(2, 1, "more") == "does NOT fit: more" and verdict(1, 2, "more") == "fits"
+
+
+def test_with_fsdp_only_one_process_reads_the_weights():
+    full, lora = SETTINGS | {"dtype": "bfloat16"}, SETTINGS | {"dtype": "bfloat16", "method": "lora"}
+    weights, read = 2**30, 4  # GiB of float32 weights, which full fine-tuning reads
+    assert host_memory(full, weights, weights, Devices(8, 1.0, fsdp=True), 3) == 8 * 3 + read
+    assert host_memory(full, weights, weights, Devices(8, 1.0), 3) == 8 * (3 + read)
+    assert host_memory(full, weights, weights, Devices(16, 1.0, fsdp=True, nodes=2), 3) == 8 * 3 + read
+    assert host_memory(lora, weights, 0, Devices(8, 1.0, fsdp=True), 3) == 8 * 3 + read / 2
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"training": {"resources": {"memory_gb": 100}}},
+            r"host memory +\S+ GiB of 100 on each node: does NOT fit: raise",
+        ),
+        ({"evaluation": {"resources": {"gpus": 1}}}, r"evaluation +\S+ GiB of 80 on 1 × a100-80: does NOT fit: raise"),
+        ({"training": {"method": "full"}}, r"GPU memory +\S+ GiB of 80 on each a100-80: does NOT fit: use more GPUs"),
+    ],
+    ids=["host", "evaluation", "GPU"],
+)
+def test_70b_is_planned_through_every_rule_and_what_cannot_fit_is_rejected(tmp_path, capsys, change, line):
+    own = tmp_path / "mine.yaml"
+    own.write_text(yaml.safe_dump({"run": "mine", **change}))
+    with pytest.raises(UserError, match="of this plan cannot be met"):
+        main(["--configfile", "presets/capybara-70b.yaml", str(own), "--gpu", "a100-80"])
+    printed = capsys.readouterr().out
+    assert re.search(line, printed) and "merge_model" in printed and "compute_exchange_losses" in printed
+
+
+def test_prices_speeds_and_the_default_configuration(capsys):
+    main(["--price", "2.5", "--currency", "EUR", "--tokens-per-second", "1000", "--mean-tokens", "1000"])
+    printed = capsys.readouterr().out
+    samples = round(64 * 0.9)
+    assert f"{samples:,} samples" in printed and "at 1,000 tokens/s per GPU" in printed and " EUR" in printed
+    assert "wall-clock by number of GPUs: 1: 0.0, 2: 0.0" in printed and "host memory, without a GPU: fits" in printed
 
 
 def test_an_audit_replaces_the_assumed_size(tmp_path):
@@ -68,7 +109,9 @@ def test_an_audit_replaces_the_assumed_size(tmp_path):
 
 
 def test_errors():
-    with pytest.raises(UserError, match=r"is unknown\. Set --base to the folder"):
+    with pytest.raises(
+        UserError, match=r"the shape of some/model is unknown, and its config.json cannot be read from the Hub"
+    ):
         model_config("some/model", TABLE["bases"])
     with pytest.raises(
         UserError, match=r"presets/capybara-13.yaml: no such file; did you mean `presets/capybara-13b.yaml`"

@@ -406,12 +406,12 @@ def test_evaluating_on_a_benchmark_that_provides_seeds_is_an_error(config, task)
 
 
 def test_a_share_of_a_label_without_source_is_an_error(config):
-    put(config, "seeds.composition", {"Dove": 3, "Verified-Camel": 1})
+    put(config, "seeds.composition", {"Dove": 3, "CamelAI": 1})
     assert mistakes(config) == []
     put(config, "seeds.sources", [OWN])
     assert mistakes(config) == [
+        "seeds.composition.CamelAI: no source has this label; known here: Mine.",
         "seeds.composition.Dove: no source has this label; known here: Mine.",
-        "seeds.composition.Verified-Camel: no source has this label; known here: Mine.",
     ]
 
 

@@ -134,8 +134,9 @@ def test_each_rule_runs_the_module_of_its_name_and_depends_on_its_code():
     for name, text in RULES.items():
         module = name if name in NAMED_RULES else "evaluation.evaluate_task"
         assert f'code=code_hash("{module}")' in text, name
-        # `on_gpus` starts the rule's own entry point and does not affect results, so no rule depends on it.
-        assert {*re.findall(r"-m workflow_scripts\.([\w.]+)", text)} - {"common.on_gpus"} == {module}
+        # These start the rule's own entry point and do not affect results, so no rule depends on them.
+        started = {*re.findall(r"-m workflow_scripts\.([\w.]+)", text)} - {"common.on_gpus", "common.on_nodes"}
+        assert started == {module}
         assert file_of(f"workflow_scripts.{module}").is_file()
 
 
@@ -149,6 +150,7 @@ def test_every_module_that_can_be_run_is_a_rule_or_a_command():
         *ENTRY_POINTS,
         "cli.main",
         "common.on_gpus",
+        "common.on_nodes",
         "common.reasons",
         "config.documentation",
         "teacher.watchdog",

@@ -138,7 +138,7 @@ def test_a_preset_alone_is_the_same_as_with_its_base():
     alone = prepared("presets/capybara-13b.yaml")
     assert alone == prepared("presets/capybara-7b-v1.yaml", "presets/capybara-13b.yaml")
     assert alone == prepared("presets/capybara-13b.yaml", "presets/capybara-7b-v1.yaml")
-    assert alone[0]["seeds"]["limit"] == 14139 and alone[0]["training"]["method"] == "lora"
+    assert alone[0]["seeds"]["limit"] == 20752 and alone[0]["training"]["method"] == "lora"
 
 
 def test_values_of_the_command_line_still_win():

@@ -40,7 +40,7 @@ def write_run(folder, size):
         publish(some, folder / part / "x.jsonl", folder / f"{part}.parquet")
     seeds = [
         {
-            "id": f"s{number}", "source": "Verified-Camel", "dataset": "camel-ai/physics", "instruction": f"Question {number}?",
+            "id": f"s{number}", "source": "CamelAI", "dataset": "camel-ai/physics", "instruction": f"Question {number}?",
             "context": None, "response": "", "meta": {"task": "complex_summary"},
         }
         for number in range(400)
@@ -70,7 +70,7 @@ def write_run(folder, size):
     tokenizer.save(str(folder / "final" / "tokenizer.json"))
     write_json(folder / "final" / "tokenizer_config.json", {"bos_token": {"content": "<s>"}})
     found = {name: measured["verification"][name] for name in ("rate", "low", "high")}
-    write_json(folder / "experts.json", {"error_rates": {"by_source": {"Verified-Camel": {"n": 400, **found}}}})
+    write_json(folder / "experts.json", {"error_rates": {"by_source": {"CamelAI": {"n": 400, **found}}}})
     write_json(folder / "judged.json", {"models": {"capybara": {"turn_2": measured["second_turns"]}}})
     return folder
 
@@ -133,10 +133,10 @@ def test_readers_of_other_stages_files(tmp_path):
     assert epochs([{"loss": 1.0}]) is None and epochs([{"epoch": 0.5}, {"epoch": 2.0}, {"x": 1}]) == 2.0
     assert second_turns(None, "capybara") is None
     assert second_turns({"models": {"capybara": {"turn_2": {"questions": 0}}}}, "capybara") is None
-    experts = {"error_rates": {"by_source": {"Verified-Camel": {"n": 0, "rate": None, "low": None, "high": None}}}}
+    experts = {"error_rates": {"by_source": {"CamelAI": {"n": 0, "rate": None, "low": None, "high": None}}}}
     assert camel_judgements(None, None) is None and camel_judgements(experts, None) is None
-    experts["error_rates"]["by_source"]["Verified-Camel"] |= {"n": 4, "rate": 0.5, "low": 0.1, "high": 0.9}
-    seeds = [{"source": "Verified-Camel", "dataset": name} for name in ("mine.json", "camel-ai/math")]
+    experts["error_rates"]["by_source"]["CamelAI"] |= {"n": 4, "rate": 0.5, "low": 0.1, "high": 0.9}
+    seeds = [{"source": "CamelAI", "dataset": name} for name in ("mine.json", "camel-ai/math")]
     assert camel_judgements(experts, seeds) == {"items": 4, "rate": 0.5, "low": 0.1, "high": 0.9, "local": 1}
     write_json(tmp_path / "tokenizer_config.json", {"bos_token": None})
     assert begin_token(tmp_path) == ""

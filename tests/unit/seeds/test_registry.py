@@ -85,7 +85,7 @@ def test_labels_are_those_of_the_released_file():
     assert set(PRESET["seeds"]["composition"]) <= labels
     assert labels >= {
         *("Airoboros", "Dove", "TaskSource", "Know-Logic", "GOAT", "EverythingLM", "GPT4LLM", "General-Instruct"),
-        *("Less-Wrong", "SuperCOT", "TheoremQA", "Verified-Camel", "Tigerbot"),
+        *("Less-Wrong", "SuperCOT", "TheoremQA", "Verified-Camel", "CamelAI", "Tigerbot"),
     }
 
 

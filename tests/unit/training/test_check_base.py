@@ -19,7 +19,7 @@ def base(tmp_path):
 
 
 def check(base, targets="all-linear", method="lora"):
-    settings = {"method": method, "lora": {**SETTINGS["lora"], "target_modules": targets}}
+    settings = {"method": method, "lora": {**SETTINGS["lora"], "target_modules": targets}, "extra": {}}
     main(["--base", str(base), "--settings", json.dumps(settings), "--checked", str(base.parent / "checked.json")])
     return read_json(base.parent / "checked.json")
 

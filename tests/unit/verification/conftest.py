@@ -23,7 +23,7 @@ def problem(make_seed):
             "dataset": dataset,
             "domain": "Natural Science",
             "kind": "problem",
-            "source": "Verified-Camel",
+            "source": "CamelAI",
             **fields,
         }
         return make_seed(f"Problem {number}?", response=answer, meta={"topic": topic, **more}, **columns)

@@ -97,6 +97,26 @@ def test_a_later_answer_is_corrected_in_its_place(problem, grow, judged):
     assert row["conversation"][1]["output"] == "Then 2."  # the input row is unchanged
 
 
+@pytest.mark.parametrize(
+    ("own", "seed", "label"),
+    [
+        ({}, {}, "CamelAI"),
+        ({}, {"n1": "correct"}, "Verified-Camel"),
+        ({"n1": "correct"}, {}, "Verified-Camel"),
+        ({}, {"n1": ("wrong", "It is 5 m.")}, "Verified-Camel"),
+        ({"n2": "correct"}, {}, "CamelAI"),
+    ],
+)
+def test_a_problem_is_verified_once_an_expert_has_accepted_it(problem, grow, judged, own, seed, label):
+    outcome = apply_resolutions(grow(problem(1)), judged(**own), judged(**seed))
+    assert outcome.row["source"] == label
+
+
+def test_an_accepted_seed_does_not_verify_another_answer(problem, grow, judged):
+    row = grow(problem(1), first_answer="teacher", answer="I get 5 m.")
+    assert apply_resolutions(row, {}, judged(n1="correct")).row["source"] == "CamelAI"
+
+
 def test_a_dispute_rejects(problem, grow, decide):
     disputed = resolve([decide("x", "anna", "wrong"), decide("x", "ben", "correct")], RULE)
     outcome = apply_resolutions(grow(problem(1)), {2: disputed}, {})

@@ -12,10 +12,10 @@ import re
 from workflow_scripts.common.conversations import to_messages
 from workflow_scripts.common.types import Exchange, Row, Seed
 from workflow_scripts.synthesis.answering import answer_system
-from workflow_scripts.synthesis.draft import BadTurn, Draft
+from workflow_scripts.synthesis.draft import SEED_OPENING, BadTurn, Draft
 from workflow_scripts.synthesis.forms import content_words
 from workflow_scripts.synthesis.generator import Generator
-from workflow_scripts.synthesis.plan import Draws, FollowUp
+from workflow_scripts.synthesis.plan import Draws, FollowUp, exchange_options
 from workflow_scripts.synthesis.quality import answer_fault, first_sentence, follow_up_fault
 from workflow_scripts.synthesis.request_kinds import kind_of_opening, kind_of_text
 
@@ -52,7 +52,9 @@ class Amplify:
         kind = kind_of_opening(draft)
         answer = draft.answer or await self._answer(draft, generator, draft.question, kind, draft.reference)
         draft.exchanges.append({"input": draft.question, "output": answer})
-        count = draws.exchanges(settings["exchanges"]) - 1
+        # An opening that a technique wrote belongs to no source.
+        source = draft.seed["source"] if draft.opening == SEED_OPENING else ""
+        count = draws.exchanges(exchange_options(source, settings)) - 1
         done: list[FollowUp] = []
         replaced: list[Row] = []
         for number in range(1, count + 1):
