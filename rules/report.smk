@@ -23,7 +23,10 @@ rule check_claims:
         losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS[:2]),
         scores="<results>/evaluation/scores.csv",
         averages="<results>/evaluation/averages.csv",
-        two_turn=TWO_TURN_STATS,
+        comparisons=["<results>/evaluation/comparisons.csv", "<results>/evaluation/suite_comparisons.csv"],
+        knowledge=expand("<results>/evaluation/{model}/{task}.parquet", model=TRAINED[0], task=KNOWLEDGE[:1]),
+        multi_turn=MULTI_TURN_STATS,
+        checks=MULTI_TURN_CHECKS,
     output:
         claims=report(
             "<results>/report/claims.json",
@@ -43,7 +46,8 @@ rule check_claims:
         code=code_hash("report.check_claims"),
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
-            | config_subset("evaluation", "suites", "custom", "limit")
+            | config_subset("evaluation", "suites", "custom", "limit", "peers")
+            | {"margin": config["report"]["margin"]}
         ),
         folder=subpath(output.claims, ancestor=2),
     shell:
@@ -62,7 +66,10 @@ rule check_claims:
             --losses {input.losses:q} \
             --scores {input.scores:q} \
             --averages {input.averages:q} \
-            --two-turn {input.two_turn:q} \
+            --comparisons {input.comparisons:q} \
+            --knowledge {input.knowledge:q} \
+            --multi-turn {input.multi_turn:q} \
+            --checks {input.checks:q} \
             --results {params.folder:q} \
             --claims {output.claims:q} \
             2>&1 | tee {log:q}
@@ -96,8 +103,10 @@ rule render_report:
             "<results>/evaluation/comparisons.csv",
             "<results>/evaluation/suite_comparisons.csv",
         ],
-        two_turn=TWO_TURN_STATS,
-        outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
+        multi_turn=MULTI_TURN_STATS,
+        checks=MULTI_TURN_CHECKS,
+        knowledge=expand("<results>/evaluation/{model}/{task}.parquet", model=SCORED_MODELS, task=KNOWLEDGE[:1]),
+        outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=SCORED_MODELS),
     output:
         page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
     log:
@@ -111,7 +120,8 @@ rule render_report:
         run=config["run"],
         base=literal(config["training"]["base"]["model"]),
         teacher=config["teacher"]["model"],
-        evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
+        claims=to_json(config["report"]["claims"]),
+        evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit") | {"peers": list(PEERS)}),
         # Not inputs: run.json and benchmarks/ change with every start; the page uses them as they are when it is rendered.
         folder=subpath(output.page, ancestor=2),
     shell:
@@ -122,6 +132,7 @@ rule render_report:
             --teacher {params.teacher:q} \
             --folder {params.folder:q} \
             --claims {input.claims:q} \
+            --show-claims {params.claims} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
             --judged {input.judged:q} \
@@ -140,7 +151,9 @@ rule render_report:
             --scores {input.scores:q} \
             --evaluation {input.evaluation:q} \
             --evaluation-settings {params.evaluation:q} \
-            --two-turn {input.two_turn:q} \
+            --multi-turn {input.multi_turn:q} \
+            --checks {input.checks:q} \
+            --knowledge {input.knowledge:q} \
             --outputs {input.outputs:q} \
             --page {output.page:q} \
             2>&1 | tee {log:q}

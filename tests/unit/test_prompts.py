@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
+from workflow_scripts.evaluation.judge import GRADE_SCHEMA
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.labels import teacher as labels
@@ -50,6 +51,7 @@ SCHEMAS = {
     "know_logic_judge": know_logic.WRONG_STEP_SCHEMA,
     "label": labels.schema(load_grid()),
     "judge_pair": PAIR,
+    "judge_grade": GRADE_SCHEMA,
     "score": scores.SCHEMA,
     "judge": RUBRIC,
 }

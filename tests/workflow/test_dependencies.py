@@ -35,7 +35,7 @@ ENTRY_POINTS = {
         ("training/packing.py", {"train_model"}),
         ("training/templates/user_assistant.jinja", {
             "check_base", "audit_loss_mask", "train_model", "merge_model", "compute_exchange_losses", "sample_outputs",
-            "answer_questions",
+            "answer_questions", "fetch_peer",
         }),
         ("report/figures.py", {"render_report"}),
         ("report/claims/claims.yaml", {"check_claims"}),
@@ -105,6 +105,8 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
         ({"dataset": {"test_fraction": 0.2}}, {"split_dataset"}),
         ({"training": {"learning_rate": 2.0e-3}}, {"train_model", "write_model_card", "gather_release"}),
         ({"evaluation": {"limit": 10}}, {"evaluate_task", "collect_scores", "check_claims", "render_report"}),
+        ({"report": {"claims": True}}, {"render_report", "write_model_card"}),
+        ({"report": {"margin": 2.0}}, {"check_claims"}),
         ({"release": {"model_license": "mit"}}, {"write_model_card"}),
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
