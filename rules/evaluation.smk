@@ -1,4 +1,4 @@
-"""Evaluation: lm-eval tasks of every model, comparisons with the base, loss per exchange, sample outputs, multi-turn questions."""
+"""Evaluation: peers, lm-eval tasks of every model, comparisons, loss per exchange, outputs, questions of several turns."""
 
 EVALUATION = config["evaluation"]
 TASKS = list(ENTRIES)
@@ -55,7 +55,7 @@ score_settings = lambda wildcards: to_json(suites.score_settings(EVALUATION, wil
 # The command of a scoring job: a task alone, or a batch.
 SCORE = """
     data=$(dirname {input.records[0]:q})/data
-    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
+    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}" NLTK_DATA="${{NLTK_DATA:-$data/nltk}}"
     python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
         --name {wildcards.model:q} \
         --model {input.model:q} \
@@ -93,7 +93,8 @@ rule fetch_task:
     shell:
         """
         data={params.folder:q}/data
-        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
+        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}" NLTK_DATA="${{NLTK_DATA:-$data/nltk}}"
+        mkdir -p "$NLTK_DATA"
         python -m workflow_scripts.evaluation.fetch_task \
             --task {wildcards.lm_eval_task:q} \
             {params.include} \

@@ -46,8 +46,8 @@ rule check_claims:
         code=code_hash("report.check_claims"),
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
-            | config_subset("evaluation", "suites", "custom", "limit", "peers")
-            | {"margin": config["report"]["margin"]}
+            | config_subset("evaluation", "suites", "custom", "limit")
+            | {"peers": PEERS, "margin": config["report"]["margin"]}
         ),
         folder=subpath(output.claims, ancestor=2),
     shell:
@@ -90,6 +90,7 @@ rule render_report:
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
         flips_page="<results>/report/flips.html",
+        items_page="<results>/report/items.html",
         conversations_page="<results>/report/conversations.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
@@ -247,8 +248,34 @@ rule render_flips:
         """
 
 
+rule render_items:
+    input:
+        tables=expand("<results>/evaluation/{scored}.parquet", scored=SCORED),
+    output:
+        page=report("<results>/report/items.html", caption="report/render_items.rst", category="Report"),
+    log:
+        "<logs>/render_items.log",
+    benchmark:
+        "<benchmarks>/render_items.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        code=code_hash("report.render_items"),
+        run=config["run"],
+        settings=as_json(config_subset("evaluation", "suites", "custom")),
+    shell:
+        """
+        python -m workflow_scripts.report.render_items \
+            --run {params.run:q} \
+            --tables {input.tables:q} \
+            --settings {params.settings:q} \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule report:
     input:
         "<results>/report/claims.json",
-        expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips"]),
+        expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips", "items"]),
     localrule: True

@@ -120,7 +120,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         write_jsonl(folder / name, value)
     _scores(folder / "evaluation", label)
     for name in (  # files that the page only links to
-        "report/hits.html", "report/flips.html", "report/conversations.html", "verification/data.jsonl",
+        "report/hits.html", "report/flips.html", "report/items.html", "report/conversations.html", "verification/data.jsonl",
         "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl",
         "synthesis/rejected.jsonl", "conversations/data.jsonl", "conversations/rejected.jsonl",
         "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",

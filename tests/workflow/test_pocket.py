@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 AFTER_DATASET = {
     "select_training_data": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "compute_exchange_losses": 2,
     "evaluate_task": 3, "sample_outputs": 1,
-    "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1,
+    "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_items": 1, "render_report": 1, "write_model_card": 1,
     "write_data_card": 1, "gather_release": 1, "render_conversations": 1, "all": 1,
 }  # fmt: skip
 # Other weights change neither the conversations and their tokens nor the outputs of the base model.
@@ -46,7 +46,7 @@ AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name n
     "fetch_peer": 1, "evaluate_task": 6, "sample_outputs": 3,  # multiple choice is scored without the template, so the base model's scores stay
 }  # fmt: skip
 AFTER_TASK = {
-    "fetch_task": 1, "evaluate_task": 3, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1,
+    "fetch_task": 1, "evaluate_task": 3, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_items": 1,
     "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
 }  # fmt: skip
 
@@ -297,7 +297,7 @@ def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
     finally:
         shutil.move(tmp_path / "kept", score)
     after = (
-        "collect_scores", "compare_models", "check_claims", "render_flips", "render_report", "write_model_card",
+        "collect_scores", "compare_models", "check_claims", "render_flips", "render_items", "render_report", "write_model_card",
         "gather_release", "all",
     )  # fmt: skip
     assert planned == {"evaluate_task": 1, **dict.fromkeys(after, 1)}

@@ -223,6 +223,8 @@ def _evaluation(config: Config) -> Iterator[str]:
     if evaluation["adapter"] == "unmerged" and config["training"]["method"] == "full":
         yield "evaluation.adapter: unmerged needs an adapter, and `training.method` is full. Set it to merged."
     for name, peer in evaluation["peers"].items():
+        if peer is None:  # removes a peer of the preset that this configuration extends
+            continue
         where = f"evaluation.peers.{name}"
         if name in config["training"]["models"]:
             yield f"{where}: a model of `training.models` has this name. Rename the peer."

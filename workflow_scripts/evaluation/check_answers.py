@@ -13,7 +13,6 @@ from workflow_scripts.common.rows import read_jsonl, write_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import paired
 from workflow_scripts.evaluation.checks import passes
-from workflow_scripts.evaluation.judge import mean_with_interval
 
 REFERENCE = "base"
 
@@ -48,7 +47,7 @@ def summary(found: dict[str, Row]) -> Row:
     for row in found.values():
         groups.setdefault(row["category"], []).append(row["share"])
     return {
-        name: {"questions": len(values), **mean_with_interval(values, "share", 0.0, 1.0)}
+        name: {"questions": len(values), **paired.mean_with_interval(values, "share", 0.0, 1.0)}
         for name, values in groups.items()
         if values
     }

@@ -137,15 +137,6 @@ def _suite(
     return paired.combine(complete, weights, [suites.documents_of(member, data) for member in members])
 
 
-def headline_metrics(settings: Row) -> dict[str, str]:
-    """{entry: metric}: the metric of the suites, by which an item counts as correct."""
-    known = suites.known(settings["custom"])
-    found: dict[str, str] = {}
-    for name in known:
-        found.update({member.entry: member.metric for member in suites.members(name, known) if not member.suite})
-    return found
-
-
 def flips(both: pd.DataFrame, metrics: list[str], metric: str | None, asked: str, model: str) -> list[Row]:
     """Items that exactly one of the two models answers correctly, with both models' outputs.
 
@@ -198,7 +189,7 @@ def main(argv: list[str] | None = None) -> None:
     models = list(dict.fromkeys(model for model, _ in files))
     peers = args.settings["peers"]
     pairs = model_pairs(models, peers)
-    metric_of = headline_metrics(args.settings)
+    metric_of = suites.headline_metrics(args.settings["custom"])
     rows, flipped = [], []
     for asked in dict.fromkeys(entry for _, entry in files):
         metrics = metrics_of(pq.read_schema(files[REFERENCE, asked]))

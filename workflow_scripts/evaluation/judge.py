@@ -10,11 +10,12 @@ from collections import Counter
 from scipy import stats
 
 from workflow_scripts.common.types import Config, Row
+from workflow_scripts.evaluation.paired import mean_with_interval
 from workflow_scripts.evaluation.prompts import PROMPTS
 from workflow_scripts.teacher.structured import Ask, ask_structured
 
 ATTEMPTS = 3
-SAMPLING = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}  # unless `evaluation.two_turn.judge_sampling` is set
+SAMPLING = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}  # unless `evaluation.multi_turn.judge_sampling` is set
 SCHEMA = {
     "type": "object",
     "properties": {"reason": {"type": "string"}, "verdict": {"type": "string", "enum": ["A", "B", "tie"]}},
@@ -28,7 +29,6 @@ GRADE_SCHEMA = {
     "additionalProperties": False,
 }
 SCORE = {"win": 1.0, "tie": 0.5, "loss": 0.0}
-CONFIDENCE = 0.95
 
 
 async def judge(ask: Ask, first: list[Row], second: list[Row], reference: str, sampling: Config) -> Row:
@@ -86,19 +86,6 @@ def summary(judgements: list[Row]) -> Row:
         "second_preferred": verdicts.count("B") / len(verdicts) if verdicts else None,
         "agreement": same / len(judgements) if judgements else None,
     }
-
-
-def mean_with_interval(values: list[float], name: str, least: float, most: float) -> Row:
-    """{name: mean, stderr, low, high} with a 95 % interval, Student's t, within the limits of the scale.
-
-    The mean of no values is NaN; the others are None with fewer than two values.
-    """
-    mean = math.fsum(values) / len(values) if values else math.nan
-    if len(values) < 2:
-        return {name: mean, "stderr": None, "low": None, "high": None}
-    stderr = float(stats.sem(values))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stderr)
-    return {name: mean, "stderr": stderr, "low": max(mean - half, least), "high": min(mean + half, most)}
 
 
 def grade_summary(grades: list[Row]) -> Row:

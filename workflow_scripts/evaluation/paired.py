@@ -78,3 +78,16 @@ def combine(rows: list[Row], weights: list[float], questions: Sequence[Hashable]
     half = stats.norm.ppf((1 + CONFIDENCE) / 2) * stderr
     p = float(2 * stats.norm.sf(abs(difference) / stderr)) if stderr else 1.0
     return {"difference": difference, "stderr": stderr, "low": difference - half, "high": difference + half, "p": p}
+
+
+def mean_with_interval(values: list[float], name: str, least: float, most: float) -> Row:
+    """{name: mean, stderr, low, high} with a 95 % interval, Student's t, within the limits of the scale.
+
+    The mean of no values is NaN; the others are None with fewer than two values.
+    """
+    mean = math.fsum(values) / len(values) if values else math.nan
+    if len(values) < 2:
+        return {name: mean, "stderr": None, "low": None, "high": None}
+    stderr = float(stats.sem(values))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stderr)
+    return {name: mean, "stderr": stderr, "low": max(mean - half, least), "high": min(mean + half, most)}

@@ -89,6 +89,12 @@ def entries(evaluation: Config) -> dict[str, Config]:
     return found
 
 
+def headline_metrics(custom: dict[str, Config]) -> dict[str, str]:
+    """{entry: metric}: the metric of the suites, by which an item counts as correct."""
+    suites = known(custom)
+    return {member.entry: member.metric for name in suites for member in members(name, suites) if not member.suite}
+
+
 def batches(names: list[str], size: int) -> list[list[str]]:
     """The entries in groups of at most `size`, in order; the entries of a group share one load of the model."""
     return [names[start : start + size] for start in range(0, len(names), size)]
