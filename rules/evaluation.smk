@@ -118,7 +118,7 @@ rule fetch_peer:
     priority: 100
     localrule: True
     conda:
-        "../envs/evaluation.yaml"
+        "../envs/training.yaml"
     params:
         code=code_hash("evaluation.fetch_peer"),
         settings=lambda wildcards: to_json(

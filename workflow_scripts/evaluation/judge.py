@@ -64,7 +64,7 @@ def summary(judgements: list[Row]) -> Row:
     The turns of a question are not independent, so a question has one value: the mean of its turns, where a tie is a half.
     Questions won, lost and tied (a mean of a half); the mean value with its standard error and 95 % interval; p of the sign
     test of questions won against questions lost; share of verdicts for the first and the second answer, and the share of
-    judgements in which both orders agree. Statistics are None where they are undefined, `share` is NaN without judgements.
+    judgements in which both orders agree. Statistics are None where they are undefined.
     """
     questions: dict[str, list[float]] = {}
     for row in judgements:

@@ -83,10 +83,10 @@ def combine(rows: list[Row], weights: list[float], questions: Sequence[Hashable]
 def mean_with_interval(values: list[float], name: str, least: float, most: float) -> Row:
     """{name: mean, stderr, low, high} with a 95 % interval, Student's t, within the limits of the scale.
 
-    The mean of no values is NaN; the others are None with fewer than two values.
+    The mean of no values is None, as are the others with fewer than two values.
     """
-    mean = math.fsum(values) / len(values) if values else math.nan
-    if len(values) < 2:
+    mean = math.fsum(values) / len(values) if values else None
+    if mean is None or len(values) < 2:
         return {name: mean, "stderr": None, "low": None, "high": None}
     stderr = float(stats.sem(values))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stderr)

@@ -108,7 +108,9 @@ def test_two_turns_of_a_question_are_one_observation():
 
 
 def test_a_summary_without_judgements():
-    assert summary([])["questions"] == 0
+    """For example if the judge's server refused all of them; a NaN could not be written to stats.json."""
+    for made, name in ((summary([]), "share"), (grade_summary([]), "mean")):
+        assert made["questions"] == 0 and made[name] is None and made["low"] is None
 
 
 def test_a_rejected_answer_carries_its_text():
