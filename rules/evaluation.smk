@@ -32,7 +32,7 @@ MULTI_TURN_CHECKS = ["<results>/evaluation/multi_turn/checks.json"] if MULTI_TUR
 
 wildcard_constraints:
     task="|".join(map(re.escape, ALONE)) or "none",
-    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)),
+    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)) or "none",
     code_task=r"humaneval_completions[^/]*",
 
 

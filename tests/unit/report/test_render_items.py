@@ -17,7 +17,7 @@ def page(tmp_path, by_model):
     paths = []
     for model, samples in by_model.items():
         paths.append(tmp_path / model / "stones.0shot.parquet")
-        paths[-1].parent.mkdir()
+        paths[-1].parent.mkdir(parents=True)
         pq.write_table(table({"stones": samples}), paths[-1])
     render_items.main([
         "--run", "mine", "--tables", *map(str, paths), "--settings", json.dumps({"suites": [], "custom": {}}),
