@@ -1,6 +1,7 @@
 """The evaluation section: scores with their conditions, significance of differences, and the table of the claim."""
 
 import argparse
+import json
 
 import pandas as pd
 import pytest
@@ -189,3 +190,38 @@ def test_without_scores_the_report_says_so(shown):
     scores = pd.DataFrame(columns=collect_scores.SCORES)
     section, page = shown(suites=[], scores=scores, compared=pd.DataFrame(columns=compare_models.TASK_COLUMNS))
     assert section["figures"] == [] and "Nothing was scored" in page
+
+
+def test_knowledge_by_year_and_answers_checked_without_a_judge(shown, tmp_path):
+    items = [{"document": json.dumps({"date": f"{year}-05"}), "acc": float(year < 2020)} for year in range(2018, 2022)]
+    (tmp_path / "capybara").mkdir()
+    pd.DataFrame(items).to_parquet(tmp_path / "capybara" / "knowledge_dated.parquet")
+    share = {"questions": 6, "share": 0.5, "stderr": 0.1, "low": 0.25, "high": 0.75}
+    row = {"model": "capybara", "reference": "base", "group": "all", "questions": 6, "difference": 0.2, "low": 0.1, "high": 0.3, "p_adjusted": 0.04}  # fmt: skip
+    checks = {
+        "models": {model: {"all": share, "recall": share} for model in ("base", "capybara")},
+        "differences": [row],
+    }
+    write_json(tmp_path / "checks.json", checks)
+    _, page = shown(knowledge=[tmp_path / "capybara" / "knowledge_dated.parquet"], checks=[tmp_path / "checks.json"])
+    (year,) = (line for line in page.split("<tr>") if "<td>2018</td>" in line)
+    assert "100.0" in year
+    (line,) = (line for line in page.split("<tr>") if "<td>recall</td>" in line)
+    assert line.count("50.0") == 2 and "25.0 to 75.0" in line
+    assert "+20.0" in page and "capybara − base" in page
+
+
+def test_grades_are_displayed_by_turn_and_category(shown, tmp_path):
+    grades = judge.grade_summary([{"id": str(number), "turn": 1, "grade": 6 + number} for number in range(3)])
+    none = judge.grade_summary([])
+    parts = {"all": grades, "first": grades, "later": none, "by_category": {"coding": grades, "writing": none}}
+    stats = {
+        "judge": "teacher", "in": 3, "out": 3, "pairs": [], "grades": {"base": parts},
+        "agreement_with_grades": {"judgements": 2, "share": 0.5},
+    }  # fmt: skip
+    write_json(tmp_path / "stats.json", stats)
+    _, page = shown(multi_turn=[tmp_path / "stats.json"])
+    (line,) = (line for line in page.split("<tr>") if "<td>coding</td>" in line)
+    assert "7.00" in line and "agree with 50 %" in page
+    (line,) = (line for line in page.split("<tr>") if "<td>writing</td>" in line)
+    assert "–" in line
