@@ -9,7 +9,6 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.model_copy import copy_model
 from workflow_scripts.common.pretrained import load_tokenizer
-from workflow_scripts.evaluation.models import check_folder
 from workflow_scripts.training.template import set_template
 
 USER_ASSISTANT, OWN = "user_assistant", "own"
@@ -47,7 +46,11 @@ def main(argv: list[str] | None = None) -> None:
 
     settings = args.settings
     copy_model(settings["model"], settings["revision"], args.model)
-    check_folder(args.model, None)
+    if not any(args.model.glob("*.safetensors")):
+        raise UserError(
+            f"peer {args.name}: {settings['model']} has no *.safetensors, and other weights are never loaded. Convert it and set "
+            f"`evaluation.peers.{args.name}.model` to the folder."
+        )
     write_template(args.model, settings["template"], args.name)
     logging.info("peer %s: %s", args.name, ", ".join(sorted(file.name for file in args.model.iterdir())))
 
