@@ -56,6 +56,8 @@ SHARDS = [f"{n:04d}" for n in range(math.ceil(most_seeds(config["seeds"]) / conf
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]
+PEERS = {name: peer for name, peer in config["evaluation"]["peers"].items() if peer}
+SCORED_MODELS = [*MODELS, *PEERS]
 SETTINGS = {model: model_settings(config["training"], model) for model in TRAINED}
 ENTRIES = suites.entries(config["evaluation"])  # each lm-eval task with its shots, by the name of its files
 LM_EVAL_TASKS = list(dict.fromkeys(entry["task"] for entry in ENTRIES.values()))
@@ -72,7 +74,8 @@ wildcard_constraints:
     benchmark="|".join(map(re.escape, BENCHMARKS)) or "none",
     shard=r"\d{4}\d*",
     included=r"\d+",
-    model="|".join(MODELS),
+    model="|".join(map(re.escape, SCORED_MODELS)),
+    peer="|".join(map(re.escape, PEERS)) or "none",
     trained="|".join(TRAINED),
 
 

@@ -1,4 +1,4 @@
-"""Evaluation: lm-eval tasks of every model, comparisons with the base, loss per exchange, sample outputs, two-turn questions."""
+"""Evaluation: peers, lm-eval tasks of every model, comparisons, loss per exchange, outputs, questions of several turns."""
 
 EVALUATION = config["evaluation"]
 TASKS = list(ENTRIES)
@@ -8,7 +8,7 @@ ALONE = [batch[0] for batch in BATCHES if len(batch) == 1]
 # Entries whose completions are programs; whether they are executed.
 CODE = [name for name, entry in ENTRIES.items() if entry["task"] == "humaneval_completions"]
 EXECUTED = CODE if EVALUATION["execute_code"] else []
-TWO_TURN = EVALUATION["two_turn"]
+MULTI_TURN = EVALUATION["multi_turn"]
 SCORING_ENVIRONMENT = f"../envs/{'vllm' if EVALUATION['backend'] == 'vllm' else 'evaluation'}.yaml"
 DOWNLOADS += expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS)
 # The user's own task files and their data, so that a change triggers a rerun.
@@ -16,30 +16,46 @@ TASK_FILES = sorted(str(path) for path in Path(EVALUATION["include_path"] or os.
 INCLUDE_PATH = f"--include-path {shlex.quote(EVALUATION['include_path'])}" if EVALUATION["include_path"] else ""
 # Models that are scored as an adapter on the base model.
 UNMERGED = TRAINED if EVALUATION["adapter"] == "unmerged" else []
+# The folder of a model's weights: those of a peer were fetched, the others were trained.
+WEIGHTS = {model: f"<results>/training/{model}/final" for model in MODELS}
+WEIGHTS |= {peer: f"<results>/evaluation/{peer}/final" for peer in PEERS}
+DOWNLOADS += [WEIGHTS[peer] for peer in PEERS]
 # <model>/<task> of every score; with pass@1 where completions were executed.
-SCORED = [f"{'executed/' if task in EXECUTED else ''}{model}/{task}" for model in MODELS for task in TASKS]
-TWO_TURN_STATS = "<results>/evaluation/two_turn/stats.json" if TWO_TURN else []
+SCORED = [f"{'executed/' if task in EXECUTED else ''}{model}/{task}" for model in SCORED_MODELS for task in TASKS]
+# Of the judge, then of the checks without a judge.
+MULTI_TURN_STATS = (
+    ["<results>/evaluation/multi_turn/stats.json"] if MULTI_TURN and MULTI_TURN.get("judge", True) else []
+)
+KNOWLEDGE = [task for task in TASKS if ENTRIES[task]["task"] == "knowledge_dated"]
+MULTI_TURN_CHECKS = ["<results>/evaluation/multi_turn/checks.json"] if MULTI_TURN else []
 
 
 wildcard_constraints:
     task="|".join(map(re.escape, ALONE)) or "none",
-    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)),
+    lm_eval_task="|".join(map(re.escape, LM_EVAL_TASKS)) or "none",
     code_task=r"humaneval_completions[^/]*",
 
 
 # Input and parameter functions of a scoring job: the folder of a model's weights, its adapter, the settings of a score.
-scored_model = (
-    lambda wildcards: f"<results>/training/{'base' if wildcards.model in UNMERGED else wildcards.model}/final"
-)
+scored_model = lambda wildcards: WEIGHTS["base" if wildcards.model in UNMERGED else wildcards.model]
 scored_adapter = lambda wildcards: (
     f"<results>/training/{wildcards.model}/trained" if wildcards.model in UNMERGED else []
 )
+# Only a peer may have another chat format than the workflow's.
+chat_format = lambda wildcards: {
+    "template": (
+        "own"
+        if PEERS.get(wildcards.model, {}).get("template", "user_assistant") != "user_assistant"
+        else "user_assistant"
+    )
+}
+template_file = lambda peer: [] if peer["template"] in ("user_assistant", "own") else [peer["template"]]
 adapter_option = lambda wildcards, input: f"--adapter {shlex.quote(str(input.adapter))}" if input.adapter else ""
 score_settings = lambda wildcards: to_json(suites.score_settings(EVALUATION, wildcards.model))
 # The command of a scoring job: a task alone, or a batch.
 SCORE = """
     data=$(dirname {input.records[0]:q})/data
-    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
+    export HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}" NLTK_DATA="${{NLTK_DATA:-$data/nltk}}"
     python -m workflow_scripts.common.on_gpus {resources.gpu} {params.launcher} -m workflow_scripts.evaluation.evaluate_task \
         --name {wildcards.model:q} \
         --model {input.model:q} \
@@ -77,12 +93,43 @@ rule fetch_task:
     shell:
         """
         data={params.folder:q}/data
-        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}"
+        export HF_DATASETS_CACHE="${{HF_DATASETS_CACHE:-$data}}" NLTK_DATA="${{NLTK_DATA:-$data/nltk}}"
+        mkdir -p "$NLTK_DATA"
         python -m workflow_scripts.evaluation.fetch_task \
             --task {wildcards.lm_eval_task:q} \
             {params.include} \
             --revisions {params.revisions:q} \
             --record {output.record:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule fetch_peer:
+    input:
+        files=lambda wildcards: input_files(
+            [*model_files(PEERS[wildcards.peer]["model"]), *template_file(PEERS[wildcards.peer])]
+        ),
+    output:
+        model=directory("<results>/evaluation/{peer}/final"),
+    log:
+        "<logs>/fetch_peer/{peer}.log",
+    benchmark:
+        "<benchmarks>/fetch_peer/{peer}.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    params:
+        code=code_hash("evaluation.fetch_peer"),
+        settings=lambda wildcards: to_json(
+            with_versions(PEERS[wildcards.peer], model_files(PEERS[wildcards.peer]["model"]))
+        ),
+    shell:
+        """
+        python -m workflow_scripts.evaluation.fetch_peer \
+            --name {wildcards.peer:q} \
+            --settings {params.settings:q} \
+            --model {output.model:q} \
             2>&1 | tee {log:q}
         """
 
@@ -182,7 +229,7 @@ rule compute_exchange_losses:
 
 rule sample_outputs:
     input:
-        model="<results>/training/{model}/final",
+        model=lambda wildcards: WEIGHTS[wildcards.model],
     output:
         outputs="<results>/evaluation/{model}/outputs.jsonl",
     log:
@@ -195,7 +242,9 @@ rule sample_outputs:
         **stage_resources(config["evaluation"]),
     params:
         code=code_hash("evaluation.sample_outputs"),
-        settings=as_json(config_subset("evaluation", "dtype", "output_tokens")),
+        settings=lambda wildcards: to_json(
+            config_subset("evaluation", "dtype", "output_tokens") | chat_format(wildcards)
+        ),
     shell:
         """
         HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.evaluation.sample_outputs \
@@ -277,7 +326,7 @@ rule compare_models:
         "../envs/data.yaml"
     params:
         code=code_hash("evaluation.compare_models"),
-        settings=as_json(config_subset("evaluation", "suites", "custom")),
+        settings=as_json(config_subset("evaluation", "suites", "custom") | {"peers": list(PEERS)}),
     shell:
         """
         python -m workflow_scripts.evaluation.compare_models \
@@ -293,10 +342,10 @@ rule compare_models:
 
 rule answer_questions:
     input:
-        questions=TWO_TURN["questions"] if TWO_TURN else [],
-        model="<results>/training/{model}/final",
+        questions=MULTI_TURN["questions"] if MULTI_TURN else [],
+        model=lambda wildcards: WEIGHTS[wildcards.model],
     output:
-        answers="<results>/evaluation/{model}/two_turn.jsonl",
+        answers="<results>/evaluation/{model}/multi_turn.jsonl",
     log:
         "<logs>/answer_questions/{model}.log",
     benchmark:
@@ -307,9 +356,10 @@ rule answer_questions:
         **stage_resources(config["evaluation"]),
     params:
         code=code_hash("evaluation.answer_questions"),
-        settings=as_json(
+        settings=lambda wildcards: to_json(
             config_subset("evaluation", "dtype", "batch_size")
-            | {"answer_tokens": (TWO_TURN or {}).get("answer_tokens", 512)}
+            | {"answer_tokens": (MULTI_TURN or {}).get("answer_tokens", 512)}
+            | chat_format(wildcards)
         ),
     shell:
         """
@@ -323,14 +373,39 @@ rule answer_questions:
         """
 
 
+rule check_answers:
+    input:
+        answers=expand("<results>/evaluation/{model}/multi_turn.jsonl", model=SCORED_MODELS),
+    output:
+        checks="<results>/evaluation/multi_turn/checks.json",
+    log:
+        "<logs>/check_answers.log",
+    benchmark:
+        "<benchmarks>/check_answers.tsv"
+    conda:
+        "../envs/data.yaml"
+    params:
+        code=code_hash("evaluation.check_answers"),
+        peers=as_json(list(PEERS)),
+    shell:
+        """
+        python -m workflow_scripts.evaluation.check_answers \
+            --answers {input.answers:q} \
+            --peers {params.peers:q} \
+            --checks {output.checks:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule judge_answers:
     input:
         teacher=input_files(TEACHER_FILES),
-        answers=expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS),
+        answers=expand("<results>/evaluation/{model}/multi_turn.jsonl", model=SCORED_MODELS),
     output:
-        judgements="<results>/evaluation/two_turn/judgements.jsonl",
-        rejected="<results>/evaluation/two_turn/rejected.jsonl",
-        stats="<results>/evaluation/two_turn/stats.json",
+        judgements="<results>/evaluation/multi_turn/judgements.jsonl",
+        grades="<results>/evaluation/multi_turn/grades.jsonl",
+        rejected="<results>/evaluation/multi_turn/rejected.jsonl",
+        stats="<results>/evaluation/multi_turn/stats.json",
     log:
         "<logs>/judge_answers.log",
     benchmark:
@@ -342,7 +417,13 @@ rule judge_answers:
         **stage_resources(config["teacher"]),
     params:
         code=code_hash("evaluation.judge_answers"),
-        settings=as_json({"judge_sampling": (TWO_TURN or {}).get("judge_sampling")}),
+        settings=as_json(
+            {
+                "judge_sampling": (MULTI_TURN or {}).get("judge_sampling"),
+                "grades": (MULTI_TURN or {}).get("grades", True),
+                "peers": list(PEERS),
+            }
+        ),
         teacher=as_json(answer_settings(config["teacher"])),
         # Not an output: finished requests must survive a failed job. All jobs share them.
         folder=subpath(output.stats, ancestor=3),
@@ -355,6 +436,7 @@ rule judge_answers:
             --threads {threads} \
             --teacher-folder {params.folder:q}/teacher \
             --judgements {output.judgements:q} \
+            --grades {output.grades:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
@@ -364,11 +446,15 @@ rule judge_answers:
 rule evaluation:
     input:
         expand("<results>/evaluation/tasks/{task}.json", task=LM_EVAL_TASKS),
-        expand("<results>/evaluation/{model}/{task}.json", model=MODELS, task=TASKS),
-        expand("<results>/evaluation/{model}/{file}.jsonl", model=MODELS, file=["outputs", "exchange_losses"]),
-        expand("<results>/evaluation/executed/{model}/{task}.json", model=MODELS, task=EXECUTED),
-        expand("<results>/evaluation/{model}/two_turn.jsonl", model=MODELS if TWO_TURN else []),
-        TWO_TURN_STATS,
+        expand("<results>/evaluation/{peer}/final", peer=PEERS),
+        expand("<results>/evaluation/{model}/{task}.json", model=SCORED_MODELS, task=TASKS),
+        expand("<results>/evaluation/{model}/outputs.jsonl", model=SCORED_MODELS),
+        # Not of peers: losses per token of different tokenizers are not comparable.
+        expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS),
+        expand("<results>/evaluation/executed/{model}/{task}.json", model=SCORED_MODELS, task=EXECUTED),
+        expand("<results>/evaluation/{model}/multi_turn.jsonl", model=SCORED_MODELS if MULTI_TURN else []),
+        MULTI_TURN_STATS,
+        MULTI_TURN_CHECKS,
         "<results>/evaluation/scores.csv",
         "<results>/evaluation/comparisons.csv",
     localrule: True

@@ -42,6 +42,7 @@ rule write_model_card:
             | {
                 "model": TRAINED[0],
                 "release": config["release"],
+                "show_claims": config["report"]["claims"],
                 "evaluation": config_subset("evaluation", "suites", "custom"),
             }
         ),

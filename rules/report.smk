@@ -23,7 +23,10 @@ rule check_claims:
         losses=expand("<results>/evaluation/{model}/exchange_losses.jsonl", model=MODELS[:2]),
         scores="<results>/evaluation/scores.csv",
         averages="<results>/evaluation/averages.csv",
-        two_turn=TWO_TURN_STATS,
+        comparisons=["<results>/evaluation/comparisons.csv", "<results>/evaluation/suite_comparisons.csv"],
+        knowledge=expand("<results>/evaluation/{model}/{task}.parquet", model=TRAINED[0], task=KNOWLEDGE[:1]),
+        multi_turn=MULTI_TURN_STATS,
+        checks=MULTI_TURN_CHECKS,
     output:
         claims=report(
             "<results>/report/claims.json",
@@ -44,6 +47,7 @@ rule check_claims:
         settings=as_json(
             {"base": config["training"]["base"]["model"], "model": TRAINED[0]}
             | config_subset("evaluation", "suites", "custom", "limit")
+            | {"peers": PEERS, "margin": config["report"]["margin"]}
         ),
         folder=subpath(output.claims, ancestor=2),
     shell:
@@ -62,7 +66,10 @@ rule check_claims:
             --losses {input.losses:q} \
             --scores {input.scores:q} \
             --averages {input.averages:q} \
-            --two-turn {input.two_turn:q} \
+            --comparisons {input.comparisons:q} \
+            --knowledge {input.knowledge:q} \
+            --multi-turn {input.multi_turn:q} \
+            --checks {input.checks:q} \
             --results {params.folder:q} \
             --claims {output.claims:q} \
             2>&1 | tee {log:q}
@@ -83,6 +90,7 @@ rule render_report:
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
         flips_page="<results>/report/flips.html",
+        items_page="<results>/report/items.html",
         conversations_page="<results>/report/conversations.html",
         dataset="<results>/dataset/stats.json",
         train="<results>/dataset/train.jsonl",
@@ -96,8 +104,10 @@ rule render_report:
             "<results>/evaluation/comparisons.csv",
             "<results>/evaluation/suite_comparisons.csv",
         ],
-        two_turn=TWO_TURN_STATS,
-        outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=MODELS),
+        multi_turn=MULTI_TURN_STATS,
+        checks=MULTI_TURN_CHECKS,
+        knowledge=expand("<results>/evaluation/{model}/{task}.parquet", model=SCORED_MODELS, task=KNOWLEDGE[:1]),
+        outputs=expand("<results>/evaluation/{model}/outputs.jsonl", model=SCORED_MODELS),
     output:
         page=report("<results>/report/index.html", caption="report/render_report.rst", category="Report"),
     log:
@@ -111,7 +121,8 @@ rule render_report:
         run=config["run"],
         base=literal(config["training"]["base"]["model"]),
         teacher=config["teacher"]["model"],
-        evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit")),
+        claims=to_json(config["report"]["claims"]),
+        evaluation=as_json(config_subset("evaluation", "suites", "custom", "limit") | {"peers": list(PEERS)}),
         # Not inputs: run.json and benchmarks/ change with every start; the page uses them as they are when it is rendered.
         folder=subpath(output.page, ancestor=2),
     shell:
@@ -122,6 +133,7 @@ rule render_report:
             --teacher {params.teacher:q} \
             --folder {params.folder:q} \
             --claims {input.claims:q} \
+            --show-claims {params.claims} \
             --seeds {input.seeds:q} \
             --synthesis {input.synthesis:q} \
             --judged {input.judged:q} \
@@ -140,7 +152,9 @@ rule render_report:
             --scores {input.scores:q} \
             --evaluation {input.evaluation:q} \
             --evaluation-settings {params.evaluation:q} \
-            --two-turn {input.two_turn:q} \
+            --multi-turn {input.multi_turn:q} \
+            --checks {input.checks:q} \
+            --knowledge {input.knowledge:q} \
             --outputs {input.outputs:q} \
             --page {output.page:q} \
             2>&1 | tee {log:q}
@@ -234,8 +248,34 @@ rule render_flips:
         """
 
 
+rule render_items:
+    input:
+        tables=expand("<results>/evaluation/{scored}.parquet", scored=SCORED),
+    output:
+        page=report("<results>/report/items.html", caption="report/render_items.rst", category="Report"),
+    log:
+        "<logs>/render_items.log",
+    benchmark:
+        "<benchmarks>/render_items.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        code=code_hash("report.render_items"),
+        run=config["run"],
+        settings=as_json(config_subset("evaluation", "suites", "custom")),
+    shell:
+        """
+        python -m workflow_scripts.report.render_items \
+            --run {params.run:q} \
+            --tables {input.tables:q} \
+            --settings {params.settings:q} \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule report:
     input:
         "<results>/report/claims.json",
-        expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips"]),
+        expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips", "items"]),
     localrule: True

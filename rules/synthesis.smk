@@ -15,7 +15,9 @@ export_judge_runtime(config)
 # airoboros draws its topics once per run.
 USES_TOPICS = any("airoboros" in entry["path"] for entry in config["synthesis"]["recipe"])
 
-DOWNLOADS += TEACHER_FILES if SOURCES or config["evaluation"]["two_turn"] else []
+DOWNLOADS += (
+    TEACHER_FILES if SOURCES or (config["evaluation"]["multi_turn"] or {"judge": False}).get("judge", True) else []
+)
 
 
 rule fetch_teacher:

@@ -29,7 +29,7 @@ class QueuedTeacher:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with teacher._lock:
-                    reply = teacher.queue.pop(0) if len(teacher.queue) > 1 else teacher.queue[0]
+                    reply = teacher.reply_to(body)
                     teacher.requests.append(body)
                     teacher.headers.append({name.lower(): value for name, value in self.headers.items()})
                     teacher._concurrent += 1
@@ -62,6 +62,10 @@ class QueuedTeacher:
         self._server = Server(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def reply_to(self, body):
+        """The next queued reply. A subclass may choose one by the request."""
+        return self.queue.pop(0) if len(self.queue) > 1 else self.queue[0]
 
     def sends(self, body, status=200, seconds=0.0, **headers):
         """Queue a reply: a JSON value or raw bytes, sent after a number of seconds."""

@@ -9,7 +9,7 @@ from workflow_scripts.evaluation import compare_models
 from workflow_scripts.evaluation.collect_scores import AVERAGES
 from workflow_scripts.report import render_report
 
-SETTINGS = '{"suites": ["gems"], "custom": {"gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal"]}}, "limit": null}'
+SETTINGS = '{"suites": ["gems"], "custom": {"gems": {"source": "made up", "shots": 0, "metric": "acc", "average": ["mean"], "tasks": ["opal"]}}, "limit": null, "peers": []}'
 MODELS = ("base", "capybara", "seeds-only")
 
 
@@ -79,7 +79,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
     }  # fmt: skip
     files["report/claims.json"] = [
         {
-            "id": "c1", "statement": label, "wording": "verbatim", "mark": "S", "where": "a card", "rule": label,
+            "id": "c1", "statement": label, "mark": "S", "where": "a card", "rule": label,
             "verdict": "not shown", "reason": label, "measured": [{"name": "rows", "value": 2, "unit": ""}],
             "evidence": [{"file": "dataset/train.jsonl", "sha256": "0"}],
         }
@@ -120,7 +120,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
         write_jsonl(folder / name, value)
     _scores(folder / "evaluation", label)
     for name in (  # files that the page only links to
-        "report/hits.html", "report/flips.html", "report/conversations.html", "verification/data.jsonl",
+        "report/hits.html", "report/flips.html", "report/items.html", "report/conversations.html", "verification/data.jsonl",
         "verification/rejected.jsonl", "seeds/data.jsonl", "seeds/rejected.jsonl",
         "synthesis/rejected.jsonl", "conversations/data.jsonl", "conversations/rejected.jsonl",
         "decontamination/rejected.jsonl", "dataset/test.jsonl", "dataset/train.parquet", "dataset/rejected.jsonl",
@@ -148,9 +148,23 @@ def _scores(folder: Path, label: str) -> None:
             [suite | {"model": model, "value": 0.5, "tasks": 1, "documents": 400} for model in MODELS],
             AVERAGES,
         ),
-        "comparisons": ([difference | {"model": model} for model in trained], compare_models.TASK_COLUMNS),
+        "comparisons": (
+            [difference | {"model": model, "reference": "base"} for model in trained],
+            compare_models.TASK_COLUMNS,
+        ),
         "suite_comparisons": (
-            [suite | {"model": model, "difference": 0.1, "low": 0.05, "high": 0.15} for model in trained],
+            [
+                suite
+                | {
+                    "model": model,
+                    "reference": "base",
+                    "p_adjusted": 0.002,
+                    "difference": 0.1,
+                    "low": 0.05,
+                    "high": 0.15,
+                }
+                for model in trained
+            ],
             compare_models.SUITE_COLUMNS,
         ),
     }
@@ -168,6 +182,8 @@ def render(page: Path) -> str:
     words = [
         "--run",
         "mine",
+        "--show-claims",
+        "true",
         "--base",
         "a/base",
         "--teacher",
@@ -191,5 +207,7 @@ def render(page: Path) -> str:
     for option, name in (("losses", "exchange_losses.jsonl"), ("outputs", "outputs.jsonl")):
         words += [f"--{option}", *each("evaluation", name, MODELS)]
     tables = [str(folder / "evaluation" / f"{name}.csv") for name in ("averages", "comparisons", "suite_comparisons")]
-    render_report.main([*words, "--evaluation", *tables, "--evaluation-settings", SETTINGS, "--two-turn"])
+    render_report.main(
+        [*words, "--evaluation", *tables, "--evaluation-settings", SETTINGS, "--multi-turn", "--checks", "--knowledge"]
+    )
     return page.read_text(encoding="utf-8")

@@ -30,7 +30,13 @@ def configure_all(project: Project, base_url: str, **changed: dict) -> list[str]
             "global_batch_size": 4,
             "save_steps": 1,
         },
-        "evaluation": {"suites": [], "tasks": ["pocket_science"], "limit": 4, "output_tokens": 4},
+        "evaluation": {
+            "suites": [],
+            "tasks": ["pocket_science"],
+            "peers": {"smollm2-instruct": {"model": "./base", "revision": None, "template": "user_assistant"}},
+            "limit": 4,
+            "output_tokens": 4,
+        },
     }
     for section, values in changed.items():
         own[section] = own.get(section, {}) | values

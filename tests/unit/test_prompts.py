@@ -12,6 +12,7 @@ import pytest
 from tests.support.examples import with_examples
 from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
+from workflow_scripts.evaluation.judge import GRADE_SCHEMA
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.labels import teacher as labels
@@ -51,6 +52,7 @@ SCHEMAS = {
     "know_logic_judge": know_logic.WRONG_STEP_SCHEMA,
     "label": labels.schema(load_grid()),
     "judge_pair": PAIR,
+    "judge_grade": GRADE_SCHEMA,
     "score": scores.SCHEMA,
     "judge": RUBRIC,
 }

@@ -35,7 +35,7 @@ ENTRY_POINTS = {
         ("training/packing.py", {"train_model"}),
         ("training/templates/user_assistant.jinja", {
             "check_base", "audit_loss_mask", "train_model", "merge_model", "compute_exchange_losses", "sample_outputs",
-            "answer_questions",
+            "answer_questions", "fetch_peer",
         }),
         ("report/figures.py", {"render_report"}),
         ("report/claims/claims.yaml", {"check_claims"}),
@@ -108,6 +108,8 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
         ({"training": {"resources": {"memory_gb": 7, "minutes": 9}}}, set()),
         ({"synthesis": {"exchanges_by_source": {"Dove": [{"count": 1, "weight": 1}]}}}, {"synthesize_shard"}),
         ({"evaluation": {"limit": 10}}, {"evaluate_task", "collect_scores", "check_claims", "render_report"}),
+        ({"report": {"claims": True}}, {"render_report", "write_model_card"}),
+        ({"report": {"margin": 2.0}}, {"check_claims"}),
         ({"release": {"model_license": "mit"}}, {"write_model_card"}),
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",

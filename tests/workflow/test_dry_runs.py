@@ -12,15 +12,17 @@ def test_a_preset_prints_its_whole_graph(project, preset):
     jobs = project.planned("--configfile", f"presets/{preset}.yaml")
     assert jobs["train_model"] == 1 and jobs["render_report"] == 1
     batches = {rule: count for rule, count in jobs.items() if rule.startswith("evaluate_tasks_")}
-    assert batches == {f"evaluate_tasks_{number}": 2 for number in range(1, 6)} and "evaluate_task" not in jobs
-    assert jobs["fetch_task"] == 90  # lm-eval's tasks: three of the 93 entries differ in the number of shots only
+    # The base model, the trained one, and the peers of V1.
+    assert batches == {f"evaluate_tasks_{number}": 4 for number in range(1, 6)}
+    assert jobs["fetch_peer"] == 2 and "evaluate_task" not in jobs
+    assert jobs["fetch_task"] == 92  # lm-eval's tasks: three of the 95 entries differ in the number of shots only
     assert jobs.get("synthesize_shard", 0) == (0 if preset == "released-data" else 42)
 
 
 EVERYTHING = {
     "decontamination": {"shards": 3},
     "training": {"models": {"capybara": {}, "seeds-only": {"data": "first_exchange"}}},
-    "evaluation": {"tasks": ["humaneval"], "execute_code": True, "two_turn": {"questions": "questions.jsonl"}},
+    "evaluation": {"tasks": ["humaneval"], "execute_code": True, "multi_turn": {"questions": "questions.jsonl"}},
     "release": {"gguf_converter": "python convert_hf_to_gguf.py"},
 }
 

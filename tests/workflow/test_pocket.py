@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 AFTER_DATASET = {
     "select_training_data": 1, "audit_loss_mask": 1, "train_model": 1, "merge_model": 1, "compute_exchange_losses": 2,
     "evaluate_task": 3, "sample_outputs": 1,
-    "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_report": 1, "write_model_card": 1,
+    "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_items": 1, "render_report": 1, "write_model_card": 1,
     "write_data_card": 1, "gather_release": 1, "render_conversations": 1, "all": 1,
 }  # fmt: skip
 # Other weights change neither the conversations and their tokens nor the outputs of the base model.
@@ -43,10 +43,10 @@ AFTER_CLEANING = {
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
     "check_base": 1,
-    "sample_outputs": 2,  # multiple choice is scored without the template, so the base model's scores stay
+    "fetch_peer": 1, "evaluate_task": 6, "sample_outputs": 3,  # multiple choice is scored without the template, so the base model's scores stay
 }  # fmt: skip
 AFTER_TASK = {
-    "fetch_task": 1, "evaluate_task": 2, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1,
+    "fetch_task": 1, "evaluate_task": 3, "collect_scores": 1, "compare_models": 1, "check_claims": 1, "render_flips": 1, "render_items": 1,
     "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
 }  # fmt: skip
 
@@ -210,7 +210,7 @@ def test_touching_every_source_does_nothing(finished):
         ("workflow_scripts/seeds/post_tasks.yaml", "Summarise", "Sum up", {"adapt_source": 11, "clean_source": 11, **AFTER_CLEANING}),
         ("workflow_scripts/report/figures.py", "WIDTH = 4.3", "WIDTH = 4.4", {"render_report": 1, "all": 1}),
         ("resources/pocket/benchmarks/pocket_reading.jsonl", "Wadden Sea", "Wadden sea", {
-            "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 6,
+            "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 9,
         }),
         ("config.yaml", "accept: [correct]", "accept: [correct, minor_error]", AFTER_DECISIONS),
         ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_SEARCH),
@@ -297,7 +297,7 @@ def test_a_deleted_score_and_what_depends_on_it(finished, results, tmp_path):
     finally:
         shutil.move(tmp_path / "kept", score)
     after = (
-        "collect_scores", "compare_models", "check_claims", "render_flips", "render_report", "write_model_card",
+        "collect_scores", "compare_models", "check_claims", "render_flips", "render_items", "render_report", "write_model_card",
         "gather_release", "all",
     )  # fmt: skip
     assert planned == {"evaluate_task": 1, **dict.fromkeys(after, 1)}
@@ -339,7 +339,8 @@ def test_tasks_that_share_a_model_score_the_same(finished, results):
 def test_claims_are_judged_honestly(results):
     claims = json.loads((results / "report" / "claims.json").read_text())
     assert {row["id"] for row in claims if row["verdict"] == "shown"} == {"prompt_format"}
-    assert not any(row["verdict"] == "contradicted" for row in claims)
+    # The planted benchmark item was found; the card says that nothing was.
+    assert {row["id"] for row in claims if row["verdict"] == "contradicted"} == {"no_matches_found"}
     for row in claims:
         assert row["reason"] and (row["evidence"] or row["verdict"] == "not measurable here")
         assert all(file_sha256(results / file["file"]) == file["sha256"] for file in row["evidence"])
@@ -379,5 +380,13 @@ def test_lint_and_report(finished):
 def test_after_the_downloads_no_job_needs_a_network(finished):
     """Downloads and other jobs of the run are disjoint; the others had a network namespace with loopback only."""
     downloads, rest = (set(re.findall(r"\(Rule: (\w+)\)", printed)) for printed in finished.printed)
-    assert downloads == {"download", "fetch_source", "fetch_benchmark", "fetch_task", "fetch_base", "check_base"}
+    assert downloads == {
+        "download",
+        "fetch_source",
+        "fetch_benchmark",
+        "fetch_task",
+        "fetch_base",
+        "fetch_peer",
+        "check_base",
+    }
     assert {"synthesize_shard", "train_model", "evaluate_task", "render_report"} <= rest and not downloads & rest

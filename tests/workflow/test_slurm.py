@@ -116,7 +116,15 @@ def test_a_run_in_which_everything_happens_ends_complete_and_nothing_is_done_twi
     submitted = {rule_of(job) for job in slurm.jobs()}
     assert not [rule for rule in submitted if rule.startswith("fetch_")]
     begun = set(re.findall(r"^(?:local)?rule (\w+):", printed, re.MULTILINE))
-    assert begun - submitted == {"all", "fetch_source", "fetch_benchmark", "fetch_base", "check_base", "fetch_task"}
+    assert begun - submitted == {
+        "all",
+        "fetch_source",
+        "fetch_benchmark",
+        "fetch_base",
+        "fetch_peer",
+        "check_base",
+        "fetch_task",
+    }
     # Each with what its rule asks for.
     asked = {rule_of(job): (job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]) for job in slurm.jobs()}
     assert asked["split_dataset"] == ("4000M", "01:00:00", "1")

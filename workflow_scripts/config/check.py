@@ -160,8 +160,8 @@ def _sampling(config: Config) -> Iterator[str]:
     yield from sampling_mistakes(config["seeds"]["labels"]["sampling"], "seeds.labels.sampling")
     yield from sampling_mistakes(config["seeds"]["scores"]["sampling"], "seeds.scores.sampling")
     yield from sampling_mistakes(config["judge"]["sampling"], "judge.sampling")
-    if sampling := (config["evaluation"]["two_turn"] or {}).get("judge_sampling"):
-        yield from sampling_mistakes(sampling, "evaluation.two_turn.judge_sampling")
+    if sampling := (config["evaluation"]["multi_turn"] or {}).get("judge_sampling"):
+        yield from sampling_mistakes(sampling, "evaluation.multi_turn.judge_sampling")
 
 
 def _verification(section: Config) -> Iterator[str]:
@@ -208,8 +208,6 @@ def _evaluation(config: Config) -> Iterator[str]:
         yield f"evaluation.include_path: no such folder: {path}."
     for task in set(evaluation["num_fewshot"]) - set(evaluation["tasks"]):
         yield f"evaluation.num_fewshot.{task}: not one of `evaluation.tasks`."
-    if not evaluation["suites"] and not evaluation["tasks"]:
-        yield "evaluation.suites: nothing to evaluate. Name a suite here or a task in `evaluation.tasks`."
     for name in evaluation["suites"]:
         if name not in known:
             yield f"evaluation.suites: unknown suite {name}; {suggest(name, list(known))}"
@@ -231,17 +229,30 @@ def _evaluation(config: Config) -> Iterator[str]:
         )
     if evaluation["adapter"] == "unmerged" and config["training"]["method"] == "full":
         yield "evaluation.adapter: unmerged needs an adapter, and `training.method` is full. Set it to merged."
+    for name, peer in evaluation["peers"].items():
+        if peer is None:  # removes a peer of the preset that this configuration extends
+            continue
+        where = f"evaluation.peers.{name}"
+        if name in config["training"]["models"]:
+            yield f"{where}: a model of `training.models` has this name. Rename the peer."
+        elif name in ("tasks", "executed", "multi_turn"):
+            yield f"{where}: the folder of the evaluation already contains {name}. Rename the peer."
+        yield from _local_model(peer["model"], f"{where}.model")
+        yield from _revision(peer, where)
+        if peer["template"] not in ("user_assistant", "own"):
+            yield from _file({"path": peer["template"]}, f"{where}.template")
+            yield from _no_braces(peer["template"], f"{where}.template")
     if isinstance(templated := evaluation["apply_chat_template"], list):
-        models = ["base", *config["training"]["models"]]
+        models = ["base", *config["training"]["models"], *evaluation["peers"]]
         for name in templated:
             if name not in models:
                 yield f"evaluation.apply_chat_template: no model {name}; {suggest(name, models)}"
     if "trust_remote_code" in evaluation["backend_args"]:
         yield "evaluation.backend_args.trust_remote_code: code from a model repository is never executed. Delete the key."
-    if (two_turn := evaluation["two_turn"]) and not Path(two_turn["questions"]).is_file():
-        yield f"evaluation.two_turn.questions: no such file: {two_turn['questions']}."
-    if two_turn:
-        yield from _no_braces(two_turn["questions"], "evaluation.two_turn.questions")
+    if (multi_turn := evaluation["multi_turn"]) and not Path(multi_turn["questions"]).is_file():
+        yield f"evaluation.multi_turn.questions: no such file: {multi_turn['questions']}."
+    if multi_turn:
+        yield from _no_braces(multi_turn["questions"], "evaluation.multi_turn.questions")
 
 
 def _evaluated_tasks(evaluation: Config) -> list[str]:

@@ -12,7 +12,7 @@ RENAMED = {
     "verification.queue.doubts": "verification.queue.auto_flagged",
     "verification.queue.blind": "verification.queue.gold",
     "decontamination.parts": "decontamination.shards",
-    "evaluation.two_turn.judge_tokens": "evaluation.two_turn.judge_sampling",
+    "evaluation.two_turn": "evaluation.multi_turn",
     "training.over_long": "training.overflow",
     "training.global_batch": "training.global_batch_size",
     "training.micro_batch": "training.micro_batch_size",

@@ -1,1 +1,1 @@
-"""Evaluation: lm-eval scores, comparisons with the base model, loss per exchange, sample outputs, two-turn questions."""
+"""Evaluation: lm-eval scores, peers, comparisons, loss per exchange, sample outputs, questions of several turns."""

@@ -15,6 +15,10 @@ from workflow_scripts.common.rows import read_json
 from workflow_scripts.common.types import Row
 from workflow_scripts.evaluation import suites
 
+SCORES = [
+    "model", "asked", "task", "metric", "filter", "value", "stderr", "shots", "documents", "of_documents", "dataset", "config",
+    "revision", "task_version", "lm_eval", "backend", "adapter", "chat_template", "dtype", "batch_size", "device",
+]  # fmt: skip
 AVERAGES = ["suite", "model", "rule", "value", "stderr", "tasks", "documents", "limit", "missing"]
 Key = tuple[str, str, str, str]  # entry, task, metric, filter
 
@@ -47,6 +51,7 @@ def scores(result: Row, model: str, asked: str) -> list[Row]:
                     "documents": result.get("n-samples", {}).get(task, {}).get("effective"),
                     "of_documents": result.get("n-samples", {}).get(task, {}).get("original"),
                     "dataset": data.get("dataset"),
+                    "config": data.get("config"),
                     "revision": data.get("revision"),
                     "task_version": result.get("versions", {}).get(task),
                     "lm_eval": result.get("lm_eval_version"),
@@ -66,6 +71,7 @@ def scores(result: Row, model: str, asked: str) -> list[Row]:
 def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
     """Averages per suite, model and rule. If tasks are missing, `value` is None and `missing` lists them."""
     known = suites.known(settings["custom"])
+    data = suites.task_data(frame.to_dict("records"))
     rows = []
     for model in dict.fromkeys(frame["model"]):
         scores_of_model: dict[Key, Any] = {
@@ -75,19 +81,22 @@ def averages(frame: pd.DataFrame, settings: Row) -> pd.DataFrame:
             for rule in known[suite]["average"]:
                 rows.append(
                     {"suite": suite, "model": model, "rule": rule, "limit": settings["limit"]}
-                    | _average(suite, rule, known, scores_of_model)
+                    | _average(suite, rule, known, scores_of_model, data)
                 )
     return pd.DataFrame(rows, columns=AVERAGES)
 
 
-def _average(suite: str, rule: str, known: dict[str, Row], scores_of_model: dict[Key, Any]) -> Row:
+def _average(
+    suite: str, rule: str, known: dict[str, Row], scores_of_model: dict[Key, Any], data: dict[str, tuple[str, ...]]
+) -> Row:
+    questions = []
     values: list[float] = []
     errors: list[float | None] = []
     sizes: list[int] = []
     missing: list[str] = []
     for member in suites.members(suite, known):
         if member.suite:
-            nested = _average(member.suite, "mean", known, scores_of_model)
+            nested = _average(member.suite, "mean", known, scores_of_model, data)
             missing += nested["missing"].split()
             found = (nested["value"], nested["stderr"], nested["documents"])
         elif (row := scores_of_model.get((member.entry, member.task, member.metric, member.filter))) is not None:
@@ -98,24 +107,28 @@ def _average(suite: str, rule: str, known: dict[str, Row], scores_of_model: dict
         values.append(found[0])
         errors.append(found[1])
         sizes.append(found[2])
+        questions.append(suites.documents_of(member, data))
     named = {"tasks": len(values), "documents": sum(sizes), "missing": " ".join(missing)}
     if missing:
         return {"value": None, "stderr": None, **named}
-    value, stderr = suites.average(values, errors, sizes if rule == "by_documents" else [1.0] * len(values))
+    weights = sizes if rule == "by_documents" else [1.0] * len(values)
+    value, stderr = suites.average(values, errors, weights, questions)
     return {"value": value, "stderr": stderr, **named}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write scores.csv and averages.csv from files named <model>/<entry>.json."""
+    """Write scores.csv and averages.csv from files named <model>/<entry>.json; without a task, both are empty."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", required=True, type=Path, nargs="+", help="JSON files of evaluate_task")
+    parser.add_argument("--results", required=True, type=Path, nargs="*", help="JSON files of evaluate_task")
     parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
     parser.add_argument("--scores", required=True, type=Path, help="CSV file to write")
     parser.add_argument("--averages", required=True, type=Path, help="CSV file to write")
     args = parser.parse_args(argv)
 
     rows = [row for path in args.results for row in scores(read_json(path), path.parent.name, path.stem)]
-    frame = pd.DataFrame(rows).sort_values(["asked", "task", "metric", "filter", "model"], kind="stable")
+    frame = pd.DataFrame(rows, columns=SCORES).sort_values(
+        ["asked", "task", "metric", "filter", "model"], kind="stable"
+    )
     args.scores.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(args.scores, index=False)
     mean = averages(frame, args.settings)

@@ -1,9 +1,10 @@
-"""Compare each trained model with the base model on the same documents."""
+"""Compare the models on the same documents: with the base model, with the peers, and the trained ones with each other."""
 
 import argparse
 import json
 import logging
 import math
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -18,28 +19,45 @@ from workflow_scripts.evaluation import paired, suites
 from workflow_scripts.evaluation.items import KEY, metrics_of
 
 REFERENCE = "base"
+# `base` and `tuned` are the scores of the reference and of the model; the difference is tuned − base.
 TASK_COLUMNS = [
-    "model", "asked", "task", "filter", "metric", "documents", "base", "tuned", "difference", "stderr", "low", "high",
+    "model", "reference", "asked", "task", "filter", "metric", "documents", "base", "tuned", "difference", "stderr", "low", "high",
     "gained", "lost", "test", "p", "p_adjusted", "beyond_noise",
 ]  # fmt: skip
-SUITE_COLUMNS = ["model", "suite", "rule", "difference", "stderr", "low", "high", "p", "beyond_noise"]
+SUITE_COLUMNS = [
+    "model", "reference", "suite", "rule", "difference", "stderr", "low", "high", "p", "p_adjusted", "beyond_noise",
+]  # fmt: skip
 FLIP_COLUMNS = ["prompt", "options", "loglikelihoods", "outputs", "target"]
 Key = tuple[str, str, str, str]  # entry, task, metric, filter
 
 
-def pair_items(base: pd.DataFrame, tuned: pd.DataFrame, asked: str, model: str) -> pd.DataFrame:
+def model_pairs(models: list[str], peers: list[str]) -> list[tuple[str, str]]:
+    """(reference, model) of all comparisons: every model with the base, the trained ones with each peer and each other."""
+    trained = [model for model in models if model not in (REFERENCE, *peers)]
+    return [
+        *((REFERENCE, model) for model in models if model != REFERENCE),
+        *((peer, model) for peer in peers for model in trained),
+        *combinations(trained, 2),
+    ]
+
+
+def pair_items(
+    base: pd.DataFrame, tuned: pd.DataFrame, asked: str, model: str, reference: str = REFERENCE
+) -> pd.DataFrame:
     """The items of both models, joined by document content. UserError if the documents differ."""
     both = base.merge(tuned, on=KEY, how="outer", suffixes=("_base", "_tuned"), indicator=True, validate="one_to_one")
     unpaired = int((both["_merge"] != "both").sum())
     if unpaired:
         raise UserError(
-            f"task {asked}: {REFERENCE} and {model} were scored on different documents ({unpaired} of {len(both)} in only one "
+            f"task {asked}: {reference} and {model} were scored on different documents ({unpaired} of {len(both)} in only one "
             "result). Delete the older of the two results and run again."
         )
     return both.sort_values(KEY, kind="stable", ignore_index=True)
 
 
-def compare_items(both: pd.DataFrame, metrics: list[str], asked: str, model: str) -> list[Row]:
+def compare_items(
+    both: pd.DataFrame, metrics: list[str], asked: str, model: str, reference: str = REFERENCE
+) -> list[Row]:
     """One row per task, filter and metric: the comparison of `paired.compare`."""
     rows = []
     for (task, filtered), group in both.groupby(["task", "filter"], sort=True):
@@ -47,9 +65,8 @@ def compare_items(both: pd.DataFrame, metrics: list[str], asked: str, model: str
             results = group[[f"{metric}_base", f"{metric}_tuned"]].dropna()
             if len(results):
                 found = paired.compare(*(results[name].to_numpy(float) for name in results))
-                rows.append(
-                    {"model": model, "asked": asked, "task": task, "filter": filtered, "metric": metric, **found}
-                )
+                about = {"asked": asked, "task": task, "filter": filtered, "metric": metric}
+                rows.append({"model": model, "reference": reference, **about, **found})
     return rows
 
 
@@ -62,7 +79,7 @@ def keep_means(rows: list[Row], scores: pd.DataFrame) -> list[Row]:
     kept = []
     for row in rows:
         key = tuple(row[name] for name in ("asked", "task", "filter", "metric"))
-        base, tuned = values.get((REFERENCE, *key)), values.get((row["model"], *key))
+        base, tuned = values.get((row["reference"], *key)), values.get((row["model"], *key))
         if base is None or tuned is None:
             continue
         if math.isclose(base, row["base"]) and math.isclose(tuned, row["tuned"]):
@@ -71,51 +88,53 @@ def keep_means(rows: list[Row], scores: pd.DataFrame) -> list[Row]:
 
 
 def adjust_p_values(rows: list[Row]) -> list[Row]:
-    """Add `p_adjusted`, adjusted over all rows of the same model, and `beyond_noise` to the rows; returns them."""
-    for model in {row["model"] for row in rows}:
-        own = [row for row in rows if row["model"] == model]
+    """Add `p_adjusted`, adjusted over all rows of the same two models, and `beyond_noise` to the rows; returns them."""
+    for pair in {(row["reference"], row["model"]) for row in rows}:
+        own = [row for row in rows if (row["reference"], row["model"]) == pair]
         for row, p in zip(own, paired.adjust([row["p"] for row in own]), strict=True):
             row["p_adjusted"] = p
             row["beyond_noise"] = p < paired.LEVEL
     return rows
 
 
-def compare_suites(rows: list[Row], settings: Row, models: list[str]) -> list[Row]:
-    """One row per model, suite and averaging rule, for suites whose tasks are all compared."""
+def compare_suites(
+    rows: list[Row], settings: Row, pairs: list[tuple[str, str]], data: dict[str, tuple[str, ...]]
+) -> list[Row]:
+    """One row per two models, suite and averaging rule, for suites whose tasks are all compared; p-values are adjusted.
+
+    `data` is that of `suites.task_data`.
+    """
     known = suites.known(settings["custom"])
     found = []
-    for model in models:
+    for reference, model in pairs:
         compared: dict[Key, Row] = {
-            (row["asked"], row["task"], row["metric"], row["filter"]): row for row in rows if row["model"] == model
+            (row["asked"], row["task"], row["metric"], row["filter"]): row
+            for row in rows
+            if (row["reference"], row["model"]) == (reference, model)
         }
         for suite in settings["suites"]:
             for rule in known[suite]["average"]:
-                if (difference := _suite(suite, rule, known, compared)) is not None:
-                    noise = {"beyond_noise": difference["p"] < paired.LEVEL}
-                    found.append({"model": model, "suite": suite, "rule": rule, **difference, **noise})
-    return found
+                if (difference := _suite(suite, rule, known, compared, data)) is not None:
+                    about = {"model": model, "reference": reference, "suite": suite, "rule": rule}
+                    found.append({**about, **difference})
+    return adjust_p_values(found)
 
 
-def _suite(suite: str, rule: str, known: dict[str, Row], compared: dict[Key, Row]) -> Row | None:
+def _suite(
+    suite: str, rule: str, known: dict[str, Row], compared: dict[Key, Row], data: dict[str, tuple[str, ...]]
+) -> Row | None:
+    members = suites.members(suite, known)
     parts = [
-        _suite(member.suite, "mean", known, compared)
+        _suite(member.suite, "mean", known, compared, data)
         if member.suite
         else compared.get((member.entry, member.task, member.metric, member.filter))
-        for member in suites.members(suite, known)
+        for member in members
     ]
     complete = [part for part in parts if part is not None]
     if len(complete) < len(parts):
         return None
-    return paired.combine(complete, [part["documents"] if rule == "by_documents" else 1.0 for part in complete])
-
-
-def headline_metrics(settings: Row) -> dict[str, str]:
-    """{entry: metric}: the metric of the suites, by which an item counts as correct."""
-    known = suites.known(settings["custom"])
-    found: dict[str, str] = {}
-    for name in known:
-        found.update({member.entry: member.metric for member in suites.members(name, known) if not member.suite})
-    return found
+    weights = [part["documents"] if rule == "by_documents" else 1.0 for part in complete]
+    return paired.combine(complete, weights, [suites.documents_of(member, data) for member in members])
 
 
 def flips(both: pd.DataFrame, metrics: list[str], metric: str | None, asked: str, model: str) -> list[Row]:
@@ -158,7 +177,7 @@ def _plain(value: object) -> object:
 def main(argv: list[str] | None = None) -> None:
     """Write comparisons.csv, suite_comparisons.csv and flips.jsonl from files named <model>/<entry>.parquet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", required=True, type=Path, nargs="+", help="parquet files of evaluate_task")
+    parser.add_argument("--tables", required=True, type=Path, nargs="*", help="parquet files of evaluate_task")
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
     parser.add_argument("--settings", required=True, type=json.loads, help="`evaluation` of the config, as JSON")
     parser.add_argument("--comparisons", required=True, type=Path, help="CSV file to write")
@@ -167,26 +186,28 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     files = {(path.parent.name, path.stem): path for path in args.tables}
-    models = [model for model in dict.fromkeys(model for model, _ in files) if model != REFERENCE]
-    metric_of = headline_metrics(args.settings)
+    models = list(dict.fromkeys(model for model, _ in files))
+    peers = args.settings["peers"]
+    pairs = model_pairs(models, peers)
+    metric_of = suites.headline_metrics(args.settings["custom"])
     rows, flipped = [], []
     for asked in dict.fromkeys(entry for _, entry in files):
-        base = files[REFERENCE, asked]
-        metrics = metrics_of(pq.read_schema(base))
+        metrics = metrics_of(pq.read_schema(files[REFERENCE, asked]))
         if not metrics:
             continue
-        for model in models:
-            columns = [*KEY, *FLIP_COLUMNS, *metrics]
-            tuned = pd.read_parquet(files[model, asked], columns=columns)
-            both = pair_items(pd.read_parquet(base, columns=columns), tuned, asked, model)
-            rows += compare_items(both, metrics, asked, model)
-            flipped += flips(both, metrics, metric_of.get(asked), asked, model)
-    rows = adjust_p_values(keep_means(rows, pd.read_csv(args.scores)))
+        columns = [*KEY, *FLIP_COLUMNS, *metrics]
+        items = {model: pd.read_parquet(files[model, asked], columns=columns) for model in models}
+        for reference, model in pairs:
+            both = pair_items(items[reference], items[model], asked, model, reference)
+            rows += compare_items(both, metrics, asked, model, reference)
+            if reference == REFERENCE and model not in peers:
+                flipped += flips(both, metrics, metric_of.get(asked), asked, model)
+    scores = pd.read_csv(args.scores)
+    rows = adjust_p_values(keep_means(rows, scores))
     args.comparisons.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows, columns=TASK_COLUMNS).to_csv(args.comparisons, index=False)
-    pd.DataFrame(compare_suites(rows, args.settings, models), columns=SUITE_COLUMNS).to_csv(
-        args.suite_comparisons, index=False
-    )
+    averaged = compare_suites(rows, args.settings, pairs, suites.task_data(scores.to_dict("records")))
+    pd.DataFrame(averaged, columns=SUITE_COLUMNS).to_csv(args.suite_comparisons, index=False)
     write_jsonl(args.flips, flipped)
     beyond = sum(row["beyond_noise"] for row in rows)
     logging.info("%d differences, %d beyond noise; %d items flipped", len(rows), beyond, len(flipped))

@@ -54,6 +54,9 @@ def evaluate(name: str, entry: Row, recorded: Row, model: Any, about: Row, setti
         limit=settings["limit"],
         device=about["device"],
         apply_chat_template=settings["apply_chat_template"],
+        fewshot_as_multiturn=settings["fewshot_as_multiturn"],
+        system_instruction=settings["system_instruction"],
+        gen_kwargs=settings["gen_kwargs"] or None,
         log_samples=True,
         task_manager=TaskManager(include_defaults=False),  # the tasks are loaded already
     )

@@ -8,11 +8,13 @@ method of Benjamini and Hochberg before a difference is called "beyond noise".
 """
 
 import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from scipy import stats
 
 from workflow_scripts.common.types import Row
+from workflow_scripts.evaluation import suites
 
 LEVEL = 0.05  # false discovery rate of the differences called beyond noise
 CONFIDENCE = 0.95
@@ -39,7 +41,7 @@ def compare(base: np.ndarray, tuned: np.ndarray) -> Row:
         p = 1.0
     elif np.ptp(differences) == 0:  # equal differences: the t-test would divide by zero
         row |= {"stderr": 0.0, "low": row["difference"], "high": row["difference"]}
-        p = 1.0 if row["difference"] == 0 else 0.0
+        p = 1.0  # no evidence of the spread
     else:
         result = stats.ttest_rel(tuned, base)
         interval = result.confidence_interval(CONFIDENCE)
@@ -62,18 +64,30 @@ def adjust(p_values: list[float]) -> list[float]:
     return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if p_values else []
 
 
-def combine(rows: list[Row], weights: list[float]) -> Row:
-    """The difference of a suite's average, combined from the comparisons of its tasks, which are assumed independent.
+def combine(rows: list[Row], weights: list[float], questions: Sequence[Hashable] | None = None) -> Row:
+    """The difference of a suite's average, combined from the comparisons of its tasks as in `suites.average`.
 
-    {difference, stderr, low, high, p} by the normal distribution. If a task has no standard error, stderr, low and high are
-    NaN and p is 1.
+    {difference, stderr, low, high, p} by the normal distribution. If a task has no standard error, or if all differences are
+    equal and not zero, stderr, low and high are NaN and p is 1.
     """
-    total = math.fsum(weights)
-    difference = math.fsum(row["difference"] * weight for row, weight in zip(rows, weights, strict=True)) / total
-    variance = math.fsum((row["stderr"] * weight) ** 2 for row, weight in zip(rows, weights, strict=True))
-    stderr = math.sqrt(variance) / total
-    if math.isnan(stderr):
+    difference, stderr = suites.average(
+        [row["difference"] for row in rows], [row["stderr"] for row in rows], weights, questions
+    )
+    if stderr is None or math.isnan(stderr) or (stderr == 0 and difference != 0):
         return {"difference": difference, "stderr": math.nan, "low": math.nan, "high": math.nan, "p": 1.0}
     half = stats.norm.ppf((1 + CONFIDENCE) / 2) * stderr
-    p = float(2 * stats.norm.sf(abs(difference) / stderr)) if stderr else float(difference == 0)
+    p = float(2 * stats.norm.sf(abs(difference) / stderr)) if stderr else 1.0
     return {"difference": difference, "stderr": stderr, "low": difference - half, "high": difference + half, "p": p}
+
+
+def mean_with_interval(values: list[float], name: str, least: float, most: float) -> Row:
+    """{name: mean, stderr, low, high} with a 95 % interval, Student's t, within the limits of the scale.
+
+    The mean of no values is None, as are the others with fewer than two values.
+    """
+    mean = math.fsum(values) / len(values) if values else None
+    if mean is None or len(values) < 2:
+        return {name: mean, "stderr": None, "low": None, "high": None}
+    stderr = float(stats.sem(values))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stderr)
+    return {name: mean, "stderr": stderr, "low": max(mean - half, least), "high": min(mean + half, most)}

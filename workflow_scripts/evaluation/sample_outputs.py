@@ -1,4 +1,4 @@
-"""Generate a model's answers to the fixed prompts, with greedy decoding and the training template."""
+"""Generate a model's answers to the fixed prompts, with greedy decoding and its chat format."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import write_jsonl
 from workflow_scripts.common.types import Exchange
 from workflow_scripts.common.yaml_files import read_yaml
-from workflow_scripts.training.generation import generate_answers, load_model
+from workflow_scripts.evaluation.chat import Chat
 
 PROMPTS = package_file("evaluation/prompts.yaml")
 
@@ -27,12 +27,12 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(args.threads)
-    model, encoder = load_model(args.model, args.settings["dtype"])
+    chat = Chat(args.model, args.settings["dtype"], args.settings["template"])
     rows = []
     for prompt in read_yaml(PROMPTS):
         conversation: list[Exchange] = []
         for turn in prompt["turns"]:
-            (answer,) = generate_answers(model, encoder, [(conversation, turn)], args.settings["output_tokens"])
+            (answer,) = chat.answers([(conversation, turn)], args.settings["output_tokens"])
             conversation.append({"input": turn, "output": answer})
         rows.append({"name": prompt["name"], "conversation": conversation})
         logging.info("%s: %s", prompt["name"], conversation[-1]["output"][:200])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,9 +80,16 @@ def load(name: str, include_path: str | None, revisions: dict[str, str]) -> dict
             spec = str(Path(folder) / f"{name}.yaml")
             Path(spec).write_text(yaml.safe_dump({"include": str(path.resolve()), "task": name, **pinned}), "utf-8")
         try:
-            return manager.load([spec])
+            loaded: dict[str, Any] = manager.load([spec])
+            check_nltk(name)
+            return loaded
         except UserError:
             raise
+        except ImportError as error:  # code of the task, such as ifeval's checks
+            raise UserError(
+                f"task {name}: the Python package {error.name} that its code imports is not installed. Install it in the "
+                "environment of the evaluation (envs/evaluation.yaml with `--sdm conda`)."
+            ) from error
         except IndexError as error:  # lm-eval reads the first document when it loads a task
             raise UserError(
                 f"task {name}: it has no documents to score. Check the split and filter of the task."
@@ -92,6 +100,24 @@ def load(name: str, include_path: str | None, revisions: dict[str, str]) -> dict
                 f"task {name}: its data cannot be loaded: {message}. Check the network, HF_ENDPOINT, HF_TOKEN for a gated "
                 "dataset, and the task file if it is your own."
             ) from error
+
+
+def check_nltk(name: str) -> None:
+    """UserError if lm-eval's ifeval was loaded without NLTK's data for sentences, which it tries to download.
+
+    Otherwise the first document that needs them would fail, after hours of generation.
+    """
+    if not any(module.endswith("ifeval.instructions_util") for module in sys.modules):
+        return
+    import nltk
+
+    try:
+        nltk.data.find("tokenizers/punkt_tab")
+    except LookupError as error:
+        raise UserError(
+            f"task {name}: NLTK's data `punkt_tab` could not be downloaded. Fetch the task where the network is (`snakemake "
+            "download`), or set NLTK_DATA to a folder with tokenizers/punkt_tab."
+        ) from error
 
 
 def _pinned(path: Path, revisions: dict[str, str]) -> Row:

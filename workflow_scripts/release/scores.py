@@ -6,8 +6,10 @@ import pandas as pd
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV table in which missing values are None, not NaN."""
+    """A CSV table in which missing values are None, not NaN; of a table of comparisons, those with the base model."""
     frame = pd.read_csv(path).astype(object)
+    if "reference" in frame:
+        frame = frame[frame["reference"] == "base"]
     return frame.where(frame.notna(), None)
 
 

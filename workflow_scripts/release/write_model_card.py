@@ -134,7 +134,10 @@ def main(argv: list[str] | None = None) -> None:
     """Write the card of one model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--settings", required=True, type=json.loads, help="run, base, teacher, training, evaluation, model, release"
+        "--settings",
+        required=True,
+        type=json.loads,
+        help="run, base, teacher, training, evaluation, model, release, show_claims",
     )
     parser.add_argument("--decontamination", required=True, type=Path, help="stats.json of the decontamination stage")
     parser.add_argument("--dataset", required=True, type=Path, help="stats.json of the dataset stage")
@@ -200,7 +203,7 @@ def main(argv: list[str] | None = None) -> None:
         lm_eval=frame["lm_eval"].iloc[0] if len(frame) else "",
         chat_template=bool(len(frame)) and bool(frame[frame["model"] == model]["chat_template"].iloc[0]),
         contamination=cards.contamination(read_json(args.decontamination)),
-        claims=cards.claim_rows(read_json(args.claims), synthesised),
+        claims=cards.claim_rows(read_json(args.claims), synthesised) if settings["show_claims"] else [],
     )
     write_text(args.card, card)
     logging.info("%s", args.card)

@@ -16,16 +16,20 @@ from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config import sources
 from workflow_scripts.evaluation.exchanges import compare_losses
 from workflow_scripts.report.claims import conversations, judge_data, judge_model, scores
+from workflow_scripts.report.claims.judgement import unmeasured
+from workflow_scripts.report.claims.knowledge import by_date
 
 CLAIMS = package_file("report/claims/claims.yaml")
 CAMEL = "CamelAI"  # the label of CamelAI's problems in seeds/registry.yaml
 PUBLISHED = package_file("evaluation/published.yaml")
 
 
-def read_claims() -> dict[str, Row]:
-    """The claims by id, with the numbers inserted into each rule."""
+def read_claims(margin: float = 1.0) -> dict[str, Row]:
+    """The claims by id, with the numbers inserted into each rule; `margin`, in points, is the one of the configuration."""
     claims = read_yaml(CLAIMS)
     for claim in claims.values():
+        if "margin" in claim["numbers"]:
+            claim["numbers"]["margin"] = margin
         numbers = {
             name: ", ".join(map(str, value)) if isinstance(value, list) else value
             for name, value in claim["numbers"].items()
@@ -38,18 +42,21 @@ def judge(claims: dict[str, Row], measured: Row) -> list[Row]:
     """The rows of claims.json, in the order of the claims, with option names in place of the evidence files."""
     rows = []
     for name, claim in claims.items():
-        judges = judge_data if hasattr(judge_data, name) else judge_model
-        judgement = getattr(judges, name)(measured, claim["numbers"])
-        about = {key: claim[key] for key in ("statement", "wording", "mark", "where", "rule")}
+        if "unmeasured" in claim:
+            judgement = unmeasured(claim["unmeasured"])
+        else:
+            judges = judge_data if hasattr(judge_data, name) else judge_model
+            judgement = getattr(judges, name)(measured, claim["numbers"])
+        about = {key: claim[key] for key in ("statement", "mark", "where", "rule")}
         result = {key: getattr(judgement, key) for key in ("measured", "verdict", "reason")}
         rows.append({"id": name, **about, **result, "evidence": list(judgement.evidence)})
     return rows
 
 
-def second_turns(stats: Row | None, model: str) -> Row | None:
-    """The judge's results on a model's second turns, or None without any."""
-    results = stats["models"].get(model, {}).get("turn_2") if stats else None
-    return results if results and results["questions"] else None
+def later_turns(stats: Row | None, model: str) -> list[Row]:
+    """The judge's results on a model's later turns, one row per other model."""
+    pairs = [pair for pair in (stats["pairs"] if stats else []) if pair["model"] == model]
+    return [{"reference": pair["reference"], **pair["later"]} for pair in pairs if pair["later"]["questions"]]
 
 
 def camel_judgements(stats: Row | None, seeds: list[Seed] | None) -> Row | None:
@@ -88,8 +95,9 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
     base, tuned, *_ = (list(read_jsonl(path)) for path in args.losses)
     audit = read_json(args.audit)
     task_scores, averages = pd.read_csv(args.scores), pd.read_csv(args.averages)
+    task_differences, suite_differences = map(pd.read_csv, args.comparisons)
     decontamination = read_json(args.decontamination)
-    lowest = min(claims["no_contamination"]["numbers"]["levels"])
+    lowest = min(claims["nothing_left"]["numbers"]["levels"])
     return {
         "data": conversations.measure(
             conversations.read([args.train, args.test]),
@@ -110,10 +118,12 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
             "epochs": epochs(list(read_jsonl(args.metrics))),
         },
         "scores": scores.comparable_scores(task_scores, averages, settings, model),
-        "tasks": scores.complete_tasks(task_scores, model),
+        "peers": scores.peer_differences(task_differences, suite_differences, settings, model),
+        "knowledge": by_date(args.knowledge[0]) if args.knowledge else None,
         "published": read_yaml(PUBLISHED),
         "exchanges": compare_losses(model, base, tuned),
-        "second_turns": second_turns(read_json(args.two_turn[0]) if args.two_turn else None, model),
+        "later_turns": later_turns(read_json(args.multi_turn[0]) if args.multi_turn else None, model),
+        "summaries": read_json(args.checks[0])["models"].get(model, {}).get("summary") if args.checks else None,
     }
 
 
@@ -121,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write claims.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--settings", required=True, type=json.loads, help="base, model, suites, custom, limit, as JSON"
+        "--settings", required=True, type=json.loads, help="base, model, suites, custom, limit, peers, margin, as JSON"
     )
     for part in ("train", "test"):
         parser.add_argument(f"--{part}", required=True, type=Path, help="parquet file of split_dataset")
@@ -144,15 +154,22 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", required=True, type=Path, help="scores.csv")
     parser.add_argument("--averages", required=True, type=Path, help="averages.csv")
     parser.add_argument(
-        "--two-turn", required=True, type=Path, nargs="*", help="stats.json of judge_answers, if it ran"
+        "--comparisons", required=True, type=Path, nargs=2, help="comparisons.csv and suite_comparisons.csv"
     )
+    parser.add_argument(
+        "--knowledge", required=True, type=Path, nargs="*", help="items of the dated questions, if they were scored"
+    )
+    parser.add_argument(
+        "--multi-turn", required=True, type=Path, nargs="*", help="stats.json of judge_answers, if it ran"
+    )
+    parser.add_argument("--checks", required=True, type=Path, nargs="*", help="checks.json of check_answers, if it ran")
     parser.add_argument(
         "--results", required=True, type=Path, help="folder of the run; evidence is named relative to it"
     )
     parser.add_argument("--claims", required=True, type=Path, help="JSON file to write")
     args = parser.parse_args(argv)
 
-    claims = read_claims()
+    claims = read_claims(args.settings["margin"])
     rows = judge(claims, measure(args, claims))
     hashes: dict[Path, str] = {}
     for row in rows:

@@ -11,10 +11,14 @@ def format_measurement(measured: Row) -> str:
     return f"{measured['name']}: {with_unit(measured['value'], measured['unit'])}"
 
 
-def section(rows: list[Row]) -> Row:
-    """Values for claims.html.jinja: the rows of claims.json with measurements as text, and counts by verdict."""
+def section(rows: list[Row], shown: bool) -> Row:
+    """Values for claims.html.jinja: the rows of claims.json with measurements as text, and counts by verdict.
+
+    The page folds the table away unless `shown`: in a user's own run, the claims are about other data.
+    """
     counts = Counter(row["verdict"] for row in rows)
     return {
+        "open": shown,
         "rows": [{**row, "measured": [format_measurement(value) for value in row["measured"]]} for row in rows],
         "counts": {verdict: counts[verdict] for verdict in VERDICTS},
     }

@@ -1,4 +1,4 @@
-"""The evaluation section: suites, tasks, differences, published scores, the claim, two-turn judgements."""
+"""The evaluation section: suites, tasks, differences, published scores, the claim, multi-turn judgements."""
 
 import argparse
 from pathlib import Path
@@ -13,6 +13,7 @@ from workflow_scripts.common.types import Row
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.evaluation import suites
 from workflow_scripts.report import evaluation_figures
+from workflow_scripts.report.claims.knowledge import by_year
 
 PUBLISHED = package_file("evaluation/published.yaml")
 REFERENCE = "base"
@@ -30,10 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evaluation-settings",
         required=True,
-        help="suites, custom and limit of `evaluation` in the configuration, as JSON",
+        help="suites, custom, limit and names of the peers of `evaluation` in the configuration, as JSON",
     )
     parser.add_argument(
-        "--two-turn", required=True, type=Path, nargs="*", help="stats.json of judge_answers, if it ran"
+        "--multi-turn", required=True, type=Path, nargs="*", help="stats.json of judge_answers, if it ran"
+    )
+    parser.add_argument("--checks", required=True, type=Path, nargs="*", help="checks.json of check_answers, if it ran")
+    parser.add_argument(
+        "--knowledge", required=True, type=Path, nargs="*", help="items of the dated questions of each model, if scored"
     )
 
 
@@ -52,18 +57,34 @@ class Scores:
     """The tables of the evaluation, indexed for lookup."""
 
     def __init__(
-        self, scores: pd.DataFrame, averages: pd.DataFrame, comparisons: pd.DataFrame, suite_comparisons: pd.DataFrame
+        self,
+        scores: pd.DataFrame,
+        averages: pd.DataFrame,
+        comparisons: pd.DataFrame,
+        suite_comparisons: pd.DataFrame,
+        peers: list[str],
     ):
         self.rows = records(scores)
         self.models = list(dict.fromkeys(row["model"] for row in self.rows))
-        self.models.sort(key=lambda model: model != REFERENCE)
-        self.trained = [model for model in self.models if model != REFERENCE]
+        # The base model first, the peers last.
+        self.models.sort(key=lambda model: (model != REFERENCE, model in peers))
+        self.peers = [model for model in self.models if model in peers]
+        self.trained = [model for model in self.models if model not in (REFERENCE, *peers)]
         self.by_key: dict[ScoreKey, dict[str, Row]] = {}
         for row in self.rows:
             self.by_key.setdefault(score_key(row), {})[row["model"]] = row
         self.averages = {(row["suite"], row["rule"], row["model"]): row for row in records(averages)}
-        self.comparisons = {(row["model"], *score_key(row)): row for row in records(comparisons)}
-        self.suite_comparisons = {(row["model"], row["suite"], row["rule"]): row for row in records(suite_comparisons)}
+        compared, compared_suites = records(comparisons), records(suite_comparisons)
+        self.comparisons = {(row["model"], *score_key(row)): row for row in compared if row["reference"] == REFERENCE}
+        self.suite_comparisons = {
+            (row["model"], row["suite"], row["rule"]): row for row in compared_suites if row["reference"] == REFERENCE
+        }
+        # Rows of all other pairs: peers with the base model, trained models with peers and with each other.
+        self.other_pairs = [
+            {"suite": None, **row}
+            for row in (*compared_suites, *compared)
+            if row["reference"] != REFERENCE or row["model"] in peers
+        ]
 
     def member(self, member: suites.Member, model: str) -> Row | None:
         """{value, stderr, documents} of a suite's member for a model: the score of a task, or the mean of a nested suite."""
@@ -173,7 +194,7 @@ def claim_rows(scores: Scores, known: dict[str, Row], examples: int) -> list[Row
             (task.removeprefix("truthfulqa_"), row["value"], "measured here") for task, row in truthfulqa if row
         ]:
             cells["truthfulqa"] = measured
-        own = "none" if model == REFERENCE else counted(examples, "conversation")
+        own = "none" if model == REFERENCE else "peer" if model in scores.peers else counted(examples, "conversation")
         rows[f"this run: {model}"] = {"model": f"this run: {model}", "examples": own, "cells": cells}
     return [row for row in rows.values() if row["cells"]]
 
@@ -237,7 +258,8 @@ def figure_rows(scores: Scores, known: dict[str, Row], selected: list[str]) -> l
 
 def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: str, examples: int) -> Row:
     """Values for evaluation.html.jinja; `examples` is the number of training conversations."""
-    scores = Scores(*(pd.read_csv(path) for path in (scores_path, *args.evaluation)))
+    averages, comparisons, suite_comparisons = map(pd.read_csv, args.evaluation)
+    scores = Scores(pd.read_csv(scores_path), averages, comparisons, suite_comparisons, settings["peers"])
     known = suites.known(settings["custom"])
     selected = settings["suites"]
     large = {
@@ -247,12 +269,15 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         for member in suites.members(suite, known)
     }
     tasks = task_rows(scores)
+    lines = figure_rows(scores, known, selected)
     return {
         "models": scores.models,
         "trained": scores.trained,
+        "peers": scores.peers,
+        "other_pairs": scores.other_pairs,
         "limit": settings["limit"],
         "conditions": conditions(scores),
-        "figures": evaluation_figures.score_figures(figure_rows(scores, known, selected), scores.models),
+        "figures": evaluation_figures.score_figures(lines, scores.models, scores.trained) if lines else [],
         "suites": suite_rows(scores, known, selected),
         "about": {suite: {"source": "source not stated", "note": None} | known[suite] for suite in selected},
         "tasks": [row for row in tasks if row["asked"] not in large],
@@ -263,5 +288,7 @@ def section(args: argparse.Namespace, scores_path: Path, settings: Row, base: st
         "claim": claim_rows(scores, known, examples),
         "claim_suites": CLAIM_SUITES,
         "llama": "llama-2-7b" in base.casefold(),
-        "two_turn": read_json(args.two_turn[0]) if args.two_turn else None,
+        "multi_turn": read_json(args.multi_turn[0]) if args.multi_turn else None,
+        "checks": read_json(args.checks[0]) if args.checks else None,
+        "knowledge": {path.parent.name: by_year(path) for path in args.knowledge},
     }

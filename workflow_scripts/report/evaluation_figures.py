@@ -9,17 +9,18 @@ from workflow_scripts.report.svg import BASE, GRID, HELD_OUT, LINE, PAPER, SERIE
 MARKERS = {"V1": ("D", HELD_OUT, "Capybara-7B V1, published"), "Llama-2-7B": ("s", SOFT, "Llama-2-7B, published")}
 
 
-def score_figures(lines: list[Row], models: list[str]) -> list[Figure]:
+def score_figures(lines: list[Row], models: list[str], trained: list[str]) -> list[Figure]:
     """Two figures: scores with one standard error and published scores, in percent; and differences from the base model
     in percentage points with 95 % intervals, filled if significant.
 
     Args:
         lines: {label, bold, models: {model: {value, stderr}}, differences: {model: {difference, low, high, beyond_noise}},
             published: {name: value}}, from top to bottom.
-        models: names, the base model included.
+        models: names, the base model and the peers included.
+        trained: names of the models whose differences are drawn.
     """
-    trained = [model for model in models if model != "base"]
-    colour = {"base": BASE, **{model: SERIES[number % len(SERIES)] for number, model in enumerate(trained)}}
+    others = [model for model in models if model != "base"]
+    colour = {"base": BASE, **{model: SERIES[number % len(SERIES)] for number, model in enumerate(others)}}
     return [_scores(lines, models, colour), _differences(lines, trained, colour)]
 
 

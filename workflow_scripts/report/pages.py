@@ -1,5 +1,7 @@
 """Render HTML pages from Jinja templates with autoescaping."""
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -32,3 +34,8 @@ def render(template: Path, **values: Any) -> str:
     quote = environment.filters["urlencode"]
     environment.filters["urlencode"] = lambda text: quote(_replace_surrogates(text))  # the filter encodes to UTF-8
     return _replace_surrogates(environment.get_template(template.name).render(**values))
+
+
+def script_hash(script: str) -> str:
+    """The source expression that allows a script in a Content-Security-Policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,8 +1,6 @@
 """Render the conversation browser: all rows of a run, in the dataset or rejected at any stage, with search and filters."""
 
 import argparse
-import base64
-import hashlib
 import heapq
 import logging
 from collections import defaultdict
@@ -23,7 +21,7 @@ from workflow_scripts.common.rows import parse_line, read_jsonl, read_rows, writ
 from workflow_scripts.common.types import Conversation, Hit, Rejected, Row, Seed
 from workflow_scripts.report.conversations import HIDDEN, STAGES, Index, displayed_row, with_keys
 from workflow_scripts.report.embedded_data import write_parts
-from workflow_scripts.report.pages import render
+from workflow_scripts.report.pages import render, script_hash
 
 SCRIPTS = (  # of the page itself
     package_file("report/templates/conversations_data.js"),
@@ -106,11 +104,6 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
         for stage, row in outcomes:
             seed = next((cast(Seed, seed) for _, seed in seeds.read(row["provenance"].get("seed"))), None)
             yield displayed_row(stage, row, seed, hits.get(row_id, []))
-
-
-def script_hash(script: str) -> str:
-    """The source expression that allows a script in a Content-Security-Policy."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def main(argv: list[str] | None = None) -> None:

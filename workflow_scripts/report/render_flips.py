@@ -1,7 +1,6 @@
 """Render the page of flips: items that changed between wrong and right from the base model to a trained model."""
 
 import argparse
-import json
 import logging
 from itertools import groupby
 from pathlib import Path
@@ -11,19 +10,16 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import read_jsonl, write_text
 from workflow_scripts.common.types import Row
+from workflow_scripts.report.items import PROMPT_CHARS, correct_option, end_of, question_of
 from workflow_scripts.report.pages import render
 
 MAX_ITEMS = 25  # per task and direction
-SUMMARY_CHARS = 160  # of an item when it is closed
-PROMPT_CHARS = 4000  # from the end of a prompt: few-shot examples come before the question
 
 
 def displayed_item(item: Row) -> Row:
     """An item for flips.html.jinja: the end of its prompt, and its options with the log-likelihoods of both models."""
-    prompt = item["prompt"] if len(item["prompt"]) <= PROMPT_CHARS else f"… {item['prompt'][-PROMPT_CHARS:]}"
-    lines = [line for line in item["prompt"].split("\n\n")[-1].splitlines() if line.strip()]
     base, tuned = (item[side]["loglikelihoods"] for side in ("base", "tuned"))
-    correct = _correct_option(item)
+    correct = correct_option(item)
     options = [
         {
             "text": text,
@@ -35,18 +31,8 @@ def displayed_item(item: Row) -> Row:
         }
         for number, text in enumerate(item["options"])
     ]
-    return {**item, "prompt": prompt, "question": " ".join(lines)[:SUMMARY_CHARS], "options": options}
-
-
-def _correct_option(item: Row) -> int | None:
-    """The number of the correct option, if the task's target is an option's number or text; else None."""
-    target = json.loads(item["target"])
-    if isinstance(target, list) and len(target) == 1:
-        target = target[0]
-    if isinstance(target, int) and 0 <= target < len(item["options"]):
-        return target
-    texts = [text.strip() for text in item["options"]]
-    return texts.index(str(target).strip()) if str(target).strip() in texts else None
+    prompt = end_of(item["prompt"], PROMPT_CHARS)
+    return {**item, "prompt": prompt, "question": question_of(item["prompt"]), "options": options}
 
 
 def groups(flips: list[Row]) -> list[Row]:

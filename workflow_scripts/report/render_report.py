@@ -51,6 +51,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--teacher", required=True, help="teacher model")
     parser.add_argument("--folder", required=True, type=Path, help="the run's folder: its run.json and benchmarks/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.json")
+    parser.add_argument(
+        "--show-claims", required=True, type=json.loads, help="true or false: whether the claims are unfolded"
+    )
     parser.add_argument("--seeds", required=True, type=Path, nargs="*", help="stats.json of the seeds stage, if it ran")
     parser.add_argument(
         "--synthesis", required=True, type=Path, nargs="*", help="stats.json of the synthesis stage, if it ran"
@@ -106,7 +109,7 @@ def main(argv: list[str] | None = None) -> None:
         run=args.run,
         base=args.base,
         teacher=args.teacher,
-        claims=claims_section.section(read_json(args.claims)),
+        claims=claims_section.section(read_json(args.claims), args.show_claims),
         verification=verification.section(args.verification[0]) if args.verification else None,
         dataset=dataset,
         about=about_run,

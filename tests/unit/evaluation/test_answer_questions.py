@@ -17,7 +17,13 @@ def read(tmp_path, *rows):
 def test_the_column_names_of_mt_bench_are_accepted(tmp_path):
     row = {"question_id": 81, "category": "writing", "turns": ["Write.", "Shorten it."], "reference": ["a", "b"]}
     assert read(tmp_path, row) == [
-        {"id": "81", "category": "writing", "turns": ["Write.", "Shorten it."], "references": ["a", "b"]}
+        {
+            "id": "81",
+            "category": "writing",
+            "turns": ["Write.", "Shorten it."],
+            "references": ["a", "b"],
+            "checks": [[], []],
+        }
     ]
 
 
@@ -29,10 +35,13 @@ def test_a_question_without_an_id_gets_a_content_id(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"turns": ["Why?"]}], "row 1: `turns` must be a list of 2 texts"),
+        ([{"turns": ["Why?"]}], "row 1: `turns` must be a list of at least 2 texts"),
         ([{"turns": ["Why?", " "]}], "row 1: `turns` must be"),
         ([{"turns": "Why?"}], "row 1: `turns` must be"),
         ([{"turns": ["a", "b"], "reference": "c"}], "row 1: `reference` must be a list of texts"),
+        ([{"turns": ["a", "b"], "reference": ["c"] * 3}], "row 1: `reference` must be a list of texts"),
+        ([{"turns": ["a", "b"], "checks": [[]]}], "row 1: `checks` must be a list of checks per turn"),
+        ([{"turns": ["a", "b"], "checks": [[], [{"contain": ["x"]}]]}], "row 1: `checks` must be a list"),
         ([{"id": 1, "turns": ["a", "b"]}, {"id": 1, "turns": ["c", "d"]}], "two questions have the same id"),
         ([], "the file contains no questions"),
     ],
@@ -46,13 +55,16 @@ def test_the_second_turn_is_answered_after_the_first(tmp_path, save_model):
     save_model(tmp_path / "model")
     write_jsonl(
         tmp_path / "mine.jsonl",
-        [{"id": f"q{number}", "turns": [f"Why {number}?", "And then?"]} for number in (2, 0, 1)],
+        [
+            {"id": f"q{number}", "turns": [f"Why {number}?", "And then?", "So?", "Now?"][: 2 + 2 * (number == 1)]}
+            for number in (2, 0, 1)
+        ],
     )
     out = {}
     for size in (1, 2):
         main([
             "--questions", str(tmp_path / "mine.jsonl"), "--model", str(tmp_path / "model"), "--threads", "1",
-            "--settings", json.dumps({"dtype": "float32", "batch_size": size, "answer_tokens": 6}),
+            "--settings", json.dumps({"dtype": "float32", "batch_size": size, "answer_tokens": 6, "template": "user_assistant"}),
             "--answers", str(tmp_path / "answers.jsonl"),
         ])  # fmt: skip
         out[size] = list(read_jsonl(tmp_path / "answers.jsonl"))

@@ -46,6 +46,7 @@ def test_one_row_for_each_metric_of_each_task():
         "documents": 8,
         "of_documents": 40,
         "dataset": "rocks/stones",
+        "config": None,
         "revision": "abc",
         "task_version": 1.0,
         "lm_eval": "0.4.13",

@@ -15,7 +15,7 @@ from workflow_scripts.training.template import set_template
 
 SETTINGS = {
     "revisions": {}, "limit": None, "batch_size": 2, "dtype": "float32", "backend": "hf", "backend_args": {},
-    "apply_chat_template": False,
+    "apply_chat_template": False, "fewshot_as_multiturn": False, "system_instruction": None, "gen_kwargs": {},
 }  # fmt: skip
 STONES = ["granite", "sandstone", "basalt", "marble", "slate"]
 

@@ -11,6 +11,7 @@ from workflow_scripts.evaluation.compare_models import (
     compare_suites,
     flips,
     keep_means,
+    model_pairs,
     pair_items,
 )
 from workflow_scripts.evaluation.items import FIXED, metrics_of, table
@@ -122,10 +123,54 @@ def test_a_score_that_is_not_the_mean_of_its_items_is_not_compared():
 def test_a_suite_is_compared_only_if_all_its_tasks_are():
     rng = np.random.default_rng(0)
     rows = [
-        {"model": "capybara", "asked": name, "task": name, "filter": "none", "metric": "acc", "p": 0.5, "documents": 10, "difference": difference, "stderr": rng.random()}
+        {"model": "capybara", "reference": "base", "asked": name, "task": name, "filter": "none", "metric": "acc", "p": 0.5, "documents": 10, "difference": difference, "stderr": rng.random()}
         for name, difference in (("a", 0.1), ("b", 0.3))
     ]  # fmt: skip
     settings = {"suites": ["pair"], "custom": {"pair": {"metric": "acc", "average": ["mean"], "tasks": ["a", "b"]}}}
-    (row,) = compare_suites(adjust_p_values(rows), settings, ["capybara"])
+    pairs = [("base", "capybara")]
+    (row,) = compare_suites(adjust_p_values(rows), settings, pairs, {})
     assert row["difference"] == pytest.approx(0.2)
-    assert compare_suites(rows[:1], settings, ["capybara"]) == []
+    assert compare_suites(rows[:1], settings, pairs, {}) == []
+
+
+def test_every_model_is_compared_with_the_base_and_trained_ones_with_peers_and_each_other():
+    assert model_pairs(["base", "capybara", "equal-tokens", "other"], ["other"]) == [
+        ("base", "capybara"), ("base", "equal-tokens"), ("base", "other"),
+        ("other", "capybara"), ("other", "equal-tokens"), ("capybara", "equal-tokens"),
+    ]  # fmt: skip
+
+
+def test_p_values_are_adjusted_within_each_pair_of_models():
+    rows = [{"reference": pair, "model": "capybara", "p": p} for pair in ("base", "other") for p in (0.03, 0.5)]
+    assert [row["p_adjusted"] for row in adjust_p_values(rows)] == [0.06, 0.5, 0.06, 0.5]
+    assert not any(row["beyond_noise"] for row in rows)
+
+
+def test_the_p_values_of_suites_are_adjusted():
+    rows = [
+        {"model": "capybara", "reference": "base", "asked": name, "task": name, "filter": "none", "metric": "acc", "documents": 100,
+         "difference": difference, "stderr": 0.01}
+        for name, difference in (("a", 0.021), ("b", 0.0))
+    ]  # fmt: skip
+    custom = {name: {"metric": "acc", "average": ["mean"], "tasks": [name]} for name in "ab"}
+    first, second = compare_suites(rows, {"suites": ["a", "b"], "custom": custom}, [("base", "capybara")], {})
+    assert first["p"] == pytest.approx(0.0357, abs=1e-4) and first["p_adjusted"] == pytest.approx(2 * first["p"])
+    assert not first["beyond_noise"] and second["p_adjusted"] == 1
+
+
+@pytest.mark.parametrize("how", ["declared", "the same data"])
+def test_tasks_with_the_same_questions_are_not_independent(how):
+    rows = [
+        {"model": "capybara", "reference": "base", "asked": name, "task": name, "filter": "none", "metric": "acc", "documents": 100,
+         "difference": 0.1, "stderr": 0.03}
+        for name in "ab"
+    ]  # fmt: skip
+    suite = {"metric": "acc", "average": ["mean"], "tasks": ["a", "b"]}
+    suite |= {"same_questions": [["a", "b"]]} if how == "declared" else {}
+    data = {} if how == "declared" else dict.fromkeys("ab", ("rocks/gems", "None", "c0ffee"))
+    settings, pairs = {"suites": ["pair"], "custom": {"pair": suite}}, [("base", "capybara")]
+    (row,) = compare_suites(rows, settings, pairs, data)
+    assert row["stderr"] == pytest.approx(0.03)
+    settings["custom"]["pair"].pop("same_questions", None)
+    (row,) = compare_suites(rows, settings, pairs, {})
+    assert row["stderr"] == pytest.approx(0.03 / 2**0.5)

@@ -138,3 +138,10 @@ def test_the_snippet_runs(card, tmp_path, capsys):
     assert 'name = "model"' in snippet
     exec(compile(snippet.replace('name = "model"', f"name = {str(base)!r}").replace("256", "5"), "snippet", "exec"), {})
     assert capsys.readouterr().out.endswith("\n")
+
+
+def test_the_card_of_a_users_own_run_has_no_claims_of_other_cards(card):
+    assert "Claims of the published cards" in card().read_text(encoding="utf-8")
+    text = card(show_claims=False).read_text(encoding="utf-8")
+    assert "Claims of the published cards" not in text and "multi-turn" not in text.split("## Contamination")[1]
+    assert "\n\n## Documented, and ours" in text

@@ -22,7 +22,7 @@ def settings(**changes):
     teacher = {"name": None, "model": "org/teacher", "revision": None}
     return {
         "run": "x", "base": {"model": "org/base", "revision": "abc123"}, "teacher": teacher, "training": TRAINING, "model": "capybara",
-        "included": False, "evaluation": {"suites": ["gems"], "custom": GEMS}, "release": {"model_license": None, "gguf_converter": None}, **changes,
+        "included": False, "show_claims": True, "evaluation": {"suites": ["gems"], "custom": GEMS}, "release": {"model_license": None, "gguf_converter": None}, **changes,
     }  # fmt: skip
 
 

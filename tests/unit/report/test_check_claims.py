@@ -10,7 +10,7 @@ from tests.unit.report.claims.conftest import LABELS, STEPS, exchange, full_size
 from workflow_scripts.common.rows import file_sha256, write_json, write_jsonl
 from workflow_scripts.config.sources import registry
 from workflow_scripts.dataset.split_dataset import publish
-from workflow_scripts.report.check_claims import begin_token, camel_judgements, epochs, main, second_turns
+from workflow_scripts.report.check_claims import begin_token, camel_judgements, epochs, later_turns, main
 
 PLACES = {entry["label"]: entry.get("hub", {}).get("dataset") or entry.get("url") for entry in registry().values()}
 SIZE = 10_001
@@ -71,19 +71,37 @@ def write_run(folder, size):
     write_json(folder / "final" / "tokenizer_config.json", {"bos_token": {"content": "<s>"}})
     found = {name: measured["verification"][name] for name in ("rate", "low", "high")}
     write_json(folder / "experts.json", {"error_rates": {"by_source": {"CamelAI": {"n": 400, **found}}}})
-    write_json(folder / "judged.json", {"models": {"capybara": {"turn_2": measured["second_turns"]}}})
+    pairs = [{"model": "capybara", "reference": row["reference"], "later": row} for row in measured["later_turns"]]
+    write_json(folder / "judged.json", {"pairs": pairs})
+    write_json(folder / "checks.json", {"models": {"capybara": {"summary": measured["summaries"]}}})
+    compared = {"model": "capybara", "reference": "large", "difference": 0.0, "low": -0.005, "high": 0.005}
+    pd.DataFrame([{**compared, "suite": "openllm-v1", "rule": "mean"}]).to_csv(folder / "suites.csv", index=False)
+    pd.DataFrame([{**compared, "asked": "gsm8k.5shot", "metric": "exact_match"}]).to_csv(
+        folder / "tasks.csv", index=False
+    )
+    items = [
+        {"document": json.dumps({"date": f"{year}-{month:02d}"}), "acc": 1.0}
+        for year in (2021, 2022)
+        for month in range(1, 13)
+    ]
+    pd.DataFrame(items * 2).to_parquet(folder / "knowledge.parquet")
     return folder
 
 
 def check(folder, base="meta-llama/Llama-2-7b-hf"):
-    settings = {"base": base, "model": "capybara", "suites": ["openllm-v1", "truthfulqa"], "custom": {}, "limit": None}
+    settings = {
+        "base": base, "model": "capybara", "suites": ["openllm-v1", "truthfulqa"], "custom": {}, "limit": None,
+        "margin": 1.0, "peers": {"large": {"examples": 300_000}},
+    }  # fmt: skip
     main([
         "--settings", json.dumps(settings), "--train", str(folder / "train.parquet"), "--test", str(folder / "test.parquet"),
         "--base", str(folder / "final"), "--seeds", str(folder / "seeds.jsonl"), "--verification", str(folder / "experts.json"),
         "--decontamination", str(folder / "decontamination.json"),
         "--hits", str(folder / "hits.jsonl"), "--audit", str(folder / "audit.json"), "--metrics", str(folder / "metrics.jsonl"),
         "--losses", str(folder / "base" / "losses.jsonl"), str(folder / "capybara" / "losses.jsonl"), "--scores", str(folder / "scores.csv"),
-        "--averages", str(folder / "averages.csv"), "--two-turn", str(folder / "judged.json"), "--results", str(folder),
+        "--averages", str(folder / "averages.csv"), "--multi-turn", str(folder / "judged.json"),
+        "--checks", str(folder / "checks.json"), "--knowledge", str(folder / "knowledge.parquet"),
+        "--comparisons", str(folder / "tasks.csv"), str(folder / "suites.csv"), "--results", str(folder),
         "--claims", str(folder / "report" / "claims.json"),
     ])  # fmt: skip
     return {row["id"]: row for row in json.loads((folder / "report" / "claims.json").read_text())}
@@ -95,15 +113,15 @@ def small(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_size_run_shows_every_claim_but_one(tmp_path):
+def test_a_full_size_run_shows_every_claim_that_a_run_can_show(tmp_path):
     claims = check(write_run(tmp_path, SIZE))
     other = {name: row["verdict"] for name, row in claims.items() if row["verdict"] != "shown"}
-    assert other == {"knowledge_late_2022": "not measurable here"}
+    assert other == dict.fromkeys(("newer_version", "training_credits", "other_models"), "not measurable here")
     assert {value["name"]: value["value"] for value in claims["over_1000_tokens"]["measured"]}["mean length"] > 1000
 
 
 def test_evidence_is_listed_with_its_hash(small):
-    row = check(small)["no_contamination"]
+    row = check(small)["nothing_left"]
     assert [file["file"] for file in row["evidence"]] == ["decontamination.json", "hits.jsonl"]
     assert all(file["sha256"] == file_sha256(small / file["file"]) for file in row["evidence"])
 
@@ -118,21 +136,25 @@ def test_the_output_is_deterministic(small):
 def test_a_hit_left_in_the_data_contradicts(small):
     hit = {"id": "x", "benchmark": "mmlu", "item": 1, "level": 98, "removes": True, "counts": False}
     write_jsonl(small / "hits.jsonl", [hit])
-    assert check(small)["no_contamination"]["verdict"] == "contradicted"
+    assert check(small)["nothing_left"]["verdict"] == "contradicted"
 
 
 def test_a_small_run_shows_no_claim_about_size(small):
     claims = check(small, base="package:x/y.gguf")
     shown = {name for name, row in claims.items() if row["verdict"] == "shown"}
     # Sources, prompt format and measurements on held-out conversations do not depend on the size of the dataset.
-    assert shown == {"seeds_used", "camel_errors", "prompt_format", "summary_tasks", "multi_turn_strength"}
+    assert shown == {
+        "seeds_used", "camel_errors", "camel_curated", "prompt_format", "summary_tasks", "multi_turn_strength", "complex_summaries",
+        "knowledge_late_2022", "ten_times_the_size",
+    }  # fmt: skip
     assert not any(row["verdict"] == "contradicted" for row in claims.values())
 
 
 def test_readers_of_other_stages_files(tmp_path):
     assert epochs([{"loss": 1.0}]) is None and epochs([{"epoch": 0.5}, {"epoch": 2.0}, {"x": 1}]) == 2.0
-    assert second_turns(None, "capybara") is None
-    assert second_turns({"models": {"capybara": {"turn_2": {"questions": 0}}}}, "capybara") is None
+    assert later_turns(None, "capybara") == []
+    pair = {"model": "capybara", "reference": "base", "later": {"questions": 0}}
+    assert later_turns({"pairs": [pair]}, "capybara") == []
     experts = {"error_rates": {"by_source": {"CamelAI": {"n": 0, "rate": None, "low": None, "high": None}}}}
     assert camel_judgements(None, None) is None and camel_judgements(experts, None) is None
     experts["error_rates"]["by_source"]["CamelAI"] |= {"n": 4, "rate": 0.5, "low": 0.1, "high": 0.9}

@@ -1,7 +1,8 @@
 """The page of flips."""
 
 from workflow_scripts.common.rows import write_jsonl
-from workflow_scripts.report.render_flips import MAX_ITEMS, PROMPT_CHARS, displayed_item, main
+from workflow_scripts.report.items import PROMPT_CHARS
+from workflow_scripts.report.render_flips import MAX_ITEMS, displayed_item, main
 
 
 def flip(gained=True, **more):

@@ -168,34 +168,113 @@ def camel_errors(measured: Row, numbers: Row) -> Judgement:
     return Judgement(CONTRADICTED, "The interval is outside the card's range.", values, ("verification",))
 
 
-def no_contamination(measured: Row, numbers: Row) -> Judgement:
-    """Five complete suites searched at four levels, with no hit left in the data."""
+def amplify_instruct(measured: Row, numbers: Row) -> Judgement:
+    """The share of conversations that Amplify-Instruct extended; in a full dataset, none contradicts the claim."""
+    data = measured["data"]
+    count = data["techniques"].get("amplify", 0)
+    share = 100 * count / max(data["conversations"], 1)
+    values = [number("extended by Amplify-Instruct", share, "%"), _count(measured)]
+    if count and share <= numbers["percent"]:
+        return Judgement(NOT_SHOWN, f"At most {numbers['percent']} % of the conversations were extended.", values, DATA)
+    return by_size(count > 0, data["conversations"], numbers["full"], values, DATA)
+
+
+def multiple_exchanges(measured: Row, numbers: Row) -> Judgement:
+    """The mean number of exchanges."""
+    data = measured["data"]
+    exchanges = data["messages"] / 2
+    values = [number("mean exchanges", exchanges, "exchanges", 2), _count(measured)]
+    return by_size(exchanges >= numbers["turns"], data["conversations"], numbers["full"], values, DATA)
+
+
+def camel_curated(measured: Row, numbers: Row) -> Judgement:
+    """CamelAI conversations in the dataset, and the number of CamelAI items that experts judged."""
+    data, camel = measured["data"], measured["verification"]
+    count = data["labels"].get("Verified-Camel", {}).get("published", 0)
+    judged = camel["items"] if camel else 0
+    evidence = (*DATA, "verification")
+    values = [
+        number("CamelAI, from its published source", count, "conversations"),
+        number("items judged by experts", judged, "items"),
+        _count(measured),
+    ]
+    if count and judged >= numbers["least"] and not camel["local"]:
+        return Judgement(SHOWN, "Experts judged CamelAI items, and the data contain some.", values, evidence)
+    if count or data["conversations"] < numbers["full"]:
+        reason = "Experts judged too few items." if count else "No conversation is from CamelAI's published data."
+        return Judgement(NOT_SHOWN, reason, values, evidence)
+    return Judgement(CONTRADICTED, "No conversation is from CamelAI's published data.", values, evidence)
+
+
+def _search(measured: Row, numbers: Row) -> tuple[list[Row], str | None]:
+    """Measurements of the search for benchmark items, and the reason why it is incomplete, or None."""
     stats = measured["decontamination"]
-    benchmarks, lowest = stats["benchmarks"], str(min(numbers["levels"]))
-    evidence = ("decontamination", "hits")
-    if not benchmarks:
-        return unmeasured("No benchmark was searched.", evidence)
+    benchmarks = stats["benchmarks"]
     values, missing = [], []
     for suite, sizes in numbers["sizes"].items():
         here = {name: benchmarks[name]["items"] for name in sizes if name in benchmarks}
         values.append(number(f"{suite}, searched of {sum(sizes.values()):,} items", sum(here.values()), "items"))
         if any(here.get(name, 0) < size for name, size in sizes.items()):
             missing.append(suite)
-    apart = [entry[kind].get(lowest, {"items": 0}) for entry in benchmarks.values() for kind in ("listed", "passages")]
     values += [
-        number("questions and answers left in the data", len(measured["remaining"]), "items"),
-        number("removed", stats["rejected"].get("contaminated", 0), "conversations"),
-        number("found, but too short to be specific, or passages", sum(each["items"] for each in apart), "items"),
         number("without text to search", sum(entry["empty"] for entry in benchmarks.values()), "items"),
         _count(measured),
+    ]
+    if missing:
+        return values, f"Not searched, or incomplete: {', '.join(missing)}."
+    if levels := sorted(set(numbers["levels"]) - set(stats["levels"])):
+        return values, f"Not searched at {', '.join(map(str, levels))} %."
+    return values, None
+
+
+def contamination_checked(measured: Row, numbers: Row) -> Judgement:
+    """Five complete suites were searched at four levels."""
+    if not measured["decontamination"]["benchmarks"]:
+        return unmeasured("No benchmark was searched.", ("decontamination",))
+    values, incomplete = _search(measured, numbers)
+    if incomplete:
+        return Judgement(NOT_SHOWN, incomplete, values, ("decontamination",))
+    shown = "All five suites were searched completely."
+    return by_size(True, measured["data"]["conversations"], numbers["full"], values, ("decontamination",), shown)
+
+
+def no_matches_found(measured: Row, numbers: Row) -> Judgement:
+    """No benchmark item was found, whether or not it was removed."""
+    benchmarks, lowest = measured["decontamination"]["benchmarks"], str(min(numbers["levels"]))
+    if not benchmarks:
+        return unmeasured("No benchmark was searched.", ("decontamination",))
+    found = {kind: sum(entry[kind].get(lowest, {"items": 0})["items"] for entry in benchmarks.values()) for kind in ("levels", "allowed", "listed", "passages")}  # fmt: skip
+    values, incomplete = _search(measured, numbers)
+    matches = found["levels"] + found["allowed"]
+    values = [
+        number("questions and answers found", matches, "items"),
+        number("found, but too short to be specific, or passages", found["listed"] + found["passages"], "items"),
+        *values,
+    ]
+    if matches:
+        return Judgement(CONTRADICTED, "Benchmark items were found in the data.", values, ("decontamination",))
+    if incomplete:
+        return Judgement(NOT_SHOWN, incomplete, values, ("decontamination",))
+    shown = "No benchmark item was found."
+    return by_size(True, measured["data"]["conversations"], numbers["full"], values, ("decontamination",), shown)
+
+
+def nothing_left(measured: Row, numbers: Row) -> Judgement:
+    """No benchmark item that was found is left in the data."""
+    evidence = ("decontamination", "hits")
+    if not measured["decontamination"]["benchmarks"]:
+        return unmeasured("No benchmark was searched.", evidence)
+    values, incomplete = _search(measured, numbers)
+    values = [
+        number("questions and answers left in the data", len(measured["remaining"]), "items"),
+        number("removed", measured["decontamination"]["rejected"].get("contaminated", 0), "conversations"),
+        *values,
     ]
     if measured["remaining"]:
         reason = "Some hits were left in the data: allowed ones, or ones below `remove_at`."
         return Judgement(CONTRADICTED, reason, values, evidence)
-    if missing:
-        return Judgement(NOT_SHOWN, f"Not searched, or incomplete: {', '.join(missing)}.", values, evidence)
-    if levels := sorted(set(numbers["levels"]) - set(stats["levels"])):
-        return Judgement(NOT_SHOWN, f"Not searched at {', '.join(map(str, levels))} %.", values, evidence)
+    if incomplete:
+        return Judgement(NOT_SHOWN, incomplete, values, evidence)
     shown = "No hit was left in the data."
     return by_size(True, measured["data"]["conversations"], numbers["full"], values, evidence, shown)
 

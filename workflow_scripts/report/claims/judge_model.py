@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterator
+from statistics import NormalDist
 
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.types import Row
@@ -44,11 +46,42 @@ def prompt_format(measured: Row, numbers: Row) -> Judgement:
 
 
 def ten_times_the_size(measured: Row, numbers: Row) -> Judgement:
-    """Published models of the same base with ten times the examples, on every suite measured for both."""
-    if (missing := _not_comparable(measured, numbers)) is not None:
-        return missing
+    """Non-inferiority to peers with ten times the examples, or else to published scores of such models."""
+    examples, margin = measured["training"]["conversations"], numbers["margin"]
+    values, sides = [number("conversations trained on", examples, "conversations")], []
+    for peer in measured["peers"]:
+        if peer["examples"] is None or peer["examples"] < numbers["times"] * examples:
+            continue
+        for row in peer["differences"]:
+            name = f"{row['name']}, difference from {peer['name']} ({peer['examples']:,} examples)"
+            values += _interval(name, row["difference"], row["low"], row["high"])
+            sides.append(_matches(row["low"], row["high"], margin))
+    evidence: tuple[str, ...] = ("comparisons",)
+    if not sides:
+        if (missing := _not_comparable(measured, numbers)) is not None:
+            return missing
+        evidence = SCORES
+        for name, value, error, published in _published(measured, numbers):
+            values += [number(name, published, "%", 2), *_interval(f"{name}, difference", value - published, *_normal(value - published, error))]  # fmt: skip
+            sides.append(_matches(*_normal(value - published, error), margin))
+    if not sides:
+        return unmeasured(
+            "No peer has that many examples, and no score of such a model is documented for a suite that this run measured completely.",
+            SCORES,
+        )
+    if all(side == 1 for side in sides):
+        reason = f"Every score is at most {margin:g} points below, with 95 % confidence."
+        return Judgement(SHOWN, reason, values, evidence)
+    if all(side == -1 for side in sides):
+        reason = f"Every score is more than {margin:g} points below, with 95 % confidence."
+        return Judgement(CONTRADICTED, reason, values, evidence)
+    matched = f"This run matches {sides.count(1)} of {counted(len(sides), 'score')}; {sides.count(0)} undecided."
+    return Judgement(NOT_SHOWN, matched, values, evidence)
+
+
+def _published(measured: Row, numbers: Row) -> Iterator[tuple[str, float, float, float]]:
+    """(name, score of this run, its standard error, published score) of models with that many examples, in percent."""
     examples, scores = measured["training"]["conversations"], measured["scores"]
-    values, verdicts = [number("conversations trained on", examples, "conversations")], []
     for row in measured["published"]["rows"]:
         published_examples = _examples(row["examples"])
         if (
@@ -57,33 +90,32 @@ def ten_times_the_size(measured: Row, numbers: Row) -> Judgement:
             or row["suite"] in numbers["left_out"]
         ):
             continue
-        published_scores = dict(row.get("scores", {}))
-        published_scores |= {None: row["average"]} if "average" in row else {}
+        published_scores = dict(row.get("scores", {})) | ({None: row["average"]} if "average" in row else {})
         for task, published in published_scores.items():
-            if (found := scores.get((row["suite"], task))) is None or found["stderr"] is None:
-                continue
-            name = f"{row['suite']} {task or 'mean'}"
-            values += [
-                number(name, found["value"], "%", 2),
-                number(f"{name}, standard error", found["stderr"], "points", 2),
-                number(f"{name}, {row['model']} ({published_examples:,} examples)", published, "%", 2),
-            ]
-            verdicts.append(published <= found["value"] + numbers["errors"] * found["stderr"])
-    if not verdicts:
-        return unmeasured(
-            "No score of a model tuned on that many examples is documented for a suite that this run measured completely.",
-            SCORES,
-        )
-    if all(verdicts):
-        return Judgement(SHOWN, "No published score is above this run's score by more than its error.", values, SCORES)
-    if any(verdicts):
-        return Judgement(
-            NOT_SHOWN,
-            f"This run matches {sum(verdicts)} of {counted(len(verdicts), 'published score')}.",
-            values,
-            SCORES,
-        )
-    return Judgement(CONTRADICTED, "All published scores are above this run's.", values, SCORES)
+            if (found := scores.get((row["suite"], task))) is not None and found["stderr"] is not None:
+                name = f"{row['suite']} {task or 'mean'}, {row['model']} ({published_examples:,} examples)"
+                yield name, found["value"], found["stderr"], published
+
+
+def _interval(name: str, value: float, low: float | None, high: float | None) -> list[Row]:
+    return [
+        number(name, value, "points", 2),
+        number(f"{name}, 95 % interval, lower limit", low, "points", 2),
+        number(f"{name}, 95 % interval, upper limit", high, "points", 2),
+    ]
+
+
+def _normal(value: float, error: float) -> tuple[float, float]:
+    """The limits of a 95 % interval by the normal distribution."""
+    half = NormalDist().inv_cdf(0.975) * error
+    return value - half, value + half
+
+
+def _matches(low: float | None, high: float | None, margin: float) -> int:
+    """1 if a difference in points is above −margin with its whole interval, -1 if below, else 0."""
+    if low is None or high is None:
+        return 0
+    return 1 if low > -margin else -1 if high < -margin else 0
 
 
 def single_turn_benchmarks(measured: Row, numbers: Row) -> Judgement:
@@ -98,18 +130,24 @@ def single_turn_benchmarks(measured: Row, numbers: Row) -> Judgement:
     found = measured["scores"].get((numbers["suite"], None))
     if found is None or found["stderr"] is None:
         return unmeasured(f"The suite {numbers['suite']} was not measured completely.", SCORES)
-    noise = numbers["errors"] * math.sqrt(2) * found["stderr"]
+    difference, margin = found["value"] - row["average"], numbers["margin"]
+    low, high = _normal(difference, math.sqrt(2) * found["stderr"])
     values = [
         number("mean of the six", found["value"], "%", 2),
-        number("standard error", found["stderr"], "points", 2),
         number("published mean", row["average"], "%", 2),
+        *_interval("difference", difference, low, high),
     ]
     for task, published in row["scores"].items():
         ours = measured["scores"].get((numbers["suite"], task))
         values += [number(f"{task}, difference from published", ours["value"] - published, "points", 2)] if ours else []
-    if found["value"] >= row["average"] - noise:
-        return Judgement(SHOWN, f"The mean is at most {noise:.2f} points below the published one.", values, SCORES)
-    return Judgement(CONTRADICTED, f"The mean is more than {noise:.2f} points below the published one.", values, SCORES)
+    side = _matches(low, high, margin)
+    if side == 1:
+        reason = f"The mean is at most {margin:g} points below the published one, with 95 % confidence."
+        return Judgement(SHOWN, reason, values, SCORES)
+    if side == -1:
+        reason = f"The mean is more than {margin:g} points below the published one, with 95 % confidence."
+        return Judgement(CONTRADICTED, reason, values, SCORES)
+    return Judgement(NOT_SHOWN, f"The interval of the difference contains −{margin:g} points.", values, SCORES)
 
 
 def _not_comparable(measured: Row, numbers: Row) -> Judgement | None:
@@ -128,72 +166,77 @@ def _examples(text: str) -> int | None:
 
 
 def knowledge_late_2022(measured: Row, numbers: Row) -> Judgement:
-    """The accuracy on a user-defined task."""
-    found = measured["tasks"].get(numbers["task"])
-    if found is None or found["stderr"] is None:
-        return unmeasured("This run has no questions about events of late 2022.")
+    """The accuracy on dated questions, of late 2022 and before."""
+    found = measured["knowledge"]
+    if found is None or not found["late"]["questions"]:
+        return unmeasured(f"This run has not scored the task {numbers['task']}.")
+    late, early = found["late"], found["early"]
+    values = []
+    for name, part in (("late 2022", late), ("before", early)):
+        values += [
+            number(f"accuracy, {name}", part["value"], "%"),
+            number(f"accuracy, {name}, 95 % interval, lower limit", part["low"], "%"),
+            number(f"accuracy, {name}, 95 % interval, upper limit", part["high"], "%"),
+            number(f"questions, {name}", part["questions"], "questions"),
+        ]
+    values.append(number("chance", numbers["chance"], "%"))
+    if late["questions"] < numbers["least"]:
+        reason = f"Fewer than {numbers['least']} questions are about late 2022."
+        return Judgement(NOT_SHOWN, reason, values, ("knowledge",))
+    if late["low"] > numbers["chance"]:
+        return Judgement(SHOWN, "The accuracy for late 2022 is significantly above chance.", values, ("knowledge",))
+    if early["low"] is not None and early["low"] > max(numbers["chance"], late["high"]):
+        return Judgement(CONTRADICTED, "The model knows earlier events, but not those of late 2022.", values, ("knowledge",))  # fmt: skip
+    return Judgement(NOT_SHOWN, "The accuracy for late 2022 is not significantly above chance.", values, ("knowledge",))
+
+
+def complex_summaries(measured: Row, numbers: Row) -> Judgement:
+    """The share of checkable facts in the summaries of long texts."""
+    found = measured["summaries"]
+    if found is None:
+        return unmeasured("This run has no summaries of long texts.")
+    scale = {key: None if found[key] is None else 100 * found[key] for key in ("share", "low", "high")}
     values = [
-        number("accuracy", found["value"], "%", 2),
-        number("standard error", found["stderr"], "points", 2),
-        number("chance", numbers["chance"], "%"),
-        number("documents", found["documents"], "documents"),
+        number("facts kept", scale["share"], "%"),
+        number("95 % interval, lower limit", scale["low"], "%"),
+        number("95 % interval, upper limit", scale["high"], "%"),
+        number("texts", found["questions"], "texts"),
     ]
-    if found["documents"] < numbers["least"]:
-        return Judgement(NOT_SHOWN, f"The task has fewer than {numbers['least']} questions.", values, SCORES[:1])
-    if found["value"] - numbers["errors"] * found["stderr"] > numbers["chance"]:
-        return Judgement(SHOWN, "The accuracy is significantly above chance.", values, SCORES[:1])
-    return Judgement(NOT_SHOWN, "The accuracy is not significantly above chance.", values, SCORES[:1])
+    if found["questions"] < numbers["least"] or scale["low"] is None:
+        return Judgement(NOT_SHOWN, f"Fewer than {numbers['least']} texts were summarised.", values, ("checks",))
+    if scale["low"] > numbers["percent"]:
+        return Judgement(SHOWN, "The share is significantly above the criterion.", values, ("checks",))
+    if scale["high"] < numbers["percent"]:
+        return Judgement(CONTRADICTED, "The share is significantly below the criterion.", values, ("checks",))
+    return Judgement(NOT_SHOWN, "The interval contains the criterion.", values, ("checks",))
 
 
 def multi_turn_strength(measured: Row, numbers: Row) -> Judgement:
-    """The loss on later answers compared with the base model's, and the share of second turns won."""
-    values, signs, evidence = [], [], ["losses"]
+    """The share of later turns won against the base model and each peer."""
+    values, sides, few = [], [], False
+    for row in measured["later_turns"]:
+        name = f"later turns won against {row['reference']}"
+        limits = {key: None if row[key] is None else 100 * row[key] for key in ("low", "high")}
+        values += [
+            number(name, 100 * row["share"], "%"),
+            number(f"{name}, 95 % interval, lower limit", limits["low"], "%"),
+            number(f"{name}, 95 % interval, upper limit", limits["high"], "%"),
+            number(f"{name}, questions", row["questions"], "questions"),
+        ]
+        few = few or row["questions"] < numbers["least"]
+        sides.append(0 if row["low"] is None else 1 if row["low"] > 0.5 else -1 if row["high"] < 0.5 else 0)
+    if not sides:
+        return unmeasured("This run has no judged questions of several turns (`evaluation.multi_turn`).")
     for row in measured["exchanges"]:
-        if row["exchange"] is None or row["exchange"] < 2 or row["conversations"] < numbers["least"]:
-            continue
-        name = f"answer {row['exchange']}, loss, tuned − base"
-        values += [
-            number(name, row["difference"], "nats per token", 4),
-            number(f"{name}, 95 % interval, lower limit", row["low"], "nats per token", 4),
-            number(f"{name}, 95 % interval, upper limit", row["high"], "nats per token", 4),
-            number(f"{name}, conversations", row["conversations"], "conversations"),
-        ]
-        signs.append(_side(row["low"], row["high"], 0.0, lower_is_better=True))
-    if (judged := measured["second_turns"]) is not None:
-        evidence.append("two_turn")
-        values += [
-            number("second turns won", 100 * judged["share"], "%"),
-            *(
-                number(
-                    f"second turns won, 95 % interval, {end} limit",
-                    None if judged[key] is None else 100 * judged[key],
-                    "%",
-                )
-                for end, key in (("lower", "low"), ("upper", "high"))
-            ),
-            number("questions", judged["questions"], "questions"),
-        ]
-        enough = judged["questions"] >= numbers["least"]
-        signs.append(_side(judged["low"], judged["high"], 0.5, lower_is_better=False) if enough else 0)
-    held_out = max((row["conversations"] for row in measured["exchanges"] if (row["exchange"] or 0) >= 2), default=0)
-    if not held_out and judged is None:
-        return unmeasured("No held-out conversation has a second exchange, and no second turn was judged.", ("losses",))
-    if -1 in signs:
-        return Judgement(
-            CONTRADICTED, "The base model is significantly better in a later turn.", values, tuple(evidence)
-        )
-    if not any(row["conversations"] >= numbers["least"] for row in measured["exchanges"] if row["exchange"] == 2):
-        values = values or [number("held-out conversations with a second answer", held_out, "conversations")]
-        reason = f"Fewer than {numbers['least']} held-out conversations have a second answer."
-        return Judgement(NOT_SHOWN, reason, values, tuple(evidence))
-    if all(sign == 1 for sign in signs):
-        by = "by loss and by pairwise judgement" if judged is not None else "by loss; no second turn was judged"
-        return Judgement(SHOWN, f"The model is better than its base in later turns, {by}.", values, tuple(evidence))
-    return Judgement(NOT_SHOWN, "At least one difference is not significant.", values, tuple(evidence))
-
-
-def _side(low: float | None, high: float | None, limit: float, lower_is_better: bool) -> int:
-    """1 if the whole interval is on the better side of the limit, -1 if on the other side, else 0."""
-    if low is None or high is None or low <= limit <= high:
-        return 0
-    return 1 if (high < limit) == lower_is_better else -1
+        if row["exchange"] is not None and row["exchange"] > 1:
+            name = f"held-out answer {row['exchange']}, loss, tuned − base (decides nothing)"
+            values.append(number(name, row["difference"], "nats per token", 4))
+    evidence = ("multi_turn", "losses")
+    if few:
+        return Judgement(NOT_SHOWN, f"Fewer than {numbers['least']} questions were judged.", values, evidence)
+    if -1 in sides:
+        return Judgement(CONTRADICTED, "Another model is significantly better in later turns.", values, evidence)
+    if all(side == 1 for side in sides):
+        reason = f"The model wins later turns against {counted(len(sides), 'other model')}."
+        return Judgement(SHOWN, reason, values, evidence)
+    return Judgement(NOT_SHOWN, "At least one difference is not significant.", values, evidence)

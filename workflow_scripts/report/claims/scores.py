@@ -45,12 +45,46 @@ def comparable_scores(scores: pd.DataFrame, averages: pd.DataFrame, settings: Ro
     return found
 
 
-def complete_tasks(scores: pd.DataFrame, model: str) -> dict[str, Row]:
-    """{task: {value, stderr, documents}}: accuracy on tasks of which every document was scored."""
-    rows = scores[
-        (scores["model"] == model) & (scores["metric"] == "acc") & (scores["documents"] == scores["of_documents"])
-    ]
-    return {row.task: {**_percent(row), "documents": int(row.documents)} for row in frame_rows(rows)}
+def peer_differences(
+    comparisons: pd.DataFrame, suite_comparisons: pd.DataFrame, settings: Row, model: str
+) -> list[Row]:
+    """{name, examples, differences} of each peer: {name, difference, low, high}, model − peer, in points.
+
+    The plain mean of each suite, or the tasks of a suite without average. Without any if documents were left out
+    (`evaluation.limit`).
+    """
+    if settings["limit"] is not None:
+        return []
+    known = suites.known(settings["custom"])
+    entries = {
+        (member.entry, member.metric): f"{suite} {member.task}"
+        for suite in settings["suites"]
+        if not known[suite]["average"]
+        for member in suites.members(suite, known)
+        if not member.suite
+    }
+    found = []
+    for name, peer in settings["peers"].items():
+        rows = [
+            (f"{row.suite} mean", row)
+            for row in frame_rows(suite_comparisons)
+            if (row.model, row.reference, row.rule) == (model, name, "mean")
+        ]
+        rows += [
+            (entries[row.asked, row.metric], row)
+            for row in frame_rows(comparisons)
+            if (row.model, row.reference) == (model, name) and (row.asked, row.metric) in entries
+        ]
+        differences = [
+            {"name": about}
+            | {
+                key: None if pd.isna(getattr(row, key)) else 100 * getattr(row, key)
+                for key in ("difference", "low", "high")
+            }
+            for about, row in rows
+        ]
+        found.append({"name": name, "examples": peer.get("examples"), "differences": differences})
+    return found
 
 
 def _percent(row: Any) -> Row:

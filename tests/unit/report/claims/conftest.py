@@ -18,10 +18,18 @@ def exchange(number, low, high, conversations=200):
     }  # fmt: skip
 
 
+def interval(name, low, high):
+    return {"name": name, "difference": 0.0 if low is None else (low + high) / 2, "low": low, "high": high}
+
+
+def accuracy(value, low, high, questions):
+    return {"questions": questions, "value": value, "low": low, "high": high}
+
+
 def full_size():
     """Measurements of 15,000 conversations and a tuned Llama-2-7B."""
     none = {str(level): {"items": 0, "conversations": 0} for level in (100, 99, 98, 97)}
-    sizes = read_claims()["no_contamination"]["numbers"]["sizes"]
+    sizes = read_claims()["nothing_left"]["numbers"]["sizes"]
     benchmark = {"empty": 0, "levels": none, "listed": none, "passages": none, "allowed": none}
     return {
         "data": {
@@ -29,7 +37,7 @@ def full_size():
             "messages": 6.4, "tokens": 1234.5,
             "phrases": {"as an ai language model": 0, "september 2021": 0},
             "labels": {label: {"conversations": 2000, "published": 2000} for label in LABELS},
-            "techniques": dict.fromkeys(STEPS, 500),
+            "techniques": {**dict.fromkeys(STEPS, 500), "amplify": 11000},
             "new": {"words": 12_000_000, "old": 2_000_000, "included": 1_000_000},
         },
         "decontamination": {
@@ -55,10 +63,17 @@ def full_size():
             ("openllm-v1", None): {"value": 52.7, "stderr": 0.3},
             ("openllm-v1", "gsm8k"): {"value": 7.5, "stderr": 0.7},
         },
-        "tasks": {"knowledge_late_2022": {"value": 61.0, "stderr": 3.0, "documents": 250}},
+        "peers": [
+            {"name": "large", "examples": 300_000, "differences": [interval("gpt4all mean", -0.4, 0.9), interval("truthfulqa_mc1", 0.1, 4.0)]},
+            {"name": "original", "examples": None, "differences": [interval("gpt4all mean", -9.0, -8.0)]},
+        ],
+        "knowledge": {"late": accuracy(61.0, 45.0, 75.0, 24), "early": accuracy(70.0, 62.0, 77.0, 120)},
+        "summaries": {"questions": 10, "share": 0.7, "stderr": 0.05, "low": 0.6, "high": 0.8},
         "published": yaml.safe_load(PUBLISHED.read_text(encoding="utf-8")),
         "exchanges": [exchange(1, -0.3, -0.1), exchange(2, -0.25, -0.1), exchange(3, -0.2, -0.05), exchange(None, -0.3, -0.1)],
-        "second_turns": {"questions": 80, "share": 0.7, "low": 0.6, "high": 0.8},
+        "later_turns": [
+            {"reference": name, "questions": 80, "share": 0.7, "low": 0.6, "high": 0.8} for name in ("base", "original")
+        ],
     }  # fmt: skip
 
 

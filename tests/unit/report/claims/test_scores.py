@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.report.claims.scores import comparable_scores, complete_tasks
+from workflow_scripts.report.claims.scores import comparable_scores, peer_differences
 
 SETTINGS = {"suites": ["truthfulqa", "gpt4all"], "custom": {}, "limit": None}
 GPT4ALL = ["hellaswag", "openbookqa", "winogrande", "arc_easy", "arc_challenge", "boolq", "piqa"]
@@ -57,10 +57,24 @@ def test_a_custom_suite_with_a_known_name_is_not_comparable():
     )
 
 
-def test_single_tasks():
-    assert complete_tasks(table(short=["boolq"]), "capybara")["winogrande"] == {
-        "value": 50.0,
-        "stderr": 1.0,
-        "documents": 100,
-    }
-    assert "boolq" not in complete_tasks(table(short=["boolq"]), "capybara")
+def compared(**values):
+    return {"model": "capybara", "reference": "other", "difference": 0.01, "low": -0.02, "high": 0.04, **values}
+
+
+def test_differences_from_a_peer_are_those_of_suites_and_of_tasks_without_an_average():
+    suites = pd.DataFrame(
+        [
+            compared(suite="gpt4all", rule="mean"),
+            compared(suite="mmlu", rule="by_documents"),
+            compared(suite="gpt4all", rule="mean", reference="base"),
+        ]
+    )
+    tasks = pd.DataFrame(
+        [compared(asked="truthfulqa_mc1.0shot", metric="acc"), compared(asked="piqa.0shot", metric="acc_norm")]
+    )
+    settings = {**SETTINGS, "peers": {"other": {"examples": 300_000}}}
+    (peer,) = peer_differences(tasks, suites, settings, "capybara")
+    assert (peer["name"], peer["examples"]) == ("other", 300_000)
+    assert [row["name"] for row in peer["differences"]] == ["gpt4all mean", "truthfulqa truthfulqa_mc1"]
+    assert peer["differences"][0]["low"] == pytest.approx(-2)
+    assert peer_differences(tasks, suites, {**settings, "limit": 20}, "capybara") == []
