@@ -7,6 +7,9 @@ REJECTING = [
     "decontamination",
     "dataset",
 ]
+REPHRASED_PAGE = "<results>/report/rephrased.html" if SEARCHES_REPHRASED else []
+# Of the conversations, and of the seeds before the synthesis.
+HITS = ["<results>/decontamination/hits.jsonl", *(["<results>/seeds/hits.jsonl"] if SOURCES else [])]
 
 
 rule check_claims:
@@ -82,6 +85,7 @@ rule render_report:
         conversations="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
+        rephrased_page=REPHRASED_PAGE,
         flips_page="<results>/report/flips.html",
         conversations_page="<results>/report/conversations.html",
         dataset="<results>/dataset/stats.json",
@@ -150,7 +154,7 @@ rule render_report:
 rule render_conversations:
     input:
         conversations="<results>/conversations/data.jsonl",
-        hits="<results>/decontamination/hits.jsonl",
+        hits=HITS,
         train="<results>/dataset/train.parquet",
         test="<results>/dataset/test.parquet",
         rejected=expand("<results>/{stage}/rejected.jsonl", stage=REJECTING),
@@ -169,12 +173,14 @@ rule render_conversations:
     params:
         code=code_hash("report.render_conversations"),
         run=config["run"],
+        searched=int(bool(BENCHMARKS)),
     shell:
         """
         python -m workflow_scripts.report.render_conversations \
             --run {params.run:q} \
             --conversations {input.conversations:q} \
             --hits {input.hits:q} \
+            --searched {params.searched} \
             --train {input.train:q} \
             --test {input.test:q} \
             --rejected {input.rejected:q} \
@@ -187,7 +193,7 @@ rule render_conversations:
 
 rule render_hits:
     input:
-        hits="<results>/decontamination/hits.jsonl",
+        hits=HITS,
     output:
         page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
     log:
@@ -204,6 +210,33 @@ rule render_hits:
         python -m workflow_scripts.report.render_hits \
             --title {params.run:q} \
             --hits {input.hits:q} \
+            --browser conversations.html \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule render_rephrased:
+    input:
+        rephrased="<results>/decontamination/rephrased.jsonl",
+        stats="<results>/decontamination/stats.json",
+    output:
+        page=report("<results>/report/rephrased.html", caption="report/render_rephrased.rst", category="Report"),
+    log:
+        "<logs>/render_rephrased.log",
+    benchmark:
+        "<benchmarks>/render_rephrased.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        code=code_hash("report.render_rephrased"),
+        run=config["run"],
+    shell:
+        """
+        python -m workflow_scripts.report.render_rephrased \
+            --title {params.run:q} \
+            --rephrased {input.rephrased:q} \
+            --stats {input.stats:q} \
             --browser conversations.html \
             --page {output.page:q} \
             2>&1 | tee {log:q}
@@ -238,4 +271,5 @@ rule report:
     input:
         "<results>/report/claims.json",
         expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips"]),
+        REPHRASED_PAGE,
     localrule: True

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
+from workflow_scripts.decontamination.relations import SCHEMA as RELATION
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
 from workflow_scripts.seeds.labels import teacher as labels
@@ -52,6 +53,7 @@ SCHEMAS = {
     "judge_pair": PAIR,
     "score": scores.SCHEMA,
     "judge": RUBRIC,
+    "relation": RELATION,
 }
 
 

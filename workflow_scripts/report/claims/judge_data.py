@@ -15,6 +15,7 @@ from workflow_scripts.report.claims.judgement import (
 )
 
 DATA = ("train", "test")
+APART = ("listed", "words", "passages")  # kinds of hits that are no reason for removal
 
 
 def _count(measured: Row) -> Row:
@@ -181,7 +182,7 @@ def no_contamination(measured: Row, numbers: Row) -> Judgement:
         values.append(number(f"{suite}, searched of {sum(sizes.values()):,} items", sum(here.values()), "items"))
         if any(here.get(name, 0) < size for name, size in sizes.items()):
             missing.append(suite)
-    apart = [entry[kind].get(lowest, {"items": 0}) for entry in benchmarks.values() for kind in ("listed", "passages")]
+    apart = [entry[kind].get(lowest, {"items": 0}) for entry in benchmarks.values() for kind in APART]
     values += [
         number("questions and answers left in the data", len(measured["remaining"]), "items"),
         number("removed", stats["rejected"].get("contaminated", 0), "conversations"),
