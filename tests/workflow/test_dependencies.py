@@ -102,8 +102,8 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
         ({"decontamination": {"remove_at": 99}}, {"decontaminate_seeds", "decontaminate_conversations"}),
         ({"decontamination": {"benchmarks": BENCHMARKS}}, {"fetch_benchmark", "index_benchmarks", "decontaminate_conversations", "all"}),
         ({"decontamination": {"rephrased": {"by": "similarity"}}}, {
-            "embed_benchmarks", "find_rephrased", "judge_rephrased", "decontaminate_conversations", "decontamination",
-            "render_rephrased", "render_report", "report", "all",
+            "embed_benchmarks", "find_rephrased", "judge_rephrased", "decontaminate_conversations", "render_rephrased",
+            "render_report", "all",
         }),
         ({"conversations": {"jaccard_threshold": None}}, {"assemble_conversations"}),
         ({"decontamination": {"shards": 2}}, {"search_benchmarks", "decontaminate_conversations", "all"}),

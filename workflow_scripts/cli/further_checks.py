@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--rephrased", action="store_true", help="write rephrased.jsonl: passages close to an item")
     group.add_argument(
-        "--min-similarity", type=float, default=0.7, metavar="COSINE", help="minimum similarity; default 0.7"
+        "--min-similarity", type=float, default=0.65, metavar="COSINE", help="minimum similarity; default 0.65"
     )
     group.add_argument(
         "--neighbours", type=int, default=3, metavar="N", help="nearest items considered for each passage; default 3"

@@ -49,7 +49,7 @@ def test_candidates_are_grouped_by_relation_and_sorted_by_similarity(render):
     assert page.index("Passage 3.") < page.index("Passage 2.") < page.index("Passage 5.")
     assert "c3, removed" in page and "c5, allowed: a common question" in page and "c1, listed only" in page
     assert "Both ask the same." in page and '<a href="conversations.html#c3">' in page
-    assert "<td>x</td>" in page and "<td>y</td>" not in page and "judge judged the relation" in page
+    assert "<td>x</td>" in page and "<td>y</td>" not in page and "The model judge judged the relation" in page
 
 
 def test_every_text_is_escaped(render):
