@@ -1,4 +1,4 @@
-"""Conversations: fetch finished conversations to include, assemble everything, split over-long ones."""
+"""Conversations: fetch finished conversations to include, assemble everything, split over-long ones, drop near-duplicates."""
 
 INCLUDED = config["conversations"]["include"]
 DOWNLOADS += expand("<results>/conversations/included/{included}.parquet", included=range(len(INCLUDED)))
