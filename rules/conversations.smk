@@ -1,4 +1,4 @@
-"""Conversations: fetch finished conversations to include, assemble everything, split over-long ones."""
+"""Conversations: fetch finished conversations to include, assemble everything, split over-long ones, drop near-duplicates."""
 
 INCLUDED = config["conversations"]["include"]
 DOWNLOADS += expand("<results>/conversations/included/{included}.parquet", included=range(len(INCLUDED)))
@@ -55,6 +55,7 @@ rule assemble_conversations:
             [entry | {"rules": sources.cleaning(entry, config["seeds"]["cleaning"])["rules"]} for entry in INCLUDED]
         ),
         max_chars=as_json(config["conversations"]["max_chars"]),
+        jaccard_threshold=as_json(config["conversations"]["jaccard_threshold"]),
     shell:
         """
         python -m workflow_scripts.conversations.assemble_conversations \
@@ -63,6 +64,7 @@ rule assemble_conversations:
             --include {params.include:q} \
             --fetched {input.included:q} \
             --max-chars {params.max_chars} \
+            --jaccard-threshold {params.jaccard_threshold} \
             --data {output.data:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \

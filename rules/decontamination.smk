@@ -2,6 +2,14 @@
 
 SEARCH_SHARDS = [f"{n:04d}" for n in range(config["decontamination"]["shards"])]
 MINHASH = "<results>/decontamination/minhash_baseline.jsonl" if config["decontamination"]["minhash"] else []
+REPHRASED = config["decontamination"]["rephrased"]
+SEARCHES_REPHRASED, JUDGES_REPHRASED = REPHRASED["by"] != "none", REPHRASED["by"] == "model"
+RELATIONS = "<results>/decontamination/rephrased/relations.jsonl" if SEARCHES_REPHRASED else []
+REPHRASED_FILES = ["items.parquet", "candidates.jsonl", "relations.jsonl"] if SEARCHES_REPHRASED else []
+DOWNLOADS += EMBEDDER_WEIGHTS if SEARCHES_REPHRASED else []
+DOWNLOADS += JUDGE_FILES if JUDGES_REPHRASED else []
+# A parameter function: the name or folder of the embedding model.
+compared_embedder = lambda wildcards, input: os.path.dirname(str(input.model)) if FETCH_EMBEDDER else EMBEDDER
 DOWNLOADS += expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS)
 
 
@@ -37,7 +45,8 @@ rule index_benchmarks:
     input:
         benchmarks=expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS),
         origins=expand("<results>/decontamination/items/{benchmark}.json", benchmark=BENCHMARKS),
-        sample="<results>/conversations/data.jsonl",
+        # Before the synthesis, because the seeds are searched, too.
+        sample="<results>/seeds/unique.parquet" if SOURCES else "<results>/conversations/data.jsonl",
     output:
         texts="<results>/decontamination/index/texts.npz",
         queries="<results>/decontamination/index/queries.jsonl",
@@ -126,15 +135,113 @@ rule run_minhash_baseline:
         """
 
 
+rule embed_benchmarks:
+    input:
+        model=input_files(EMBEDDER_WEIGHTS),
+        queries="<results>/decontamination/index/queries.jsonl",
+    output:
+        vectors="<results>/decontamination/rephrased/items.parquet",
+    log:
+        "<logs>/embed_benchmarks.log",
+    benchmark:
+        "<benchmarks>/embed_benchmarks.tsv"
+    conda:
+        "../envs/labels.yaml"
+    threads: 8
+    resources:
+        **stage_resources(config["seeds"]),
+    params:
+        code=code_hash("decontamination.embed_benchmarks"),
+        model=compared_embedder,
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.decontamination.embed_benchmarks \
+            --queries {input.queries:q} \
+            --model={params.model:q} \
+            --vectors {output.vectors:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule find_rephrased:
+    input:
+        model=input_files(EMBEDDER_WEIGHTS),
+        conversations="<results>/conversations/data.jsonl",
+        vectors="<results>/decontamination/rephrased/items.parquet",
+    output:
+        candidates="<results>/decontamination/rephrased/candidates.jsonl",
+    log:
+        "<logs>/find_rephrased.log",
+    benchmark:
+        "<benchmarks>/find_rephrased.tsv"
+    conda:
+        "../envs/labels.yaml"
+    threads: 8
+    resources:
+        **stage_resources(config["seeds"]),
+    params:
+        code=code_hash("decontamination.find_rephrased"),
+        model=compared_embedder,
+        settings=as_json({name: REPHRASED[name] for name in ("neighbours", "min_similarity", "answers")}),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.decontamination.find_rephrased \
+            --conversations {input.conversations:q} \
+            --vectors {input.vectors:q} \
+            --model={params.model:q} \
+            --settings {params.settings:q} \
+            --candidates {output.candidates:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule judge_rephrased:
+    input:
+        model=input_files(JUDGE_FILES if JUDGES_REPHRASED else []),
+        candidates="<results>/decontamination/rephrased/candidates.jsonl",
+    output:
+        relations="<results>/decontamination/rephrased/relations.jsonl",
+        usage="<results>/decontamination/rephrased/usage.json",
+    log:
+        "<logs>/judge_rephrased.log",
+    benchmark:
+        "<benchmarks>/judge_rephrased.tsv"
+    conda:
+        "../envs/vllm.yaml" if JUDGE["kind"] == "vllm" else "../envs/teacher.yaml"
+    threads: 8
+    resources:
+        **stage_resources(*([JUDGE] if JUDGES_REPHRASED else [config["seeds"]])),
+    params:
+        code=code_hash("decontamination.judge_rephrased"),
+        judge=as_json(answer_settings(JUDGE) if JUDGES_REPHRASED else {}),
+        sampling=as_json(config["judge"]["sampling"]),
+        folder=subpath(output.relations, ancestor=3),
+    shell:
+        """
+        HF_HUB_OFFLINE=1 python -m workflow_scripts.common.on_gpus {resources.gpu} python -m workflow_scripts.decontamination.judge_rephrased \
+            --candidates {input.candidates:q} \
+            --judge {params.judge:q} \
+            --sampling {params.sampling:q} \
+            --threads {threads} \
+            --teacher-folder {params.folder:q}/teacher \
+            --relations {output.relations:q} \
+            --usage {output.usage:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule decontaminate_conversations:
     input:
         conversations="<results>/conversations/data.jsonl",
         found=expand("<results>/decontamination/found/{shard}.jsonl", shard=SEARCH_SHARDS),
         minhash=MINHASH,
+        relations=RELATIONS,
+        usage="<results>/decontamination/rephrased/usage.json" if SEARCHES_REPHRASED else [],
         summary="<results>/decontamination/index/items.json",
     output:
         data="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
+        rephrased="<results>/decontamination/rephrased.jsonl",
         rejected="<results>/decontamination/rejected.jsonl",
         stats="<results>/decontamination/stats.json",
     log:
@@ -149,6 +256,7 @@ rule decontaminate_conversations:
         levels=config["decontamination"]["levels"],
         remove_at=config["decontamination"]["remove_at"],
         allow=as_json(config["decontamination"]["allow"]),
+        remove_relations=as_json(REPHRASED["remove"]),
         suites=as_json(SUITES),
     shell:
         """
@@ -160,9 +268,13 @@ rule decontaminate_conversations:
             --levels {params.levels} \
             --remove-at {params.remove_at} \
             --allow {params.allow:q} \
+            --relations {input.relations:q} \
+            --usage {input.usage:q} \
+            --remove-relations {params.remove_relations:q} \
             --suites {params.suites:q} \
             --data {output.data:q} \
             --hits {output.hits:q} \
+            --rephrased {output.rephrased:q} \
             --rejected {output.rejected:q} \
             --stats {output.stats:q} \
             2>&1 | tee {log:q}
@@ -175,5 +287,6 @@ rule decontamination:
         expand("<results>/decontamination/found/{shard}.jsonl", shard=SEARCH_SHARDS),
         "<results>/decontamination/index/items.json",
         MINHASH,
+        expand("<results>/decontamination/rephrased/{name}", name=REPHRASED_FILES),
         "<results>/decontamination/data.jsonl",
     localrule: True

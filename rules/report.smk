@@ -7,6 +7,9 @@ REJECTING = [
     "decontamination",
     "dataset",
 ]
+REPHRASED_PAGE = "<results>/report/rephrased.html" if SEARCHES_REPHRASED else []
+# Of the conversations, and of the seeds before the synthesis.
+HITS = ["<results>/decontamination/hits.jsonl", *(["<results>/seeds/hits.jsonl"] if SOURCES else [])]
 
 
 rule check_claims:
@@ -89,6 +92,7 @@ rule render_report:
         conversations="<results>/decontamination/data.jsonl",
         hits="<results>/decontamination/hits.jsonl",
         hits_page="<results>/report/hits.html",
+        rephrased_page=REPHRASED_PAGE,
         flips_page="<results>/report/flips.html",
         items_page="<results>/report/items.html",
         conversations_page="<results>/report/conversations.html",
@@ -164,7 +168,7 @@ rule render_report:
 rule render_conversations:
     input:
         conversations="<results>/conversations/data.jsonl",
-        hits="<results>/decontamination/hits.jsonl",
+        hits=HITS,
         train="<results>/dataset/train.parquet",
         test="<results>/dataset/test.parquet",
         rejected=expand("<results>/{stage}/rejected.jsonl", stage=REJECTING),
@@ -183,12 +187,14 @@ rule render_conversations:
     params:
         code=code_hash("report.render_conversations"),
         run=config["run"],
+        searched=int(bool(BENCHMARKS)),
     shell:
         """
         python -m workflow_scripts.report.render_conversations \
             --run {params.run:q} \
             --conversations {input.conversations:q} \
             --hits {input.hits:q} \
+            --searched {params.searched} \
             --train {input.train:q} \
             --test {input.test:q} \
             --rejected {input.rejected:q} \
@@ -201,7 +207,7 @@ rule render_conversations:
 
 rule render_hits:
     input:
-        hits="<results>/decontamination/hits.jsonl",
+        hits=HITS,
     output:
         page=report("<results>/report/hits.html", caption="report/render_hits.rst", category="Report"),
     log:
@@ -218,6 +224,33 @@ rule render_hits:
         python -m workflow_scripts.report.render_hits \
             --title {params.run:q} \
             --hits {input.hits:q} \
+            --browser conversations.html \
+            --page {output.page:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule render_rephrased:
+    input:
+        rephrased="<results>/decontamination/rephrased.jsonl",
+        stats="<results>/decontamination/stats.json",
+    output:
+        page=report("<results>/report/rephrased.html", caption="report/render_rephrased.rst", category="Report"),
+    log:
+        "<logs>/render_rephrased.log",
+    benchmark:
+        "<benchmarks>/render_rephrased.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        code=code_hash("report.render_rephrased"),
+        run=config["run"],
+    shell:
+        """
+        python -m workflow_scripts.report.render_rephrased \
+            --title {params.run:q} \
+            --rephrased {input.rephrased:q} \
+            --stats {input.stats:q} \
             --browser conversations.html \
             --page {output.page:q} \
             2>&1 | tee {log:q}
@@ -278,4 +311,5 @@ rule report:
     input:
         "<results>/report/claims.json",
         expand("<results>/report/{page}.html", page=["index", "conversations", "hits", "flips", "items"]),
+        REPHRASED_PAGE,
     localrule: True

@@ -1,4 +1,4 @@
-"""Seeds: fetch each source as published, adapt, clean, deduplicate, label, score, select."""
+"""Seeds: fetch each source as published, adapt, clean, deduplicate, search for benchmark items, label, score, select."""
 
 LABELLED_BY = config["seeds"]["labels"]["by"]
 SCORED_BY = config["seeds"]["scores"]["by"]
@@ -12,9 +12,8 @@ EMBEDS = (
     or SCORED_BY == "model"
     or CLUSTERS
 )
-EMBEDDER_FILES = (
-    (["<results>/seeds/embedder/modules.json"] if FETCH_EMBEDDER else model_files(EMBEDDER)) if EMBEDS else []
-)
+EMBEDDER_WEIGHTS = ["<results>/seeds/embedder/modules.json"] if FETCH_EMBEDDER else model_files(EMBEDDER)
+EMBEDDER_FILES = EMBEDDER_WEIGHTS if EMBEDS else []
 OVERSAMPLING = (
     config_subset("seeds", "oversample", "composition", "limit", "expected_yield")
     if config["seeds"]["oversample"]
@@ -147,6 +146,43 @@ rule deduplicate_seeds:
         """
 
 
+rule decontaminate_seeds:
+    input:
+        seeds="<results>/seeds/unique.parquet",
+        index=[f"<results>/decontamination/index/{name}" for name in ("texts.npz", "queries.jsonl")],
+        summary="<results>/decontamination/index/items.json",
+    output:
+        searched="<results>/seeds/searched.parquet",
+        rejected="<results>/seeds/searched.rejected.parquet",
+        hits="<results>/seeds/hits.jsonl",
+    log:
+        "<logs>/decontaminate_seeds.log",
+    benchmark:
+        "<benchmarks>/decontaminate_seeds.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=scale_with_attempt(4000),
+        runtime=scale_with_attempt(120),
+    params:
+        code=code_hash("seeds.decontaminate_seeds"),
+        index=subpath(input.summary, parent=True),
+        remove_at=config["decontamination"]["remove_at"],
+        allow=as_json(config["decontamination"]["allow"]),
+    shell:
+        """
+        python -m workflow_scripts.seeds.decontaminate_seeds \
+            --seeds {input.seeds:q} \
+            --index {params.index:q} \
+            --remove-at {params.remove_at} \
+            --allow {params.allow:q} \
+            --searched {output.searched:q} \
+            --rejected {output.rejected:q} \
+            --hits {output.hits:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule fetch_embedder:
     output:
         model="<results>/seeds/embedder/modules.json",
@@ -175,7 +211,7 @@ rule fetch_embedder:
 rule embed_seeds:
     input:
         model=input_files(EMBEDDER_FILES),
-        seeds="<results>/seeds/unique.parquet",
+        seeds="<results>/seeds/searched.parquet",
     output:
         embedded="<results>/seeds/embedded.parquet",
         rejected="<results>/seeds/embedded.rejected.parquet",
@@ -322,7 +358,7 @@ rule select_seeds:
             *expand("<results>/seeds/{step}/{source}.rejected.parquet", step=["adapted", "clean"], source=SOURCES),
             *expand(
                 "<results>/seeds/{step}.rejected.parquet",
-                step=["unique", "embedded", "distinct", "labelled", "scored"],
+                step=["unique", "searched", "embedded", "distinct", "labelled", "scored"],
             ),
         ],
     output:
@@ -365,8 +401,11 @@ rule seeds:
         ),
         [
             f"<results>/seeds/{name}.parquet"
-            for name in ("unique", "embedded", "distinct", "labelled", "scored")
+            for name in ("unique", "searched", "embedded", "distinct", "labelled", "scored")
             if SOURCES
         ],
+        # The index with which the seeds are searched.
+        expand("<results>/decontamination/items/{benchmark}.jsonl", benchmark=BENCHMARKS if SOURCES else []),
+        "<results>/decontamination/index/items.json" if SOURCES else [],
         "<results>/seeds/data.jsonl" if SOURCES else [],
     localrule: True

@@ -8,7 +8,7 @@ JUDGE = judge_settings(config)
 SYNTHESIS_JUDGE = independent_endpoint(config)
 # The teacher's weights are fetched and trigger a rerun; a judge with weights of its own is a local file or an endpoint.
 JUDGE_FILES = []
-if JUDGED:
+if JUDGED or config["decontamination"]["rephrased"]["by"] == "model":
     own = JUDGE["kind"] != "endpoint" and JUDGE["model"] != TEACHER_MODEL
     JUDGE_FILES = model_files(JUDGE["model"]) if own else [] if JUDGE["kind"] == "endpoint" else TEACHER_FILES
 export_judge_runtime(config)
@@ -195,7 +195,7 @@ rule collect_synthesis:
 
 rule judge_conversations:
     input:
-        model=input_files(JUDGE_FILES),
+        model=input_files(JUDGE_FILES if JUDGED else []),
         data="<results>/synthesis/collected.jsonl",
         rejected="<results>/synthesis/collected.rejected.jsonl",
         stats="<results>/synthesis/collected.stats.json",

@@ -92,7 +92,7 @@ def render(folder: Path) -> dict[str, float]:
     report = folder / "report"
     command = [
         sys.executable, "-m", "workflow_scripts.report.render_conversations", "--run", "invented",
-        "--conversations", folder / "conversations" / "data.jsonl", "--hits", folder / "decontamination" / "hits.jsonl",
+        "--conversations", folder / "conversations" / "data.jsonl", "--hits", folder / "decontamination" / "hits.jsonl", "--searched", "1",
         "--train", folder / "dataset" / "train.parquet", "--test", folder / "dataset" / "test.parquet",
         "--rejected", *(folder / stage / "rejected.jsonl" for stage in STAGES), "--seeds",
         "--page", report / "conversations.html", "--parts", *(report / "conversations" / f"{name}.js" for name in PARTS),

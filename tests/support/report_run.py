@@ -58,7 +58,7 @@ def make(folder: Path, text: str = "Why does granite erode so slowly?", label: s
             "moves_by_kind": {label: {label: 1}}, "released": {"all": {"chars": length, "recap": share}, "per_source": {label: {"source_exchanges": length}}},
         },
         "conversations/stats.json": {**stats, "split": 0, "parts": 0},
-        "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "suites": {}, "benchmarks": {}},
+        "decontamination/stats.json": {**stats, "levels": [100], "remove_at": 97, "items": 0, "rephrased": None, "suites": {}, "benchmarks": {}},
         "dataset/stats.json": {**stats, "train": 1, "test": 1, "per_source": {label: 2}, "licenses": {label: 2}},
     }  # fmt: skip
     rate = {"n": 2, "found": 1, "rate": 0.5, "low": 0.1, "high": 0.9}

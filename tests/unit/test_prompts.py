@@ -12,6 +12,7 @@ import pytest
 from tests.support.examples import with_examples
 from tests.support.scripted_replies import reply_text
 from workflow_scripts.common.package_files import PACKAGE
+from workflow_scripts.decontamination.relations import SCHEMA as RELATION
 from workflow_scripts.evaluation.judge import GRADE_SCHEMA
 from workflow_scripts.evaluation.judge import SCHEMA as PAIR
 from workflow_scripts.seeds import posts
@@ -55,6 +56,7 @@ SCHEMAS = {
     "judge_grade": GRADE_SCHEMA,
     "score": scores.SCHEMA,
     "judge": RUBRIC,
+    "relation": RELATION,
 }
 
 

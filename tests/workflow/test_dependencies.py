@@ -30,7 +30,8 @@ ENTRY_POINTS = {
         ("synthesis/prompts/follow_up.jinja", {"synthesize_shard"}),
         ("synthesis/techniques/moves.yaml", {"synthesize_shard", "collect_synthesis"}),
         ("teacher/client.py", {
-            "label_seeds", "score_seeds", "draw_topics", "synthesize_shard", "judge_conversations", "judge_answers",
+            "label_seeds", "score_seeds", "draw_topics", "synthesize_shard", "judge_conversations", "judge_rephrased",
+            "judge_answers",
         }),
         ("training/packing.py", {"train_model"}),
         ("training/templates/user_assistant.jinja", {
@@ -98,8 +99,13 @@ BENCHMARKS = ["pocket_science", "pocket_commonsense"]
         ({"teacher": {"prefill": False}}, {"draw_topics", "synthesize_shard"}),
         ({"teacher": {"concurrency": 2, "timeout": 9, "retries": 1, "budget": {"max_tokens": 9}, "price": {"input": 1}}}, set()),
         ({"verification": {"accept": ["correct", "minor_error"]}}, {"apply_decisions"}),
-        ({"decontamination": {"remove_at": 99}}, {"decontaminate_conversations"}),
+        ({"decontamination": {"remove_at": 99}}, {"decontaminate_seeds", "decontaminate_conversations"}),
         ({"decontamination": {"benchmarks": BENCHMARKS}}, {"fetch_benchmark", "index_benchmarks", "decontaminate_conversations", "all"}),
+        ({"decontamination": {"rephrased": {"by": "similarity"}}}, {
+            "embed_benchmarks", "find_rephrased", "judge_rephrased", "decontaminate_conversations", "render_rephrased",
+            "render_report", "all",
+        }),
+        ({"conversations": {"jaccard_threshold": None}}, {"assemble_conversations"}),
         ({"decontamination": {"shards": 2}}, {"search_benchmarks", "decontaminate_conversations", "all"}),
         ({"decontamination": {"processes": 2}}, set()),
         ({"dataset": {"test_fraction": 0.2}}, {"split_dataset"}),

@@ -26,8 +26,8 @@ AFTER_AUDIT = {
     if name not in ("select_training_data", "audit_loss_mask", "write_data_card", "render_conversations")
 } | {"compute_exchange_losses": 1}
 AFTER_SEARCH = {"decontaminate_conversations": 1, "render_hits": 1, "split_dataset": 1, **AFTER_DATASET}
-AFTER_INDEX = {"index_benchmarks": 1, "search_benchmarks": 1, "run_minhash_baseline": 1, **AFTER_SEARCH}
-AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_INDEX}
+AFTER_ASSEMBLY = {"search_benchmarks": 1, "run_minhash_baseline": 1, **AFTER_SEARCH}
+AFTER_DECISIONS = {"apply_decisions": 1, "assemble_conversations": 1, **AFTER_ASSEMBLY}
 AFTER_SYNTHESIS = {
     "collect_synthesis": 1,
     "judge_conversations": 1,
@@ -37,9 +37,11 @@ AFTER_SYNTHESIS = {
 }
 
 AFTER_SELECTION = {"select_seeds": 1, "shard_seeds": 1, "synthesize_shard": 4, **AFTER_SYNTHESIS}
-AFTER_CLEANING = {
-    "deduplicate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, "score_seeds": 1, **AFTER_SELECTION,
+AFTER_SEED_SEARCH = {
+    "decontaminate_seeds": 1, "embed_seeds": 1, "deduplicate_semantic": 1, "label_seeds": 1, "score_seeds": 1, **AFTER_SELECTION,
 }  # fmt: skip
+AFTER_INDEX = {"index_benchmarks": 1, **AFTER_SEED_SEARCH}
+AFTER_CLEANING = {"deduplicate_seeds": 1, **AFTER_INDEX}
 
 AFTER_TEMPLATE = {name: count for name, count in AFTER_DATASET.items() if name not in ("select_training_data", "render_conversations", "write_data_card")} | {
     "check_base": 1,
@@ -213,7 +215,8 @@ def test_touching_every_source_does_nothing(finished):
             "fetch_benchmark": 1, **AFTER_INDEX, "fetch_task": 3, "evaluate_task": 9,
         }),
         ("config.yaml", "accept: [correct]", "accept: [correct, minor_error]", AFTER_DECISIONS),
-        ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_SEARCH),
+        ("config.yaml", "remove_at: 97", "remove_at: 99", AFTER_SEED_SEARCH),
+        ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98]", AFTER_SEARCH),
         ("config.yaml", "    - {registered: puffin, path: resources/pocket/seeds/puffin.jsonl, license: Apache-2.0}\n", "", AFTER_CLEANING),
         ("resources/pocket/seeds/know_logic.json", "e", "E", {"fetch_source": 1, "adapt_source": 1, "clean_source": 1, **AFTER_CLEANING}),
         ("config.yaml", "url, truncated", "truncated", {"clean_source": 11, **AFTER_CLEANING}),
@@ -227,7 +230,7 @@ def test_touching_every_source_does_nothing(finished):
         ("config.yaml", "benchmarks: [pocket_science, pocket_commonsense, pocket_reading]", "benchmarks: [pocket_science, pocket_commonsense]", AFTER_INDEX),
         ("workflow_scripts/training/templates/user_assistant.jinja", "USER", "User", AFTER_TEMPLATE),
         ("config.yaml", "  tasks: []  ", "  tasks: [arc_easy]  ", AFTER_TASK),
-        ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_SEARCH),
+        ("config.yaml", "allow: []", "allow: [{benchmark: pocket_science, item: x, reason: y}]", AFTER_SEED_SEARCH),
         ("config.yaml", "shards: 1 ", "shards: 2 ", {"search_benchmarks": 2, **AFTER_SEARCH}),
         ("workflow_scripts/report/claims/claims.yaml", "full: 10000", "full: 9000", {
             "check_claims": 1, "render_report": 1, "write_model_card": 1, "gather_release": 1, "all": 1,
@@ -237,7 +240,7 @@ def test_touching_every_source_does_nothing(finished):
         }),
         ("workflow_scripts/report/contamination.py", "listed only", "only listed", {"render_hits": 1, "render_conversations": 1, "render_report": 1, "all": 1}),
     ],
-    ids=["prompt", "helper module", "learning rate", "split", "task of a post", "width of pictures", "benchmark", "verdict", "level", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "recipe", "lowest level", "composition", "shard size", "fewer benchmarks", "chat template", "task", "allowed hit", "search shards", "claims", "card", "hits page"],
+    ids=["prompt", "helper module", "learning rate", "split", "task of a post", "width of pictures", "benchmark", "verdict", "level", "levels", "source", "seed row", "cleaning rule", "duplicates", "teacher", "exchanges", "recipe", "lowest level", "composition", "shard size", "fewer benchmarks", "chat template", "task", "allowed hit", "search shards", "claims", "card", "hits page"],
 )  # fmt: skip
 def test_a_change_reruns_exactly_what_depends_on_it(finished, path, old, new, expected):
     file = finished.folder / path

@@ -131,10 +131,11 @@ def test_a_replay_without_the_teacher_has_the_same_bytes(tiny, tmp_path):
         ("workflow_scripts/synthesis/prompts/follow_up.jinja", "Now write", "Please write", "synthesize_shard", "select_seeds"),
         ("workflow_scripts/seeds/cleaning/rules.py", "RULES", "RULES ", "clean_source", "adapt_source"),
         ("config.yaml", "learning_rate: 1.0e-3", "learning_rate: 2.0e-3", "train_model", "audit_loss_mask"),
-        ("config.yaml", "remove_at: 97", "remove_at: 99", "decontaminate_conversations", "search_benchmarks"),
-        ("resources/pocket/benchmarks/pocket_science.jsonl", "ozone", "Ozone", "fetch_benchmark", "assemble_conversations"),
+        ("config.yaml", "levels: [100, 99, 98, 97]", "levels: [100, 99, 98]", "decontaminate_conversations", "search_benchmarks"),
+        ("config.yaml", "remove_at: 97", "remove_at: 99", "decontaminate_seeds", "deduplicate_seeds"),
+        ("resources/pocket/benchmarks/pocket_science.jsonl", "ozone", "Ozone", "fetch_benchmark", "deduplicate_seeds"),
     ],
-    ids=["prompt", "module", "learning rate", "threshold", "benchmark"],
+    ids=["prompt", "module", "learning rate", "levels", "threshold", "benchmark"],
 )  # fmt: skip
 def test_a_change_reruns_its_users(tiny, path, old, new, first, never):
     """`first` and what follows rerun, `never` does not."""

@@ -8,37 +8,42 @@ Rows are conversations (`conversation`, `conversations` or `messages`), or the t
 --output:
   hits.jsonl       one row per hit: row, turn, position, benchmark, item, distance, similarity, both texts
   stats.json       items and rows hit, per benchmark, tier and level
-  rejected.jsonl   the removed rows, with their hits as evidence
+  rephrased.jsonl  with --rephrased: passages that may be rephrased items
+  rejected.jsonl   the removed rows with reason and evidence, also those that cannot be read
   clean/           the files without the removed rows, in their own format
 """
 
 import argparse
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from workflow_scripts.cli import further_checks
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import content_id, read_json, write_json, write_jsonl
-from workflow_scripts.common.types import Hit, Row
+from workflow_scripts.common.types import Config, Hit, Row
 from workflow_scripts.common.yaml_files import read_yaml
 from workflow_scripts.config.locations import with_locations
 from workflow_scripts.config.schema import section_errors
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.clean import write_clean
-from workflow_scripts.decontamination.corpus import Block, blocks, read_block, shard
+from workflow_scripts.decontamination.corpus import Block, blocks, read_block, row_noun, shard
 from workflow_scripts.decontamination.index import FORMAT_VERSION, LOWEST_LEVEL
 from workflow_scripts.decontamination.items import read_benchmark
-from workflow_scripts.decontamination.removal import AllowList, judge
+from workflow_scripts.decontamination.removal import AllowList, hit_evidence, judge, judge_relations, relation_evidence
 from workflow_scripts.decontamination.scan import scan
-from workflow_scripts.decontamination.tables import contamination_table
+from workflow_scripts.decontamination.tables import contamination_table, is_word, rephrased_table
 
 EXAMPLES = """examples:
   capybara decontaminate data.jsonl --benchmarks mmlu gpt4all --output checked
   capybara decontaminate pairs.parquet --columns question answer --benchmarks gsm8k --output checked
   capybara decontaminate data.jsonl --benchmark-file mine.yaml --benchmarks mine --output checked
+  capybara decontaminate data.jsonl --benchmarks mmlu --rephrased --near-duplicates --output checked
 
   Your own benchmark, in mine.yaml: its name, its file, and the columns of an item
     mine: {path: items.jsonl, id: id, question: question, choices: choices, answer: answer, answer_is: index}
@@ -70,6 +75,7 @@ def main(argv: list[str]) -> None:
         raise UserError("nothing to search. Name files, or --index to create only an index.")
     if args.files and not args.output:
         raise UserError("no output folder. Set it with --output.")
+    further_checks.check_arguments(args)
     number, count = args.shard
     mine = shard(blocks(args.files), number - 1, count)
     if args.files:
@@ -89,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help=".jsonl (.gz, .zst) or .parquet files to search"
+        "files", nargs="*", type=Path, metavar="FILE", help=".jsonl, .json (also .gz, .zst) or .parquet files to search"
     )
     parser.add_argument(
         "--benchmarks", nargs="+", default=[], metavar="NAME", help="benchmarks or suites to search for; see --list"
@@ -136,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N", help="search only part I of N of the files"
     )
+    further_checks.add_arguments(parser)
     return parser
 
 
@@ -171,6 +178,11 @@ def _validate(path: Path, key: str, value: Any) -> None:
         more = [f"and {len(errors) - SHOWN_ERRORS} more"] if len(errors) > SHOWN_ERRORS else []
         shown = with_locations(errors[:SHOWN_ERRORS], [path])
         raise UserError("\n  ".join([f"{path} has errors:", *shown, *more]))
+
+
+def _judge(path: Path) -> Config:
+    """The configuration with the judge of a file."""
+    return further_checks.judge_config(_yaml(path, dict))
 
 
 def _check_paths(files: list[Path], output: Path) -> None:
@@ -224,7 +236,7 @@ def _prepare_index(folder: Path, args: argparse.Namespace, lowest: int, sample: 
 
 def _texts(sample: list[Block], columns: list[str]) -> Iterator[str]:
     for block in sample:
-        for conversations, _ in read_block(block, columns):
+        for conversations, _ in read_block(block, columns, {}):
             yield from ("\n".join(text for _, text in one.turns) for one in conversations)
 
 
@@ -236,47 +248,82 @@ def _check_files(
     if args.allow:
         _validate(args.allow, "allow", allowed)
     allow = AllowList(allowed)
-    removed: dict[tuple[str, int], Row] = {}
+    judge_keys = _judge(args.judge) if args.judge else None
+    removed = RemovedRows()
     table_rows: list[Row] = []  # what the table needs of each hit
     rows = 0
 
     def judged() -> Iterator[Hit]:
         nonlocal rows
-        for found in scan(mine, index, args.columns, args.processes):
-            rows += found.conversations
+        for found in scan(mine, index, args.columns, args.processes, skip_unreadable=True):
+            rows += found.conversations + len(found.unreadable)
+            for row, problem in found.unreadable.items():
+                path = found.block.path
+                where = f"{path}, {row_noun(found.block)} {row}"
+                removed.add((str(path), row), f"{path.name}:{row}", "unreadable", f"{where}: {problem}")
             for hit in judge(found.hits, levels, args.remove_at, allow):
                 table_rows.append({key: hit[key] for key in TABLE_COLUMNS})
                 if hit["counts"]:
-                    row = removed.setdefault(
-                        (hit["file"], hit["row"]),
-                        {
-                            "id": hit["id"],
-                            "reason": "contaminated",
-                            "file": hit["file"],
-                            "row": hit["row"],
-                            "evidence": [],
-                        },
-                    )
-                    row["evidence"].append({key: hit[key] for key in ("benchmark", "item", "field", "similarity")})
-                yield hit
+                    removed.add((hit["file"], hit["row"]), hit["id"], "contaminated", hit_evidence(hit))
+                if not is_word(hit):
+                    yield hit
 
     write_jsonl(args.output / f"hits{suffix}.jsonl", judged())
-    write_jsonl(args.output / f"rejected{suffix}.jsonl", removed.values())
+    if rows and len(removed.rows) == rows == removed.by_reason()["unreadable"]:
+        raise UserError(next(iter(removed.rows.values()))["evidence"][0])
     benchmarks = read_json(index / "items.json")["benchmarks"]
+    rephrased = None
+    if args.rephrased:
+        found, judged_by = further_checks.rephrased_rows(args, mine, index, judge_keys)
+        candidates = list(judge_relations(found, args.remove_relations, allow))
+        for row in candidates:
+            if row["counts"]:
+                removed.add((row["file"], row["row"]), row["id"], "rephrased_item", relation_evidence(row))
+        write_jsonl(args.output / f"rephrased{suffix}.jsonl", candidates)
+        rephrased = rephrased_table(candidates, list(benchmarks)) | {"judge": judged_by}
+    if args.near_duplicates is not None:
+        duplicates = further_checks.near_duplicate_rows(mine, args.columns, args.near_duplicates, removed.rows)
+        for place, row_id, evidence in duplicates:
+            removed.add(place, row_id, "near_duplicate", evidence)
+    order = {str(path): number for number, path in enumerate(args.files)}
+    rejected = sorted(removed.rows.values(), key=lambda row: (order[row["file"]], row["row"]))
+    write_jsonl(args.output / f"rejected{suffix}.jsonl", rejected)
     for entry in allow.unused():
         logging.warning("--allow: no hit for %s %s", entry["benchmark"], entry["item"])
     table = contamination_table(table_rows, None, benchmarks, suites, levels)
     write_json(
         args.output / f"stats{suffix}.json",
-        {"in": rows, "out": rows - len(removed), "rejected": {"contaminated": len(removed)}, "levels": levels,
-         "remove_at": args.remove_at, "allow_unused": allow.unused(), **table},
+        {"in": rows, "out": rows - len(removed.rows), "rejected": dict(removed.by_reason()), "levels": levels,
+         "remove_at": args.remove_at, "allow_unused": allow.unused(), "rephrased": rephrased, **table},
     )  # fmt: skip
     if not args.hits_only:
-        write_clean(args.files, mine, set(removed), args.output / "clean", suffix)
+        write_clean(args.files, mine, set(removed.rows), args.output / "clean", suffix)
     _log_table(table, levels)
+    reasons = removed.by_reason()
     logging.info(
-        "%d of %d rows have a hit at %d %% or above; results in %s", len(removed), rows, args.remove_at, args.output
-    )
+        "%d of %d rows have a hit at %d %% or above; results in %s",
+        reasons.pop("contaminated", 0), rows, args.remove_at, args.output,
+    )  # fmt: skip
+    for reason, count in reasons.items():
+        logging.info("%s: %s", reason, counted(count, "row"))
+
+
+class RemovedRows:
+    """The removed rows by (file, row), each with its first reason and the evidence for it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int], Row] = {}
+
+    def add(self, place: tuple[str, int], row_id: str, reason: str, evidence: Any) -> None:
+        """Remove a row; more evidence if it is removed for this reason already."""
+        file, number = place
+        row = self.rows.setdefault(place, {"id": row_id, "reason": reason, "file": file, "row": number, "evidence": []})
+        if row["reason"] == reason:
+            row["evidence"].append(evidence)
+
+    def by_reason(self) -> Counter[str]:
+        """Number of rows by reason."""
+        return Counter(row["reason"] for row in self.rows.values())
 
 
 def _log_table(table: Row, levels: list[int]) -> None:

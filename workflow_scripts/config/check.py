@@ -191,6 +191,8 @@ def _decontamination(section: Config) -> Iterator[str]:
     for name, entry in section["custom"].items():
         if name in entries:
             yield from _file(entry, f"decontamination.custom.{name}")
+    if section["rephrased"]["remove"] and section["rephrased"]["by"] != "model":
+        yield "decontamination.rephrased.remove: relations are found by a judge. Set `decontamination.rephrased.by: model`."
     for number, allowed in enumerate(section["allow"]):
         if entries and allowed["benchmark"] not in entries:
             yield (

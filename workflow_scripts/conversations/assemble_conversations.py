@@ -15,6 +15,7 @@ from workflow_scripts.common.stage import Rejections, write_stage
 from workflow_scripts.common.tables import count_rows
 from workflow_scripts.common.types import Config, Conversation, Exchange, Row, Seed
 from workflow_scripts.conversations import vicuna
+from workflow_scripts.conversations.near_duplicates import near_duplicates
 from workflow_scripts.seeds.cleaning.conversations import first_faulty_exchanges
 
 EVIDENCE_CHARS = 200  # of the first answer
@@ -118,6 +119,18 @@ def clean_and_split(
     return parts, rejections, counts
 
 
+def without_near_duplicates(rows: list[Conversation], threshold: float) -> tuple[list[Conversation], Rejections]:
+    """The conversations without near-duplicates, and those, each with the one that is kept in its place."""
+    rejections = Rejections()
+    removed: set[int] = set()
+    for number, other, similarity in near_duplicates(rows, threshold):
+        row, better = rows[number], rows[other]
+        evidence = {"source": row["source"], "kept": better["id"], **_place(better, "kept_"), "jaccard": similarity}
+        rejections.add(row, "near_duplicate", evidence)
+        removed.add(number)
+    return [row for number, row in enumerate(rows) if number not in removed], rejections
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write all conversations, the rejected ones, and the statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,6 +155,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument(
         "--max-chars", required=True, type=json.loads, help="maximum length of a conversation in characters, or null"
+    )
+    parser.add_argument(
+        "--jaccard-threshold", required=True, type=json.loads, help="similarity of near-duplicates, 0 to 1, or null"
     )
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write")
@@ -169,6 +185,10 @@ def main(argv: list[str] | None = None) -> None:
             rejections.add(row, "exact_duplicate", evidence)
         else:
             unique[row["id"]] = row
+    kept = list(unique.values())
+    if args.jaccard_threshold is not None:
+        kept, similar = without_near_duplicates(kept, args.jaccard_threshold)
+        rejections.rows += similar.rows
     if not rows_in:
         raise UserError(
             "there are no conversations. Name sources in `seeds.sources` or files in `conversations.include`."
@@ -177,18 +197,16 @@ def main(argv: list[str] | None = None) -> None:
         args.data,
         args.rejected,
         args.stats,
-        list(unique.values()),
+        kept,
         rejections,
         rows_in,
         **counts,
-        changes=dict(
-            Counter(row["provenance"]["changes"] for row in unique.values() if "changes" in row["provenance"])
-        ),
-        per_source=dict(Counter(row["source"] for row in unique.values()).most_common()),
+        changes=dict(Counter(row["provenance"]["changes"] for row in kept if "changes" in row["provenance"])),
+        per_source=dict(Counter(row["source"] for row in kept).most_common()),
     )
-    if not unique:
+    if not kept:
         logging.warning("all %d conversations are rejected; %s gives a reason for each", rows_in, args.rejected)
-    logging.info("%d conversations, rejected %s", len(unique), rejections.by_reason())
+    logging.info("%d conversations, rejected %s", len(kept), rejections.by_reason())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Write copies of files without the removed rows."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workflow_scripts.common.json_files import json_rows
 from workflow_scripts.common.rows import atomically
 from workflow_scripts.common.tables import TableWriter
 from workflow_scripts.common.text_files import BLOCK_BYTES, COMPRESSIONS, is_compressed
@@ -16,6 +18,8 @@ def write_clean(
     files: list[Path], blocks: list[Block], removed: set[tuple[str, int]], folder: Path, suffix: str
 ) -> None:
     """Write the rows of `blocks` except the `removed` (file, row from 1), each file in its own format, lines unchanged.
+
+    The rows of an array are an array again, one a line.
 
     A file without a block in this shard gets an empty copy, so every shard writes the same set of files.
     """
@@ -31,6 +35,13 @@ def write_clean(
                     kept = [row + place + 1 not in removed_rows for place in range(batch.num_rows)]
                     writer.write(pa.Table.from_batches([batch]).filter(pa.array(kept, pa.bool_())))
                     row += batch.num_rows
+        elif own_blocks and own_blocks[0].array:
+            rows = (row for batch in json_rows(path) for row in batch)
+            kept_rows = [row for place, row in enumerate(rows, 1) if place not in removed_rows]
+            text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in kept_rows)
+            with atomically(target) as file:
+                for part in _encoded([b"[\n", text.encode("utf-8", "surrogatepass"), b"\n]\n"], path):
+                    file.write(part)
         else:
             with atomically(target) as file:
                 lines = (line for block in own_blocks for lines in raw_lines(block) for line in lines)

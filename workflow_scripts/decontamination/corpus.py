@@ -5,7 +5,7 @@ Rows are read in batches, so memory does not grow with the file, and any subset 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.json_files import json_rows
 from workflow_scripts.common.parquet_files import to_rows
 from workflow_scripts.common.rows import parse_line
 from workflow_scripts.common.text_files import (
@@ -37,13 +38,14 @@ class Block:
     """The lines of `path` that begin at bytes [start, end).
 
     In a parquet file, row group `group`; `start` and `end` are then its place among the bytes of all row groups. A compressed
-    file is one block.
+    file is one block, and so is an `array` of rows.
     """
 
     path: Path
     start: int
     end: int
     group: int | None = None
+    array: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,9 @@ def blocks(paths: list[Path]) -> list[Block]:
                 found.append(Block(path, place, place + size, group))
                 place += size
         elif kind in (".jsonl", ".json", ".ndjson"):
-            _require_lines(path)
             size = path.stat().st_size
-            if is_compressed(path):
-                found.append(Block(path, 0, size))
+            if (array := _is_array(path)) or is_compressed(path):
+                found.append(Block(path, 0, size, array=array))
                 continue
             found += [Block(path, start, min(start + BLOCK_BYTES, size)) for start in range(0, size, BLOCK_BYTES)]
         else:
@@ -80,13 +81,10 @@ def blocks(paths: list[Path]) -> list[Block]:
     return found
 
 
-def _require_lines(path: Path) -> None:
-    """UserError for a file that begins with an array: the rows without those to remove are written line by line."""
+def _is_array(path: Path) -> bool:
+    """Whether a file is one JSON array of rows, which is read as a whole."""
     with open_bytes(path) as file:
-        if file.read(BLOCK_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"["):
-            raise UserError(
-                f"{path}: a JSON array, not JSON Lines. Write one row per line, for example with `jq -c '.[]' FILE.json > FILE.jsonl`."
-            )
+        return file.read(BLOCK_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"[")
 
 
 def shard(all_blocks: list[Block], number: int, count: int) -> list[Block]:
@@ -113,20 +111,31 @@ def _group_sizes(path: Path) -> list[int]:
     return [footer.row_group(group).total_byte_size for group in range(footer.num_row_groups)]
 
 
-def read_block(block: Block, columns: list[str]) -> Iterator[tuple[list[SearchText], int]]:
+def read_block(
+    block: Block, columns: list[str], unreadable: dict[int, str] | None = None
+) -> Iterator[tuple[list[SearchText], int]]:
     """The texts of a block in batches, each with its number of rows.
 
-    `columns` contain the texts; without any, the usual layouts are read. UserError with file and row for invalid rows.
+    `columns` contain the texts; without any, the usual layouts are read. Rows that cannot be read are skipped and added to
+    `unreadable`, row in the block: problem. Without it they raise UserError with file and row.
     """
     number = 0
-    for rows in _parquet_rows(block, columns) if block.group is not None else _line_rows(block):
+    if block.group is not None:
+        batches: Iterator[list[Any]] = _parquet_rows(block, columns)
+    else:
+        batches = json_rows(block.path) if block.array else _line_rows(block, unreadable)
+    for rows in batches:
         texts, first = [], number
         for row in rows:
             if row is not None:
                 try:
                     turns = read_turns(row, columns)
                 except (KeyError, ValueError) as error:
-                    raise UserError(f"{_where(block, number)}: {error.args[0]}") from error
+                    if unreadable is None:
+                        raise UserError(f"{_where(block, number)}: {error.args[0]}") from error
+                    unreadable[number] = error.args[0]
+                    number += 1
+                    continue
                 row_id, source = row.get("id"), row.get("source")
                 texts.append(
                     SearchText(
@@ -237,8 +246,8 @@ def _is_truncated(block: Block) -> bool:
         return block.end >= size and file.read() != b"\n"
 
 
-def _line_rows(block: Block) -> Iterator[list[Row | None]]:
-    """The row of each line that begins in the block, in lists; None for a blank line and for `null`."""
+def _line_rows(block: Block, unreadable: dict[int, str] | None) -> Iterator[list[Row | None]]:
+    """The row of each line that begins in the block, in lists; None for a blank line, for `null` and if it is `unreadable`."""
     number = 0
     for lines in raw_lines(block):
         rows: list[Row | None] = []
@@ -250,11 +259,22 @@ def _line_rows(block: Block) -> Iterator[list[Row | None]]:
                 except orjson.JSONDecodeError:  # a surrogate, NaN, or an error that json explains
                     row = None
                 if not isinstance(row, dict):
-                    end = b"" if line is lines[-1] and _is_truncated(block) else b"\n"
-                    row = parse_line(block.path, row_number(block, number), line + end)
+                    row = _explained(block, number, line, line is lines[-1], unreadable)
             rows.append(row)
             number += 1
         yield rows
+
+
+def _explained(block: Block, number: int, line: bytes, last: bool, unreadable: dict[int, str] | None) -> Row | None:
+    """The row of a line that orjson does not read; None if json does not either, and the line is added to `unreadable`."""
+    if unreadable is None:
+        end = b"" if last and _is_truncated(block) else b"\n"
+        return parse_line(block.path, row_number(block, number), line + end)
+    try:
+        return parse_line("", number, line + b"\n")
+    except UserError as error:  # without its place: to count the lines before each would be slow
+        unreadable[number] = str(error).split(": ", 1)[1]
+        return None
 
 
 def _parquet_rows(block: Block, columns: list[str]) -> Iterator[list[Row]]:
@@ -300,4 +320,23 @@ def row_number(block: Block, number: int) -> int:
 
 
 def _where(block: Block, number: int) -> str:
-    return f"{block.path}, {'row' if block.group is not None else 'line'} {row_number(block, number)}"
+    return f"{block.path}, {row_noun(block)} {row_number(block, number)}"
+
+
+def row_noun(block: Block) -> str:
+    """The word for a row in a message: line or row."""
+    return "row" if block.group is not None or block.array else "line"
+
+
+def file_texts(all_blocks: Iterable[Block], columns: list[str]) -> Iterator[tuple[Path, SearchText]]:
+    """(file, text) of all rows that can be read; `row` is the number in the file, from 1."""
+    path, before = None, 0
+    for block in all_blocks:
+        if block.path != path:
+            path, before = block.path, rows_before(block)
+        first = before
+        for texts, rows in read_block(block, columns, {}):
+            before += rows
+            for text in texts:
+                number = first + text.row + 1
+                yield block.path, replace(text, row=number, id=text.id or f"{block.path.name}:{number}")

@@ -11,8 +11,8 @@ from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import read_json, read_jsonl, read_rows, write_json, write_jsonl
 from workflow_scripts.common.stage import Rejections, statistics
 from workflow_scripts.common.types import Hit, Row
-from workflow_scripts.decontamination.removal import AllowList, judge
-from workflow_scripts.decontamination.tables import contamination_table
+from workflow_scripts.decontamination.removal import AllowList, hit_evidence, judge, judge_relations, relation_evidence
+from workflow_scripts.decontamination.tables import contamination_table, is_word, rephrased_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,16 +31,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--allow", required=True, type=json.loads, help="accepted hits, as JSON: [{benchmark, item, id, reason}, ...]"
     )
+    parser.add_argument("--relations", type=Path, nargs="*", default=[], help="file of judge_rephrased, if it ran")
+    parser.add_argument("--usage", type=Path, nargs="*", default=[], help="JSON file of judge_rephrased, if it ran")
+    parser.add_argument(
+        "--remove-relations", required=True, type=json.loads, help="relations that remove a conversation, as JSON"
+    )
     parser.add_argument("--suites", required=True, type=json.loads, help="JSON: {suite: [benchmark, ...]}")
     parser.add_argument("--data", required=True, type=Path, help="JSONL file to write: clean conversations")
     parser.add_argument("--hits", required=True, type=Path, help="JSONL file to write: judged hits")
+    parser.add_argument("--rephrased", required=True, type=Path, help="JSONL file to write: candidates")
     parser.add_argument("--rejected", required=True, type=Path, help="JSONL file to write: removed conversations")
     parser.add_argument("--stats", required=True, type=Path, help="JSON file to write: statistics")
     args = parser.parse_args(argv)
 
     allow = AllowList(args.allow)
     levels = sorted({*args.levels, args.remove_at}, reverse=True)
-    hits = list(judge((hit for path in args.found for hit in read_rows(path, Hit)), levels, args.remove_at, allow))
+    found = (hit for path in args.found for hit in read_rows(path, Hit))
+    hits: list[Hit] = []
+    words: list[Hit] = []
+    for hit in judge(found, levels, args.remove_at, allow):
+        (words if is_word(hit) else hits).append(hit)
     minhash_pairs = [
         {**pair, "level": level}
         for path in args.minhash
@@ -50,7 +60,14 @@ def main(argv: list[str] | None = None) -> None:
     evidence: dict[str, list[Row]] = defaultdict(list)
     for hit in hits:
         if hit["counts"]:
-            evidence[hit["id"]].append({key: hit[key] for key in ("benchmark", "item", "field", "similarity")})
+            evidence[hit["id"]].append(hit_evidence(hit))
+    rephrased = [
+        row for path in args.relations for row in judge_relations(read_jsonl(path), args.remove_relations, allow)
+    ]
+    copies: dict[str, list[Row]] = defaultdict(list)
+    for row in rephrased:
+        if row["counts"]:
+            copies[row["id"]].append(relation_evidence(row))
     rejections = Rejections()
     rows_out = 0
 
@@ -59,6 +76,8 @@ def main(argv: list[str] | None = None) -> None:
         for row in read_jsonl(args.conversations):
             if row["id"] in evidence:
                 rejections.add(row, "contaminated", {"source": row["source"], "hits": evidence[row["id"]]})
+            elif row["id"] in copies:
+                rejections.add(row, "rephrased_item", {"source": row["source"], "items": copies[row["id"]]})
             else:
                 rows_out += 1
                 yield row
@@ -66,6 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     write_jsonl(args.data, clean())
     write_jsonl(args.rejected, sorted(rejections.rows, key=lambda row: (row["id"], row["reason"])))
     write_jsonl(args.hits, hits)
+    write_jsonl(args.rephrased, rephrased)
     benchmarks = read_json(args.index / "items.json")["benchmarks"]
     for entry in allow.unused():
         logging.warning("decontamination.allow: no hit for %s %s", entry["benchmark"], entry["item"])
@@ -77,7 +97,12 @@ def main(argv: list[str] | None = None) -> None:
         remove_at=args.remove_at,
         items=sum(entry["items"] for entry in benchmarks.values()),
         allow_unused=allow.unused(),
-        **contamination_table(hits, minhash_pairs if args.minhash else None, benchmarks, args.suites, levels),
+        rephrased=rephrased_table(rephrased, list(benchmarks)) | {"judge": read_json(args.usage[0])}
+        if args.usage
+        else None,
+        **contamination_table(
+            [*hits, *words], minhash_pairs if args.minhash else None, benchmarks, args.suites, levels
+        ),
     )
     write_json(args.stats, summary)
     logging.info(

@@ -7,7 +7,9 @@ from pathlib import Path
 from workflow_scripts.common.cli import run
 from workflow_scripts.common.rows import read_json, read_jsonl
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
-from workflow_scripts.decontamination.corpus import read_turns
+from workflow_scripts.decontamination.corpus import blocks, read_block
+
+SEED_COLUMNS = ["instruction", "context", "response"]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -17,13 +19,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--origins", required=True, type=Path, nargs="*", help="JSON files of fetch_benchmark")
     parser.add_argument("--lowest-level", required=True, type=int, help="lowest similarity of a hit, in percent")
     parser.add_argument(
-        "--sample", required=True, type=Path, help="JSONL file of conversations; affects only the speed"
+        "--sample", required=True, type=Path, help="file of seeds or conversations; affects only the speed"
     )
     parser.add_argument("--index", required=True, type=Path, help="folder to write to")
     args = parser.parse_args(argv)
 
     items = [item for path in args.items for item in read_jsonl(path)]
-    sample = ("\n".join(text for _, text in read_turns(row, [])) for row in read_jsonl(args.sample))
+    columns = SEED_COLUMNS if args.sample.suffix == ".parquet" else []
+    sample = (
+        "\n".join(text for _, text in row.turns)
+        for block in blocks([args.sample])
+        for rows, _ in read_block(block, columns)
+        for row in rows
+    )
     origins = {path.stem: {key: read_json(path)[key] for key in ("dataset", "revision")} for path in args.origins}
     benchmarks = write_benchmark_index(args.index, items, args.lowest_level, sample, origins)
     for name, entry in benchmarks.items():

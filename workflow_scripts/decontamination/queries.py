@@ -2,7 +2,7 @@
 
 A  question long enough and not shared by two items: the question alone
 B  short or shared question: the question with its choices or its gold answer, in the usual renderings
-C  still short: exact matches only, listed separately, never a reason to remove
+C  still short: exact matches only, counted, never listed nor a reason to remove
 
 In addition to the question, a long gold answer and an item's own context are searched for. A passage, and an answer that
 several items share ("there is not enough information …"), or without words of its question nearby, are listed and remove

@@ -1,6 +1,7 @@
 """Decide which hits remove a conversation: by similarity level and by the list of allowed hits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from workflow_scripts.common.types import Hit, Row
 from workflow_scripts.decontamination.index import allowed_edits
@@ -22,7 +23,7 @@ class AllowList:
         self._entries = entries
         self._used: set[int] = set()
 
-    def reason(self, hit: Hit) -> str | None:
+    def reason(self, hit: Mapping[str, Any]) -> str | None:
         """The reason of the entry that allows a hit; None without one."""
         for number, entry in enumerate(self._entries):
             named = {"benchmark": hit["benchmark"], "item": hit["item"], "id": hit["id"]}
@@ -34,6 +35,11 @@ class AllowList:
     def unused(self) -> list[Row]:
         """The entries without a hit, such as a misspelt item or a conversation that no longer exists."""
         return [entry for number, entry in enumerate(self._entries) if number not in self._used]
+
+
+def hit_evidence(hit: Hit) -> Row:
+    """The fields of a hit that the evidence of a removed row has."""
+    return {"benchmark": hit["benchmark"], "item": hit["item"], "field": hit["field"], "similarity": hit["similarity"]}
 
 
 def judge(hits: Iterable[Hit], levels: list[int], remove_at: int, allow: AllowList) -> Iterator[Hit]:
@@ -48,3 +54,15 @@ def judge(hits: Iterable[Hit], levels: list[int], remove_at: int, allow: AllowLi
             reason = allow.reason(hit)
             counts = hit["removes"] and reason is None and level >= remove_at
             yield {**hit, "level": level, "allowed": reason, "counts": counts}
+
+
+def judge_relations(candidates: Iterable[Row], remove: list[str], allow: AllowList) -> Iterator[Row]:
+    """The candidates of `rephrasing` with `allowed`, as for a hit, and `counts`: whether the relation is one to `remove`."""
+    for candidate in candidates:
+        reason = allow.reason(candidate)
+        yield {**candidate, "allowed": reason, "counts": reason is None and candidate["relation"] in remove}
+
+
+def relation_evidence(candidate: Row) -> Row:
+    """The fields of a candidate that the evidence of a removed row has."""
+    return {key: candidate[key] for key in ("benchmark", "item", "similarity", "relation", "reason", "found_text")}

@@ -6,9 +6,10 @@ from typing import Any
 
 from workflow_scripts.common.types import Row
 from workflow_scripts.decontamination.queries import TIERS
+from workflow_scripts.decontamination.relation_kinds import RELATIONS
 
 Pairs = dict[tuple[str, tuple[Any, ...]], int]  # the highest level of each pair of item and conversation
-KINDS = ("levels", "passages", "listed", "allowed")
+KINDS = ("levels", "passages", "listed", "words", "allowed")
 
 
 def contamination_table(
@@ -20,8 +21,8 @@ def contamination_table(
 ) -> dict[str, Row]:
     """{"benchmarks": …, "suites": …}: `queries.summary` of each benchmark with cumulative counts by level.
 
-    `levels` counts hits that are a reason to remove, `by_tier` the same hits by tier, `passages` and `listed` (short and
-    shared texts) hits that are not, `allowed` hits on the allow list, and `minhash` the pairs of the MinHash baseline.
+    `levels` counts hits that are a reason to remove, `by_tier` the same hits by tier, `passages`, `listed`
+    (shared answers, answers far from their question) and `words` (questions of tier C) hits that are not, `allowed` hits on the allow list, and `minhash` the pairs of the MinHash baseline.
     """
     # The highest level of each pair of item and conversation, by benchmark and kind.
     reached: dict[tuple[str, str], Pairs] = defaultdict(dict)
@@ -59,7 +60,14 @@ def kind_of(hit: Mapping[str, Any]) -> str:
         return "allowed"
     if hit["removes"]:
         return "levels"
+    if is_word(hit):
+        return "words"
     return "passages" if hit["field"] == "passage" else "listed"
+
+
+def is_word(hit: Mapping[str, Any]) -> bool:
+    """Whether a hit is a question of tier C: a few words that many texts contain. Such hits are counted, not listed."""
+    return bool(hit["tier"] == "C" and hit["field"] == "question")
 
 
 def _note(pairs: Pairs, hit: Mapping[str, Any]) -> None:
@@ -77,3 +85,25 @@ def _by_level(all_pairs: list[Pairs], levels: list[int]) -> Row:
             "conversations": len({conversation for _, conversation in found}),
         }
     return result
+
+
+def rephrased_table(rows: list[Row], benchmarks: list[str]) -> Row:
+    """Items and conversations among judged candidates: {"relations": of all benchmarks, "benchmarks": of each, "unjudged": …}.
+
+    A relation that no candidate has is missing; `candidates` counts all of them. `unjudged` are pairs without a relation.
+    """
+
+    def counts(rows: list[Row]) -> Row:
+        kinds = {"candidates": rows} | {
+            relation: own for relation in RELATIONS if (own := [row for row in rows if row["relation"] == relation])
+        }
+        return {
+            kind: {"items": len({(row["benchmark"], row["item"]) for row in own}), "conversations": len({row["id"] for row in own})}
+            for kind, own in kinds.items()
+        }  # fmt: skip
+
+    return {
+        "relations": counts(rows),
+        "benchmarks": {name: counts([row for row in rows if row["benchmark"] == name]) for name in benchmarks},
+        "unjudged": sum(row["relation"] is None for row in rows),
+    }

@@ -38,8 +38,11 @@ def by_relevance(hits: list[Hit]) -> list[Hit]:
     )
 
 
-def section(stats: Row, hits: list[Hit], max_hits: int) -> Row:
-    """Values for contamination.html.jinja: table rows, with the members below each suite, and the first `max_hits` hits."""
+def section(stats: Row, hits: list[Hit], max_hits: int, seeds: Row | None = None) -> Row:
+    """Values for contamination.html.jinja: table rows, with the members below each suite, and the first `max_hits` hits.
+
+    `seeds` are the statistics of the seeds; None for a run without a synthesis.
+    """
     rows = []
     for suite, entry in stats["suites"].items():
         members = entry["benchmarks"] if entry["benchmarks"] != [suite] else []
@@ -58,7 +61,7 @@ def section(stats: Row, hits: list[Hit], max_hits: int) -> Row:
                 for entry in stats["benchmarks"].values()
             ),
         }
-        for kind in ("passages", "listed", "allowed")
+        for kind in ("passages", "listed", "words", "allowed")
     }
     return {
         "stats": stats,
@@ -67,5 +70,6 @@ def section(stats: Row, hits: list[Hit], max_hits: int) -> Row:
         "kinds": kinds,
         "hits": [displayed_hit(hit) for hit in by_relevance(hits)[:max_hits]],
         "all_hits": len(hits),
+        "seeds": None if seeds is None else seeds["rejected"].get("contaminated", 0),
         "minhash": any("minhash" in entry for entry in stats["suites"].values()),
     }

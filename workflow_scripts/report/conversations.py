@@ -11,6 +11,18 @@ from workflow_scripts.report.contamination import verdict
 
 # The splits and the stages that reject rows, in display order: the last stage first.
 STAGES = ("train", "test", "dataset", "decontamination", "conversations", "verification", "synthesis", "seeds")
+# The stages whose rows were searched for benchmark items, and the reasons of seeds that were rejected by their search or
+# after it.
+SEARCHED_STAGES = ("train", "test", "dataset", "decontamination")
+REASONS_AFTER_SEARCH = (
+    "contaminated",
+    "over_pool",
+    "same_meaning",
+    "unlabelled",
+    "unscored",
+    "over_limit",
+    "over_share",
+)
 TITLE_CHARS = 100
 # Invisible characters, marks that change the writing direction, and single surrogates. Joiners are not included:
 # emoji and some scripts need them.
@@ -28,8 +40,21 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, hits: list[Hit]) -> Row:
+def was_searched(stage: str, row: Conversation | Rejected) -> bool:
+    """Whether the text of a row was searched for benchmark items: in the decontamination, or as a seed before the synthesis.
+
+    Of a conversation that an earlier stage rejected, at most the seed was.
+    """
+    if stage == "seeds":
+        finished = row["provenance"].get("kind") == "conversation"  # searched with all other conversations
+        return row.get("reason") in REASONS_AFTER_SEARCH and not finished
+    return stage in SEARCHED_STAGES
+
+
+def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, hits: list[Hit] | None) -> Row:
     """A row of the page. `stage` is one of `STAGES`; reason and evidence are None for a row of the dataset.
+
+    `hits` is None for a row that was not searched.
 
     `meaning` explains the reason, or why a conversation ended early. A conversation whose opening differs from its seed also gets the exchanges of the seed.
     """
@@ -43,7 +68,8 @@ def displayed_row(stage: str, row: Conversation | Rejected, seed: Seed | None, h
         "source": row["source"],
         "conversation": row["conversation"],
         "provenance": row["provenance"],
-        "hits": [displayed_hit(hit, texts) for hit in hits] if texts else [],
+        "hits": [displayed_hit(hit, texts) for hit in hits or []] if texts else [],
+        "searched": hits is not None,
     }
     if seed is not None and texts:
         original = seed_as_conversation(seed)["conversation"]

@@ -19,7 +19,7 @@ from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.plural import counted
 from workflow_scripts.common.rows import parse_line, read_jsonl, read_rows, write_text
 from workflow_scripts.common.types import Conversation, Hit, Rejected, Row, Seed
-from workflow_scripts.report.conversations import HIDDEN, STAGES, Index, displayed_row, with_keys
+from workflow_scripts.report.conversations import HIDDEN, STAGES, Index, displayed_row, was_searched, with_keys
 from workflow_scripts.report.embedded_data import write_parts
 from workflow_scripts.report.pages import render, script_hash
 
@@ -83,8 +83,9 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
         for row_id in pq.read_table(getattr(args, split), columns=["id"])["id"].to_pylist()
     }
     hits: dict[str, list[Hit]] = defaultdict(list)
-    for hit in read_rows(args.hits, Hit):
-        hits[hit["id"]].append(hit)
+    for path in args.hits:
+        for hit in read_rows(path, Hit):
+            hits[hit["id"]].append(hit)
     seeds = LineIndex()
     for path in args.seeds:
         seeds.add(path)
@@ -103,7 +104,8 @@ def all_rows(args: argparse.Namespace, rejected: LineIndex) -> Iterator[Row]:
             raise ValueError(f"{args.conversations}: {row_id} is neither in the dataset nor rejected")
         for stage, row in outcomes:
             seed = next((cast(Seed, seed) for _, seed in seeds.read(row["provenance"].get("seed"))), None)
-            yield displayed_row(stage, row, seed, hits.get(row_id, []))
+            searched = args.searched and was_searched(stage, row)
+            yield displayed_row(stage, row, seed, hits.get(row_id, []) if searched else None)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -111,7 +113,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--conversations", required=True, type=Path, help="JSONL file of assemble_conversations")
-    parser.add_argument("--hits", required=True, type=Path, help="hits.jsonl of the decontamination")
+    parser.add_argument(
+        "--hits", required=True, type=Path, nargs="+", help="hits.jsonl of the decontamination and of the seeds"
+    )
+    parser.add_argument("--searched", required=True, type=int, help="1 if benchmarks were searched for, else 0")
     parser.add_argument("--train", required=True, type=Path, help="parquet file of split_dataset")
     parser.add_argument("--test", required=True, type=Path, help="parquet file of split_dataset")
     parser.add_argument(

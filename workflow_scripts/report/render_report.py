@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> None:
             dataset,
             [(model["name"], model["stats"], model["audit"]) for model in models],
         ),
-        contamination=contamination.section(decontamination, list(read_rows(args.hits, Hit)), MAX_HITS),
+        contamination=contamination.section(decontamination, list(read_rows(args.hits, Hit)), MAX_HITS, seeds),
         training=trained,
         evaluation=scored,
         ablations=ablations.section(models, trained["exchanges"], scored, about_run["models"]),

@@ -29,6 +29,7 @@ SPLITMIX64 = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.u
 # A shingle in more than TEMPLATE_SHARE of the rows of a source with TEMPLATE_MIN_ROWS rows belongs to a template.
 TEMPLATE_MIN_ROWS, TEMPLATE_SHARE = 1000, 0.1
 BUCKETS = 2**20  # counters of shingles, per source
+BATCH_CHARS = 8_000_000  # of texts whose shingles are in memory at once
 TIE_BREAKERS = ("source", "dataset", "revision", "reference", "category", "meta")
 COLUMNS = ["id", "source", "dataset", "revision", "kind", "task", "instruction", "context", "response", "reference", "conversation", "category", "meta"]  # fmt: skip
 
@@ -226,6 +227,8 @@ class ShingleSets:
 
     def __init__(self, texts: pa.Array, salts: np.ndarray, sources: pa.Array):
         self._texts, self._salts = texts, salts
+        chars = int(pc.sum(pc.utf8_length(texts)).as_py() or 0)
+        self._step = max(1, min(BATCH, BATCH_CHARS * len(texts) // max(chars, 1)))  # rows of average length
         encoded = sources.dictionary_encode()
         self._source = encoded.indices.to_numpy()
         self._common = np.zeros((len(encoded.dictionary), BUCKETS), dtype=bool)
@@ -246,9 +249,9 @@ class ShingleSets:
     def _batches(self, description: str) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """(first row, hashes, row of each hash within the batch), batch by batch."""
         with progress(len(self._texts), description, "seed") as bar:
-            for start in range(0, len(self._texts), BATCH):
-                texts = self._texts.slice(start, BATCH)
-                hashes, offsets = shingles(texts, self._salts[start : start + BATCH])
+            for start in range(0, len(self._texts), self._step):
+                texts = self._texts.slice(start, self._step)
+                hashes, offsets = shingles(texts, self._salts[start : start + self._step])
                 yield start, hashes, np.repeat(np.arange(len(texts)), np.diff(offsets))
                 bar.update(len(texts))
 
@@ -256,7 +259,7 @@ class ShingleSets:
         """The last byte of each MinHash value, for estimates, shape (rows, permutations); band hashes, shape (rows, bands)."""
         sketches, bands = [np.zeros((0, PERMUTATIONS), dtype=np.uint8)], [np.zeros((0, BANDS), dtype=np.uint64)]
         for start, hashes, owner in self._batches("sketching seeds"):
-            count = min(BATCH, len(self._texts) - start)
+            count = min(self._step, len(self._texts) - start)
             kept = self._compared(hashes, self._source[start + owner], owner, count)
             offsets = np.searchsorted(owner[kept], np.arange(count + 1))
             digests, band = minhash(hashes[kept], offsets)

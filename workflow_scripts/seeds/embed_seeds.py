@@ -33,7 +33,7 @@ def pool_mask(path: Path, settings: Config) -> np.ndarray:
 def main(argv: list[str] | None = None) -> None:
     """Write the seeds of the pool with their embeddings, and the seeds outside the pool."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", required=True, type=Path, help="parquet file of deduplicate_seeds")
+    parser.add_argument("--seeds", required=True, type=Path, help="parquet file of decontaminate_seeds")
     parser.add_argument(
         "--settings", required=True, type=json.loads, help="oversample, composition, limit and expected_yield, as JSON"
     )

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,12 +163,15 @@ def test_allowed_hits_are_kept(folder):
         (["data.jsonl", "--levels", "80"], "must be from 90 to 100"),
         (["data.jsonl", "--benchmarks", "mmul"], "unknown benchmark mmul; did you mean `mmlu`"),
         (["data.jsonl", "--benchmark-file", "none.yaml"], "none.yaml: no such file"),
-        (["broken.jsonl", "--columns", "text"], r"broken.jsonl, line 2: not valid JSON"),
+        (["broken.jsonl", "--columns", "text"], r"broken.jsonl, line 1: not valid JSON"),
+        (["data.jsonl", "--judge", "judge.yaml"], "--judge and --remove-relations need --rephrased"),
+        (["data.jsonl", "--rephrased", "--remove-relations", "rephrased"], "Set it with --judge"),
+        (["data.jsonl", "--near-duplicates", "0.1"], "must be from 0.6 to 1"),
     ],
 )  # fmt: skip
 def test_errors(folder, words, message):
     write_jsonl(folder / "data.jsonl", rows(3))
-    (folder / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    (folder / "broken.jsonl").write_text('{"text": \n')
     with pytest.raises(UserError, match=message):
         main(["--benchmark-file", "mine.yaml", "--output", "out", *words])
 
@@ -249,12 +254,99 @@ def test_compressed_files_in_and_out(folder, kind):
     assert shards == list(read_jsonl("out/hits.jsonl"))
 
 
-def test_lines_in_a_json_file_are_read_and_an_array_is_named(folder):
+def test_lines_and_an_array_in_a_json_file(folder):
     write_jsonl(folder / "data.json", rows(3))
     assert [hit["row"] for hit in run("data.json", "--columns", "text")] == [1]
-    (folder / "array.jsonl").write_text(json.dumps(rows(3), indent=1))
-    with pytest.raises(UserError, match=r"^array\.jsonl: a JSON array, not JSON Lines\. Write one row per line"):
-        run("array.jsonl", "--columns", "text")
+    (folder / "array.json").write_text(json.dumps(rows(9), indent=1))
+    assert [hit["row"] for hit in run("array.json", "--columns", "text")] == [1, 4, 7]
+    assert json.loads((folder / "out/clean/array.json").read_text()) == [row for n, row in enumerate(rows(9)) if n % 3]
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_unreadable_rows_are_skipped_and_counted(folder, monkeypatch, processes):
+    monkeypatch.setattr(corpus, "BLOCK_BYTES", 40)
+    good, bad = json.dumps({"text": f"{QUESTION} 北京"}), ['{"text": ', '{"txt": "a"}', '{"text": 7}', "[1]", "\xff"]
+    lines = [good, *bad, '{"text": "Well."}', good]
+    (folder / "data.jsonl").write_bytes("\n".join(lines).encode("latin-1", "replace") + b"\n")
+    hits = run("data.jsonl", "--columns", "text", "--processes", processes)
+    assert [hit["row"] for hit in hits] == [1, 8]
+    stats = read_json("out/stats.json")
+    assert (stats["in"], stats["out"], stats["rejected"]) == (8, 1, {"contaminated": 2, "unreadable": 5})
+    assert (folder / "out/clean/data.jsonl").read_text() == '{"text": "Well."}\n'
+    problems = {
+        row["row"]: row["evidence"][0] for row in read_jsonl("out/rejected.jsonl") if row["reason"] == "unreadable"
+    }
+    assert list(problems) == [2, 3, 4, 5, 6]
+    assert problems[2].startswith("data.jsonl, line 2: not valid JSON") and "no column text" in problems[3]
+
+
+def test_near_duplicate_rows(folder):
+    write_jsonl(folder / "data.jsonl", [{"text": f"{CODE} {text}"} for text in ("a", "b")] + [{"text": "Other."}])
+    (folder / "mine.yaml").write_text("mine: {path: items.jsonl, id: id, question: id}\n")
+    run("data.jsonl", "--columns", "text", "--near-duplicates")
+    [row] = read_jsonl("out/rejected.jsonl")
+    assert row["reason"] == "near_duplicate" and {row["row"], row["evidence"][0]["kept_row"]} == {1, 2}
+    assert len(list(read_jsonl("out/clean/data.jsonl"))) == 2
+    run("data.jsonl", "--columns", "text")
+    assert len(list(read_jsonl("out/clean/data.jsonl"))) == 3
+
+
+REPHRASED = "In a wet climate, what makes limestone wear away so much faster than granite?"
+
+
+def test_rephrased_items_are_listed_and_removed_by_a_judge(folder, teacher):
+    messages = [{"role": "user", "content": REPHRASED}, {"role": "assistant", "content": "It dissolves."}]
+    write_jsonl(folder / "data.jsonl", [{"messages": messages}, {"messages": [{"role": "user", "content": "Hm."}]}])
+    (folder / "config.yaml").write_text((Path(ROOT) / "config.yaml").read_text())
+    (folder / "resources").symlink_to(Path(ROOT) / "resources")
+    assert run("data.jsonl", "--rephrased") == []
+    [row] = read_jsonl("out/rephrased.jsonl")
+    assert (row["file"], row["row"], row["item"], row["relation"], row["counts"]) == (
+        "data.jsonl",
+        1,
+        "q1",
+        None,
+        False,
+    )
+    assert read_json("out/stats.json")["rephrased"]["unjudged"] == 1
+    teacher.says('{"reason": "Both ask why granite lasts.", "relation": "rephrased"}')
+    (folder / "judge.yaml").write_text(f"{{kind: endpoint, model: judge, base_url: '{teacher.base_url}'}}\n")
+    run("data.jsonl", "--rephrased", "--judge", "judge.yaml", "--remove-relations", "rephrased")
+    assert [row["reason"] for row in read_jsonl("out/rejected.jsonl")] == ["rephrased_item"]
+    assert len(list(read_jsonl("out/clean/data.jsonl"))) == 1
+    (folder / "judge.yaml").write_text("{kind: endpoint, modle: judge}\n")
+    with pytest.raises(UserError, match=r"--judge has errors:\n  judge.teacher: .*modle"):
+        run("data.jsonl", "--rephrased", "--judge", "judge.yaml")
+
+
+@pytest.mark.parametrize("processes", ["1", "3"])
+def test_ctrl_c_ends_the_search_without_a_traceback(folder, processes):
+    """The interrupt goes to all processes, as from a terminal."""
+    with open("data.jsonl", "w", encoding="utf-8") as file:
+        for n in range(6000):
+            file.write(json.dumps({"text": f"Line {n} of much text. " * 800}) + "\n")
+    words = [
+        "data.jsonl",
+        "--columns",
+        "text",
+        "--benchmark-file",
+        "mine.yaml",
+        "--output",
+        "out",
+        "--processes",
+        processes,
+    ]
+    command = [sys.executable, "-m", "workflow_scripts.cli.main", "decontaminate", *words]
+    started = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT}
+    )
+    while not (folder / "out/index/made_of.json").is_file():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(started.pid, signal.SIGINT)
+    printed = started.communicate(timeout=60)[1]
+    assert started.returncode == 130 and "Traceback" not in printed and "KeyboardInterrupt" not in printed
+    assert not (folder / "out/hits.jsonl").exists() and not list((folder / "out").rglob(".*"))
 
 
 def test_rows_without_a_conversation_are_kept(folder):

@@ -222,6 +222,11 @@ def test_the_presets_have_no_error(preset):
             "decontamination.allow[0]: mmlu is not one of the benchmarks searched for. Fix its name",
         ),
         (
+            "decontamination.rephrased.remove",
+            ["rephrased"],
+            "decontamination.rephrased.remove: relations are found by a judge. Set `decontamination.rephrased.by: model`.",
+        ),
+        (
             "decontamination.custom.pocket_science.path",
             "no.jsonl",
             "decontamination.custom.pocket_science: no such file: no.jsonl.",

@@ -16,7 +16,7 @@ MESSAGES = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistan
 
 @pytest.fixture
 def assemble(tmp_path):
-    def run(synthesis=(), seeds=(), rules=(), **files):
+    def run(synthesis=(), seeds=(), rules=(), threshold=0.8, **files):
         write_jsonl(tmp_path / "synthesis.jsonl", synthesis)
         write_jsonl(tmp_path / "seeds.jsonl", seeds)
         for name, rows in files.items():
@@ -41,7 +41,8 @@ def assemble(tmp_path):
             )
         inputs = [part for name in ("synthesis", "seeds") for part in (f"--{name}", str(tmp_path / f"{name}.jsonl"))]
         out = [part for name in ("data", "rejected", "stats") for part in (f"--{name}", str(tmp_path / name))]
-        main([*inputs, "--include", json.dumps(include), "--fetched", *map(str, fetched), "--max-chars", "null", *out])
+        main([*inputs, "--include", json.dumps(include), "--fetched", *map(str, fetched), "--max-chars", "null",
+              "--jaccard-threshold", json.dumps(threshold), *out])  # fmt: skip
         stats = read_json(tmp_path / "stats")
         rows, rejected = (list(read_jsonl(tmp_path / name)) for name in ("data", "rejected"))
         assert stats["in"] == stats["out"] + sum(stats["rejected"].values())
@@ -183,3 +184,21 @@ def test_a_link_of_the_user_is_no_fault_later_in_the_conversation(assemble):
     ]
     rows, rejected = assemble(rules=["url"], mine=[{"conversation": talk}], other=[{"conversation": talk[1:]}])
     assert (len(rows), [row["reason"] for row in rejected]) == (1, ["url"])
+
+
+def test_near_duplicates_name_the_conversation_that_is_kept(assemble, tmp_path):
+    answer = "The axis of the earth is tilted, so each half gets more light in its summer."
+    better, worse = (
+        [{"input": "Why do seasons change?", "output": answer + end}]
+        for end in ("", " So each half gets more light in its summer.")
+    )
+    rows, [rejected] = assemble(own=[{"conversation": worse}, {"conversation": better}], threshold=0.7)
+    assert [row["conversation"] for row in rows] == [better]
+    place = {"kept_source": "own", "kept_file": str(tmp_path / "own.jsonl"), "kept_row": 2}
+    jaccard = rejected["evidence"].pop("jaccard")
+    assert (rejected["reason"], rejected["evidence"]) == (
+        "near_duplicate",
+        {"source": "own", "kept": rows[0]["id"], **place},
+    )
+    assert 0.7 <= jaccard < 1
+    assert len(assemble(own=[{"conversation": worse}, {"conversation": better}], threshold=None)[0]) == 2

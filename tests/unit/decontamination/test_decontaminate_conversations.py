@@ -35,7 +35,9 @@ def changed(letters):
 def decontaminate(tmp_path):
     """A function that runs the rules of the stage in sequence."""
 
-    def run(conversations, remove_at=97, levels=(100, 99, 98, 97), allow=(), shards=1, answer=""):
+    def run(
+        conversations, remove_at=97, levels=(100, 99, 98, 97), allow=(), shards=1, answer="", relations=None, remove=()
+    ):
         def file(name):
             return str(tmp_path / name)
 
@@ -75,12 +77,17 @@ def decontaminate(tmp_path):
                 [*inputs, "--shard", f"{shard:04d}", "--shards", str(shards), "--processes", "1", "--hits", path]
             )
         run_minhash_baseline.main([*inputs, "--matches", file("minhash")])
+        rephrased = []
+        if relations is not None:
+            write_jsonl(tmp_path / "relations", relations)
+            write_json(tmp_path / "usage", {"model": "judge", "requests": 1, "cached": 0})
+            rephrased = ["--relations", file("relations"), "--usage", file("usage")]
         decontaminate_conversations.main([
-            *inputs, "--found", *found, "--minhash", file("minhash"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
+            *inputs, *rephrased, "--remove-relations", json.dumps(remove), "--found", *found, "--minhash", file("minhash"), "--levels", *map(str, levels), "--remove-at", str(remove_at),
             "--allow", json.dumps(allow), "--suites", json.dumps({"all": ["x"]}),
-            *(part for name in ("data", "hits", "rejected", "stats") for part in (f"--{name}", file(name))),
+            *(part for name in ("data", "hits", "rephrased", "rejected", "stats") for part in (f"--{name}", file(name))),
         ])  # fmt: skip
-        rows = {name: list(read_jsonl(tmp_path / name)) for name in ("data", "hits", "rejected")}
+        rows = {name: list(read_jsonl(tmp_path / name)) for name in ("data", "hits", "rephrased", "rejected")}
         return rows | {"stats": read_json(tmp_path / "stats")}
 
     return run
@@ -125,16 +132,13 @@ def test_remove_at_decides_and_the_table_is_cumulative(decontaminate):
     assert (table["items"], table["tiers"]) == (2, {"A": 1, "B": 0, "C": 1})
 
 
-def test_passages_and_short_questions_are_listed_and_remove_nothing(decontaminate):
+def test_passages_are_listed_and_words_counted_and_both_remove_nothing(decontaminate):
     found = decontaminate([conversation("c", PASSAGE, SHORT)])
     assert [row["id"] for row in found["data"]] == ["c"]
-    assert [(hit["item"], hit["field"], hit["removes"]) for hit in found["hits"]] == [
-        ("q1", "passage", False),
-        ("q2", "question", False),
-    ]
+    assert [(hit["item"], hit["field"], hit["removes"]) for hit in found["hits"]] == [("q1", "passage", False)]
     table = found["stats"]["benchmarks"]["x"]
-    assert table["levels"]["97"] == {"items": 0, "conversations": 0}
-    assert table["passages"]["97"] == table["listed"]["97"] == {"items": 1, "conversations": 1}
+    assert table["levels"]["97"] == table["listed"]["97"] == {"items": 0, "conversations": 0}
+    assert table["passages"]["97"] == table["words"]["97"] == {"items": 1, "conversations": 1}
 
 
 ANSWER = "It depends on many factors, and there is no single reason that holds everywhere."
@@ -179,7 +183,8 @@ def test_an_answer_that_repeats_its_question_is_near_it():
 def test_a_short_question_must_match_exactly(decontaminate):
     """One edit is within 97 % of its length, but proves nothing for a few words."""
     near = SHORT.replace("stones", "stores")
-    assert [len(decontaminate([conversation("c", text, "Hm.")])["hits"]) for text in (SHORT, near)] == [1, 0]
+    tables = [decontaminate([conversation("c", text, "Hm.")])["stats"]["benchmarks"]["x"] for text in (SHORT, near)]
+    assert [table["words"]["97"]["conversations"] for table in tables] == [1, 0]
 
 
 def test_the_statistics_count_this_stage(decontaminate):
@@ -224,3 +229,53 @@ def test_the_number_of_shards_changes_nothing(decontaminate, monkeypatch):
     unsharded = decontaminate(rows)
     assert len(unsharded["hits"]) == 28
     assert decontaminate(rows, shards=8) == unsharded
+
+
+def related(name, relation, item="q1"):
+    texts = {"item_text": QUESTION, "found_text": "What makes granite erode so slowly?"}
+    return {
+        "id": name,
+        "benchmark": "x",
+        "item": item,
+        "similarity": 0.8,
+        "relation": relation,
+        "reason": "Why.",
+        **texts,
+    }
+
+
+def test_relations_remove_only_if_they_are_named(decontaminate):
+    rows = [conversation(name, "What makes granite erode so slowly?", "It is hard.") for name in ("c1", "c2", "c3")]
+    relations = [related("c1", "rephrased"), related("c2", "same_subject"), related("c3", "rephrased")]
+    found = decontaminate(rows, relations=relations)
+    assert [row["id"] for row in found["data"]] == ["c1", "c2", "c3"] and not found["rejected"]
+    assert [row["counts"] for row in found["rephrased"]] == [False] * 3
+    allow = [{"benchmark": "x", "item": "q1", "id": "c3", "reason": "a common question"}]
+    found = decontaminate(rows, relations=relations, remove=["rephrased", "translated"], allow=allow)
+    assert [row["id"] for row in found["data"]] == ["c2", "c3"]
+    assert [(row["id"], row["reason"], row["evidence"]["items"][0]["relation"]) for row in found["rejected"]] == [
+        ("c1", "rephrased_item", "rephrased")
+    ]
+    assert [row["allowed"] for row in found["rephrased"]] == [None, None, "a common question"]
+    assert (found["stats"]["in"], found["stats"]["out"], found["stats"]["allow_unused"]) == (3, 2, [])
+
+
+def test_relations_are_counted_by_benchmark(decontaminate):
+    relations = [related("c1", "rephrased"), related("c2", "rephrased"), related("c2", None, "q2")]
+    rows = [conversation(name, "Hm.", "Hm.") for name in ("c1", "c2")]
+    table = decontaminate(rows, relations=relations)["stats"]["rephrased"]
+    counts = {"candidates": {"items": 2, "conversations": 2}, "rephrased": {"items": 1, "conversations": 2}}
+    assert table == {
+        "relations": counts,
+        "benchmarks": {"x": counts},
+        "unjudged": 1,
+        "judge": {"model": "judge", "requests": 1, "cached": 0},
+    }
+    assert decontaminate(rows)["stats"]["rephrased"] is None
+
+
+def test_a_copy_of_an_item_is_contaminated_whatever_its_relation(decontaminate):
+    found = decontaminate(
+        [conversation("c", QUESTION, "Hm.")], relations=[related("c", "verbatim")], remove=["verbatim"]
+    )
+    assert [row["reason"] for row in found["rejected"]] == ["contaminated"]

@@ -13,8 +13,8 @@ def entry(cell, **more):
     levels = {"100": cell, "97": cell}
     nothing = {"100": NONE, "97": NONE}
     return {
-        "items": 5, "tiers": {"A": 3, "B": 1, "C": 1}, "levels": levels, "passages": nothing, "listed": nothing, "allowed": nothing,
-        **more,
+        "items": 5, "tiers": {"A": 3, "B": 1, "C": 1}, "levels": levels, "passages": nothing, "listed": nothing, "words": nothing,
+        "allowed": nothing, **more,
     }  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def hit(**fields):
 @pytest.fixture
 def stats():
     return {
-        "in": 9, "out": 8, "rejected": {"contaminated": 1}, "levels": [100, 97], "remove_at": 97, "items": 10,
+        "in": 9, "out": 8, "rejected": {"contaminated": 1}, "levels": [100, 97], "remove_at": 97, "items": 10, "rephrased": None,
         "suites": {"mmlu": entry(CELL, benchmarks=["law", "physics"]), "boolq": entry(NONE, benchmarks=["boolq"])},
         "benchmarks": {"law": entry(CELL), "physics": entry(NONE), "boolq": entry(NONE)},
     }  # fmt: skip
@@ -54,6 +54,20 @@ def test_the_section_counts_in_singular_and_plural(stats):
         "2 conversations with a hit at 97 % or above were removed." in page
         and '<a href="hits.html">The hit</a>' in page
     )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"),
+    [
+        ({"rejected": {"contaminated": 1}}, "the seeds were searched in the same way; 1 seed was removed."),
+        ({"rejected": {}}, "the seeds were searched in the same way; 0 seeds were removed."),
+        (None, ""),
+    ],
+)
+def test_the_section_counts_removed_seeds(stats, seeds, text):
+    values = section(stats, [], 1, seeds)
+    page = render(package_file("report/templates/contamination.html.jinja"), contamination=values)
+    assert text in page and ("seeds" in page) == (seeds is not None)
 
 
 def test_reasons_for_removal_come_first():

@@ -10,6 +10,7 @@ from workflow_scripts.report.conversations import (
     displayed_row,
     flags,
     headline,
+    was_searched,
     with_keys,
 )
 
@@ -47,6 +48,25 @@ def test_a_rejected_row_without_text(make_seed):
     empty = {"id": "x", "source": "Dove", "conversation": [], "provenance": {}}
     row = displayed_row("seeds", rejected_row(empty, "no_request", {"row": 7}), make_seed("How?"), [hit()])
     assert (row["source"], row["conversation"], flags(row)) == ("Dove", [], ["no text"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "kind", "searched"),
+    [
+        ("seeds", "url", "instruction", False),
+        ("seeds", "near_duplicate", "instruction", False),
+        ("seeds", "contaminated", "instruction", True),
+        ("seeds", "same_meaning", "instruction", True),
+        ("seeds", "over_limit", "instruction", True),
+        ("seeds", "over_limit", "conversation", False),
+        ("synthesis", "bad_turn", "instruction", False),
+        ("conversations", "near_duplicate", "conversation", False),
+        ("decontamination", "contaminated", "conversation", True),
+        ("train", None, "instruction", True),
+    ],
+)
+def test_what_was_searched(stage, reason, kind, searched):
+    assert was_searched(stage, {**ROW, "reason": reason, "provenance": {"kind": kind}}) == searched
 
 
 def test_a_rewritten_opening_is_displayed_with_its_seed(make_seed):

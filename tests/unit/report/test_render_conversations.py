@@ -83,12 +83,12 @@ class Run:
     def reject(self, stage, *rows):
         write_jsonl(self.folder / stage / "rejected.jsonl", (rejected_row(*row) for row in rows))
 
-    def render(self, name="report"):
+    def render(self, name="report", searched=1):
         self.page = self.folder / name / "conversations.html"
         self.parts = [self.folder / name / "conversations" / f"{part}.js" for part in PART_NAMES]
         words = [
             "--run", "<r&d>", "--conversations", self.folder / "conversations" / "data.jsonl",
-            "--hits", self.folder / "decontamination" / "hits.jsonl",
+            "--hits", self.folder / "decontamination" / "hits.jsonl", "--searched", searched,
             "--train", self.folder / "dataset" / "train.parquet", "--test", self.folder / "dataset" / "test.parquet",
             "--rejected", *(self.folder / stage / "rejected.jsonl" for stage in ("seeds", "synthesis", "conversations", "decontamination", "dataset")),
             "--seeds", self.folder / "seeds" / "data.jsonl", "--page", self.page, "--parts", *self.parts,
@@ -125,6 +125,15 @@ def test_every_row_of_every_stage_is_displayed_with_its_text(run):
     assert first[run.numbers["id"]] == "Count." and first["dddd"] is first["eeee"] is None
     assert rows[run.similar["id"]]["seed"] == [{"input": "Name a river.", "output": "The Rhine."}]
     assert [(hit["start"], hit["end"]) for hit in rows[run.contaminated["id"]]["hits"]] == [(3, 30)]
+
+
+def test_rows_that_were_not_searched_are_marked(run):
+    """The seed of a bad turn was searched, but not the text that the synthesis rejected."""
+    rows = run.render()
+    assert {key for key, row in rows.items() if row["searched"]} == {
+        row["id"] for row in (run.trained, run.held_out, run.contaminated)
+    }
+    assert not any(row["searched"] for row in run.render("unsearched", searched=0).values())
 
 
 def test_a_sample_of_rejected_seeds_is_displayed_and_the_others_are_counted(run, monkeypatch):
@@ -201,6 +210,10 @@ class TestInABrowser:
         dom = html.unescape(self.opened(run, run.contaminated["id"]))
         assert '😀 <span class="hit">Which layer holds the ozone</span>?' in dom
         assert "science 7" in dom and "question, turn 0, removed" in dom
+
+    def test_no_search_and_no_hit_differ(self, run):
+        rejected, trained = (self.opened(run, row["id"]) for row in (run.similar, run.trained))
+        assert ">not searched</span>" in rejected and ">none found</span>" in trained
 
     def test_the_id_of_a_seed_finds_its_conversations(self, run):
         seed = "5eed5eed5eed5eed"

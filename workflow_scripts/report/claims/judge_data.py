@@ -15,6 +15,7 @@ from workflow_scripts.report.claims.judgement import (
 )
 
 DATA = ("train", "test")
+APART = ("listed", "words", "passages")  # kinds of hits that are no reason for removal
 
 
 def _count(measured: Row) -> Row:
@@ -243,12 +244,12 @@ def no_matches_found(measured: Row, numbers: Row) -> Judgement:
     benchmarks, lowest = measured["decontamination"]["benchmarks"], str(min(numbers["levels"]))
     if not benchmarks:
         return unmeasured("No benchmark was searched.", ("decontamination",))
-    found = {kind: sum(entry[kind].get(lowest, {"items": 0})["items"] for entry in benchmarks.values()) for kind in ("levels", "allowed", "listed", "passages")}  # fmt: skip
+    found = {kind: sum(entry[kind].get(lowest, {"items": 0})["items"] for entry in benchmarks.values()) for kind in ("levels", "allowed", "listed", "words", "passages")}  # fmt: skip
     values, incomplete = _search(measured, numbers)
     matches = found["levels"] + found["allowed"]
     values = [
         number("questions and answers found", matches, "items"),
-        number("found, but too short to be specific, or passages", found["listed"] + found["passages"], "items"),
+        number("found, but too short to be specific, or passages", sum(found[kind] for kind in APART), "items"),
         *values,
     ]
     if matches:

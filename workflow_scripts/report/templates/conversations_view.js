@@ -85,7 +85,7 @@ function checks(row) {
     ["ended early by", stopped],
     ["meaning", stopped && row.meaning],
     ["scores", scores],
-    ["benchmark texts", row.hits.length || "none"],
+    ["benchmark texts", row.searched ? row.hits.length || "none found" : "not searched"],
   ]);
 }
 

@@ -30,7 +30,7 @@ def full_size():
     """Measurements of 15,000 conversations and a tuned Llama-2-7B."""
     none = {str(level): {"items": 0, "conversations": 0} for level in (100, 99, 98, 97)}
     sizes = read_claims()["nothing_left"]["numbers"]["sizes"]
-    benchmark = {"empty": 0, "levels": none, "listed": none, "passages": none, "allowed": none}
+    benchmark = {"empty": 0, "levels": none, "listed": none, "words": none, "passages": none, "allowed": none}
     return {
         "data": {
             "conversations": 15000, "multi_turn": 12000, "synthesised": 11000, "from_posts": 650, "summaries": 320,
