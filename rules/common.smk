@@ -1,6 +1,5 @@
 """The checked configuration, and the names and helpers that at least three stages use."""
 
-import math
 import os
 import re
 import shlex
@@ -20,7 +19,6 @@ from workflow_scripts.config.parameters import stage_resources, subset_json, to_
 from workflow_scripts.config.training import model_settings
 from workflow_scripts.decontamination import catalogue
 from workflow_scripts.evaluation import suites
-from workflow_scripts.seeds.counts import most_seeds
 from workflow_scripts.teacher.runtime_settings import answer_settings, export_runtime_settings
 
 STARTED = time.time()  # seconds of the epoch
@@ -48,11 +46,7 @@ STAGES = "seeds synthesis verification conversations decontamination dataset tra
 DOWNLOADS = []  # what needs internet; each stage adds its own
 
 # What the configuration names, by the wildcard that it fills.
-SOURCES = {
-    source["id"]: source
-    for source in (sources.resolve(entry, sources.registry()) for entry in config["seeds"]["sources"])
-}
-SHARDS = [f"{n:04d}" for n in range(math.ceil(most_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
+SOURCES = {entry["id"]: entry for entry in map(sources.completed, config["seeds"]["sources"])}
 BENCHMARKS, SUITES = catalogue.resolve(config["decontamination"]["benchmarks"], config["decontamination"]["custom"])
 TRAINED = list(config["training"]["models"])
 MODELS = ["base", *TRAINED]

@@ -162,8 +162,8 @@ rule decontaminate_seeds:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=scale_with_attempt(4000),
-        runtime=scale_with_attempt(120),
+        mem_mb=4000,
+        runtime=120,
     params:
         code=code_hash("seeds.decontaminate_seeds"),
         index=subpath(input.summary, parent=True),

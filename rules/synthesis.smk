@@ -1,8 +1,12 @@
 """Synthesis: Amplify-Instruct, shard by shard, with the configured teacher; then measures and a judge."""
 
+import math
+
+from workflow_scripts.seeds.counts import most_seeds
 from workflow_scripts.synthesis.judging.settings import export_judge_runtime, independent_endpoint, judge_settings
 from workflow_scripts.synthesis.shards import examples_shown
 
+SHARDS = [f"{n:04d}" for n in range(math.ceil(most_seeds(config["seeds"]) / config["synthesis"]["shard_size"]))]
 JUDGED = config["judge"]["by"] == "model"
 JUDGE = judge_settings(config)
 SYNTHESIS_JUDGE = independent_endpoint(config)

@@ -53,3 +53,8 @@ def subset(source: Config, keys: tuple[str, ...]) -> Config:
 def cleaning(source: Config, settings: Config) -> Config:
     """`seeds.cleaning`, overridden by the source's own settings."""
     return {**settings, **source.get("cleaning", {})}
+
+
+def completed(source: Config) -> Config:
+    """`resolve` with the registry of the workflow."""
+    return resolve(source, registry())
