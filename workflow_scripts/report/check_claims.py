@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.common.cli import run
+from workflow_scripts.common.model_location import on_hub
 from workflow_scripts.common.package_files import package_file
 from workflow_scripts.common.rows import file_sha256, read_json, read_jsonl, read_rows, write_json
 from workflow_scripts.common.types import Hit, Row, Seed
@@ -111,7 +112,8 @@ def measure(args: argparse.Namespace, claims: dict[str, Row]) -> Row:
         "remaining": judge_data.remaining_items(read_rows(args.hits, Hit), lowest),
         "verification": camel_judgements(read_json(args.verification[0]) if args.verification else None, seeds),
         "training": {
-            "base": settings["base"],
+            # Without local folders, because the claims are published.
+            "base": settings["base"] if on_hub(settings["base"]) else Path(settings["base"]).name,
             "conversations": audit["conversations"],
             "sample": audit["sample"],
             "begin": begin_token(args.base),

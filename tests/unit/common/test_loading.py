@@ -269,7 +269,7 @@ def load_bytes(tmp_path, name, content):
         ("a.zip", b"no zip", ": not a readable zip archive (File is not a zip file). Replace the file."),
         ("a.zip", zipped({}), ": the file contains no rows."),
         ("a.zip", zipped({"0.json": '{"a": "x"}', "1.json": '{"a": "x'}), ", 1.json, line 1: not valid JSON (Unterminated"),
-        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9)[:-9], ": damaged gzip file (Truncated compressed stream). Replace"),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9, mtime=0)[:-9], ": damaged gzip file (Truncated compressed stream). Replace"),
         ("a.jsonl.zst", b"no zstd", ": damaged zstd file ("),
         ("a.jsonl", b'{"a": "x"}\n{"a": "\xff"}\n', ", line 2: not valid UTF-8 (invalid start byte). Fix the line"),
         ("a.json", b'[{"a": "x"},\n\n{"a": "\xff"}]', ", line 3: not valid UTF-8 (invalid start byte). Fix the line."),

@@ -133,6 +133,12 @@ def test_the_output_is_deterministic(small):
     assert (small / "report" / "claims.json").read_bytes() == before
 
 
+def test_the_claims_contain_no_local_folder(small):
+    check(small, base="/data/secret/llama")
+    claims = (small / "report" / "claims.json").read_text()
+    assert "base model is llama." in claims and "secret" not in claims
+
+
 def test_a_hit_left_in_the_data_contradicts(small):
     hit = {"id": "x", "benchmark": "mmlu", "item": 1, "level": 98, "removes": True, "counts": False}
     write_jsonl(small / "hits.jsonl", [hit])
