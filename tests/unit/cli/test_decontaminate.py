@@ -338,7 +338,12 @@ def test_ctrl_c_ends_the_search_without_a_traceback(folder, processes):
     ]
     command = [sys.executable, "-m", "workflow_scripts.cli.main", "decontaminate", *words]
     started = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT}
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**ENVIRONMENT, "PYTHONPATH": ROOT},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it is ignored
     )
     while not (folder / "out/index/made_of.json").is_file():
         time.sleep(0.05)

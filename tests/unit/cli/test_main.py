@@ -35,7 +35,7 @@ def test_the_help_lists_every_command_with_its_purpose(capsys):
     for name, purpose in COMMANDS.items():
         assert f" {name} {purpose}" in page
     modules = {path.stem for path in Path("workflow_scripts/cli").glob("*.py")}
-    assert modules == {*COMMANDS, "main", "configuration", "__init__"}
+    assert modules == {*COMMANDS, "main", "configuration", "further_checks", "__init__"}
 
 
 @pytest.mark.parametrize("words", sorted({*COMMANDS, *CONFIGURED, "review start"}))

@@ -217,11 +217,14 @@ def test_the_introduction_of_a_post():
     "unit", ["<div>", "<b>x", "<li>x", "<ol><li>x", "<p>x", "<br>x", "<table><tr><td>x", "<script></script>"]
 )
 def test_the_time_to_read_open_tags_is_linear(unit):
-    """Four times the tags take four times as long; with the square of their number it were sixteen times."""
+    """Eight times the tags take eight times as long; with the square of their number it were 64 times."""
     seconds = []
-    for count in (2_000, 8_000):
-        start = time.process_time()
-        texts = to_text(unit * count + "end")
-        seconds.append(time.process_time() - start)
+    for count in (1_000, 8_000):
+        times = []
+        for _ in range(3):  # the shortest of three: other processes disturb
+            start = time.process_time()
+            texts = to_text(unit * count + "end")
+            times.append(time.process_time() - start)
+        seconds.append(min(times))
         assert sum(text.count("x") for text in texts) == unit.count("x") * count and "end" in texts[-1][-9:]
-    assert seconds[1] < 8 * seconds[0] + 0.05
+    assert seconds[1] < 24 * seconds[0] + 0.05

@@ -119,8 +119,8 @@ def test_requests_without_a_format_have_the_same_cache_key(teacher, tmp_path):
         await client.close()
 
     asyncio.run(ask())
-    (stored,) = [json.loads(path.read_text()) for path in tmp_path.rglob("*.json")]
-    assert stored["request"] == {"model": "m", "messages": messages, "seed": 1, **SAMPLING}
+    ((_, request, _),) = RequestCache(tmp_path).rows()
+    assert request == {"model": "m", "messages": messages, "seed": 1, **SAMPLING}
 
 
 @pytest.mark.slow
