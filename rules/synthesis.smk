@@ -95,7 +95,7 @@ rule shard_seeds:
     benchmark:
         "<benchmarks>/shard_seeds.tsv"
     conda:
-        "../envs/teacher.yaml"
+        "../envs/data.yaml"
     params:
         code=code_hash("synthesis.shard_seeds"),
         shard_size=config["synthesis"]["shard_size"],
