@@ -161,6 +161,11 @@ def kill(project: Project, leader: subprocess.Popen) -> None:
     time.sleep(0.3)  # the server notices that its clients are gone
 
 
+def interruptible() -> None:
+    """As `preexec_fn`: a new process can be interrupted also if this one runs in the background, where a shell ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def places_with(secret: str, folder: Path) -> list[str]:
     """The files that contain the text, also in compressed form."""
     found = []

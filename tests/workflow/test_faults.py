@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.runs import (
     CANARY,
@@ -23,6 +24,7 @@ from tests.support.runs import (
     alive,
     configure,
     environment,
+    interruptible,
     kill,
     nothing_is_lost,
     places_with,
@@ -116,7 +118,14 @@ def test_hostile_replies_reject_their_rows_and_no_others(project, tmp_path_facto
     hostile = {"glaciers": "nested", "violins": "oversized", "beehives": "newlines"}
     words = ",".join(f"{subject}={kind}" for subject, kind in hostile.items())
     with served(tmp_path_factory.mktemp("server"), "--hostile", words) as server:
-        printed = project.run(DATA, *configure(project, server.base_url, retries=1, timeout=20))
+        options = configure(project, server.base_url, retries=1, timeout=20)
+        file = project.folder / "mine.yaml"
+        own = yaml.safe_load(file.read_text())
+        own["synthesis"]["recipe"] = [
+            {"path": ["amplify"], "weight": 1}
+        ]  # others show a seed to the teacher with another one
+        file.write_text(yaml.safe_dump(own))
+        printed = project.run(DATA, *options)
     stats = nothing_is_lost(project)
     assert f"{stats['out']} conversations, rejected {stats['rejected']}" in printed
     reasons = {
@@ -126,8 +135,7 @@ def test_hostile_replies_reject_their_rows_and_no_others(project, tmp_path_facto
         if subject in json.dumps(row["conversation"])
     }
     assert reasons == {("glaciers", "teacher_error"), ("violins", "teacher_error"), ("beehives", "bad_turn")}
-    # A technique may replace the request of a seed by one about another subject.
-    assert 9 <= 40 - stats["out"] <= 12
+    assert stats["out"] == 40 - 12
     assert not any(subject in (project.folder / DATA).read_text() for subject in hostile)
 
 
@@ -188,7 +196,7 @@ def test_ctrl_c_twice_ends_the_jobs_at_once(project, tmp_path_factory):
         words = configure(project, server.base_url, timeout=300)
         started = subprocess.Popen(
             project.command(DATA, *words), cwd=project.folder, start_new_session=True, env=environment(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=interruptible,
         )  # fmt: skip
         while not server.events("arrival"):
             assert started.poll() is None

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.runs import interruptible
 from workflow_scripts.cli.decontaminate import main
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
@@ -343,7 +344,7 @@ def test_ctrl_c_ends_the_search_without_a_traceback(folder, processes):
         text=True,
         start_new_session=True,
         env={**ENVIRONMENT, "PYTHONPATH": ROOT},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it is ignored
+        preexec_fn=interruptible,
     )
     while not (folder / "out/index/made_of.json").is_file():
         time.sleep(0.05)
