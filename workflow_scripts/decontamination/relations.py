@@ -58,7 +58,9 @@ async def judge_candidates(
     Where the judge gave no valid judgement, the relation is None and the reason is the error. UserError if that happens
     more often than `teacher.max_failure_rate` allows.
     """
-    client = TeacherClient(server.base_url, server.model, settings, RequestCache(cache), identity=server.identity)
+    client = TeacherClient(
+        server.base_url, server.model, settings, RequestCache(cache), identity=server.identity, key=server.key
+    )
     slots = asyncio.Semaphore(settings["concurrency"])
     judged = [compared(candidate) for candidate in candidates]
     # The same passage in several conversations is one request.

