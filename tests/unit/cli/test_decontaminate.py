@@ -24,6 +24,9 @@ QUESTION = "Why does granite erode so much more slowly than limestone does in a 
 CODE = "def area(width, height):\n    # in square metres\n    return width * height if width > 0 else 0"
 
 
+SEARCH = ["data.jsonl", "--columns", "text", "--benchmark-file", "mine.yaml"]
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working directory, with a benchmark of two items and its entry."""
@@ -326,17 +329,7 @@ def test_ctrl_c_ends_the_search_without_a_traceback(folder, processes):
     with open("data.jsonl", "w", encoding="utf-8") as file:
         for n in range(6000):
             file.write(json.dumps({"text": f"Line {n} of much text. " * 800}) + "\n")
-    words = [
-        "data.jsonl",
-        "--columns",
-        "text",
-        "--benchmark-file",
-        "mine.yaml",
-        "--output",
-        "out",
-        "--processes",
-        processes,
-    ]
+    words = [*SEARCH, "--output", "out", "--processes", processes]
     command = [sys.executable, "-m", "workflow_scripts.cli.main", "decontaminate", *words]
     started = subprocess.Popen(
         command,
@@ -447,17 +440,7 @@ def test_memory_does_not_grow_with_the_file(folder):
             "import resource, sys; from workflow_scripts.cli.decontaminate import main; main(sys.argv[1:]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        words = [
-            "data.jsonl",
-            "--columns",
-            "text",
-            "--benchmark-file",
-            "mine.yaml",
-            "--index",
-            "index",
-            "--output",
-            "out",
-        ]
+        words = [*SEARCH, "--index", "index", "--output", "out"]
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env={**ENVIRONMENT, "PYTHONPATH": ROOT})  # fmt: skip
         peaks.append(int(done.stdout.split()[-1]))
     assert peaks[1] < 1.15 * peaks[0], peaks
